@@ -1,0 +1,53 @@
+"""Contracts: the models that go in and come out, the same in Python, JSON and YAML."""
+
+from longtake.contracts.base import Contract, Rational, Seconds, Uri
+from longtake.contracts.encode import (
+    AudioOptions,
+    AudioSettings,
+    EncodePreset,
+    EncodeSettings,
+    VideoOptions,
+    VideoSettings,
+)
+from longtake.contracts.job import Job
+from longtake.contracts.media import AudioFacts, MediaFacts, OtherStream, VideoFacts
+from longtake.contracts.result import (
+    JobError,
+    JobResult,
+    JobStatus,
+    JobSummary,
+    Output,
+    Progress,
+    Stage,
+    State,
+    Stats,
+)
+from longtake.contracts.transcode import Transcode
+
+__all__ = [
+    "AudioFacts",
+    "AudioOptions",
+    "AudioSettings",
+    "Contract",
+    "EncodePreset",
+    "EncodeSettings",
+    "Job",
+    "JobError",
+    "JobResult",
+    "JobStatus",
+    "JobSummary",
+    "MediaFacts",
+    "OtherStream",
+    "Output",
+    "Progress",
+    "Rational",
+    "Seconds",
+    "Stage",
+    "State",
+    "Stats",
+    "Transcode",
+    "Uri",
+    "VideoFacts",
+    "VideoOptions",
+    "VideoSettings",
+]

@@ -1,0 +1,81 @@
+"""Facts about media: what a probe finds, and what a result tells."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal
+
+from longtake.contracts.base import Contract, Rational
+
+
+class VideoFacts(Contract):
+    """A video stream, as it is stored."""
+
+    index: int
+    codec: str
+    profile: str | None = None
+    width: int
+    height: int
+    pixel_format: str
+    frame_rate: Rational | None = None
+    """Average frames per second; None when it is not known."""
+    frames: int
+    """Counted by demuxing, not read from a header."""
+    start_s: float
+    """Presentation time of the first frame, in seconds on the file's own clock."""
+    duration_s: float
+    time_base: Rational
+    bitrate_bps: int | None = None
+    rotation: int = 0
+    """Degrees clockwise by which a player turns the picture: 0, 90, 180, 270."""
+    sample_aspect: Rational = Fraction(1)
+    color_range: str | None = None
+    color_primaries: str | None = None
+    color_transfer: str | None = None
+    color_space: str | None = None
+    interlaced: bool = False
+    variable_frame_rate: bool = False
+    keyframes: int
+    """Keyframes at which a decoder can start."""
+    longest_gop_s: float
+
+
+class AudioFacts(Contract):
+    """An audio stream."""
+
+    index: int
+    codec: str
+    profile: str | None = None
+    channels: int
+    layout: str
+    sample_rate: int
+    start_s: float
+    duration_s: float
+    bitrate_bps: int | None = None
+    language: str | None = None
+    title: str | None = None
+    default: bool = False
+
+
+class OtherStream(Contract):
+    """A stream that is neither: subtitles, data, attachments, cover art."""
+
+    index: int
+    kind: Literal["subtitle", "data", "attachment", "cover", "unknown"]
+    codec: str
+
+
+class MediaFacts(Contract):
+    """A media file. Durations are measured from packets, in seconds."""
+
+    container: str
+    """FFmpeg's name of the demuxer, such as `mov,mp4,m4a,3gp,3g2,mj2`."""
+    duration_s: float
+    start_s: float
+    """Presentation time of the earliest packet of picture or sound."""
+    bytes: int
+    video: tuple[VideoFacts, ...] = ()
+    audio: tuple[AudioFacts, ...] = ()
+    other: tuple[OtherStream, ...] = ()
+    tags: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,111 @@
+"""What a job tells: how far it is, and what came of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from longtake.contracts.base import Contract
+from longtake.contracts.media import MediaFacts
+
+State = Literal["queued", "running", "paused", "succeeded", "failed", "canceled"]
+Stage = Literal[
+    "probing",
+    "planning",
+    "encoding",
+    "assembling",
+    "packaging",
+    "normalizing",
+    "stitching",
+    "transcribing",
+    "publishing",
+]
+
+
+class Progress(Contract):
+    """How far a job is. `fraction` runs from 0 to 1 and never falls."""
+
+    job_id: str
+    state: State
+    stage: Stage | None = None
+    fraction: float = Field(default=0.0, ge=0.0, le=1.0)
+    fps: float | None = None
+    """Frames encoded per second, all running chunks together."""
+    speed: float | None = None
+    """Seconds of media per second of time."""
+    eta_s: float | None = None
+    chunks_done: int = 0
+    chunks_total: int = 0
+    waiting_for: str | None = None
+    """Plain words when the job waits for something, such as a GPU worker."""
+
+
+class Output(Contract):
+    """A file the job made."""
+
+    uri: str
+    role: str
+    bytes: int
+    sha256: str
+    media: MediaFacts | None = None
+
+
+class Stats(Contract):
+    """What the job cost. Seconds of encoding and CPU include work that had to be repeated."""
+
+    media_s: float = 0.0
+    wall_s: float = 0.0
+    encode_s: float = 0.0
+    cpu_s: float = 0.0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    chunks: int = 0
+    chunks_reused: int = 0
+    """Chunks that were there already, from an earlier run or another job."""
+    retries: int = 0
+    peak_memory_bytes: int = 0
+    """Of the largest child process."""
+
+
+class JobError(Contract):
+    """Why a job failed."""
+
+    type: str
+    """A class name of `longtake.errors`."""
+    message: str
+
+
+class JobResult(Contract):
+    """The end of a job."""
+
+    job_id: str
+    state: State
+    outputs: tuple[Output, ...] = ()
+    stats: Stats = Stats()
+    decisions: dict[str, str] = {}
+    """What was decided and why, such as `video: copied, it already meets web-720p`."""
+    warnings: tuple[str, ...] = ()
+    error: JobError | None = None
+
+
+class JobSummary(Contract):
+    """One line of `list`."""
+
+    job_id: str
+    kind: str
+    state: State
+    tenant: str = "default"
+    preset: str | None = None
+    stage: str | None = None
+    input: str | None = None
+    output: str | None = None
+    started_at: str | None = None
+    closed_at: str | None = None
+    error: JobError | None = None
+
+
+class JobStatus(JobResult, JobSummary):
+    """A job at this moment: what was asked, how far it is, and what came of it."""
+
+    progress: Progress

@@ -1,0 +1,156 @@
+"""The seam between workflows and activities: each step's name, and what goes in and out.
+
+A workflow refers to a step by these typed references and never imports the code behind it.
+Payloads carry references into the work store, not data: indexes and plans lie in the store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from longtake.contracts.base import Contract, Uri
+from longtake.contracts.encode import EncodeSettings
+from longtake.contracts.media import MediaFacts
+from longtake.contracts.result import JobError, JobResult, JobSummary, Output, Stats
+from longtake.contracts.transcode import Transcode
+from longtake.queues import Role
+
+In = TypeVar("In", bound=Contract)
+Out = TypeVar("Out", bound=Contract)
+
+
+@dataclass(frozen=True)
+class Step(Generic[In, Out]):
+    """A typed reference to an activity."""
+
+    name: str
+    role: Role
+    takes: type[In]
+    gives: type[Out]
+
+
+class Source(Contract):
+    """A source, pinned: a job fails when the file behind `uri` becomes another one."""
+
+    uri: Uri
+    bytes: int
+    sha256: str
+    version: str
+    """What the storage says cheaply of the content: an ETag, or size and modification time."""
+
+
+class Admission(Contract):
+    """What is known of a job before it is planned."""
+
+    source: Source
+    facts: MediaFacts
+    settings: EncodeSettings
+    index_key: str | None
+    """Work store key of the packet index; None for a source without a picture."""
+
+
+class PlanRequest(Contract):
+    """Asks for a plan. `whole`: one chunk from the first frame, after chunks did not fit."""
+
+    job: Transcode
+    admission: Admission
+    gpu: bool = False
+    whole: bool = False
+
+
+class PlanSummary(Contract):
+    """The plan itself lies in the work store under `plan_key`."""
+
+    plan_key: str
+    chunks: int
+    frames: int
+    media_s: float
+    encode_audio: bool
+    decisions: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+
+
+class ChunkRequest(Contract):
+    """One chunk of the picture."""
+
+    source: Source
+    plan_key: str
+    index_key: str
+    number: int
+
+
+class AudioRequest(Contract):
+    """The whole sound."""
+
+    source: Source
+    plan_key: str
+
+
+CHUNK_MISMATCH = "ChunkMismatch"
+"""Type of the failure that says: this source cannot be cut, plan it whole."""
+
+
+class EncodeDone(Contract):
+    """A finished chunk or sound, in the work store under `key`."""
+
+    key: str
+    frames: int
+    reused: bool
+    stats: Stats
+
+
+class AssembleRequest(Contract):
+    """Join, verify and publish."""
+
+    job_id: str
+    source: Source
+    output: Uri
+    overwrite: bool
+    plan_key: str
+    index_key: str | None
+    chunk_keys: tuple[str, ...]
+    audio_key: str | None
+
+
+class Published(Contract):
+    """The outputs, where they are and what they are."""
+
+    outputs: tuple[Output, ...]
+    stats: Stats
+
+
+class JobRecord(Contract):
+    """A line of the job index, which outlives Temporal's retention."""
+
+    summary: JobSummary
+    job: dict[str, object]
+    result: JobResult | None = None
+    error: JobError | None = None
+
+
+class Nothing(Contract):
+    """No answer."""
+
+
+class WorkersAsked(Contract):
+    """Which role's workers are asked for."""
+
+    role: Role
+
+
+class WorkersAlive(Contract):
+    """How many workers of a role gave a sign of life within the last 15 s."""
+
+    alive: int
+    asked_at: datetime
+
+
+ADMIT = Step("admit", "io", Transcode, Admission)
+PLAN = Step("plan", "io", PlanRequest, PlanSummary)
+ENCODE_CHUNK = Step("encode_chunk", "cpu", ChunkRequest, EncodeDone)
+ENCODE_AUDIO = Step("encode_audio", "cpu", AudioRequest, EncodeDone)
+ASSEMBLE = Step("assemble", "io", AssembleRequest, Published)
+CONCLUDE = Step("conclude", "io", JobRecord, Nothing)
+COUNT_WORKERS = Step("count_workers", "io", WorkersAsked, WorkersAlive)

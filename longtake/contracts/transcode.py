@@ -1,0 +1,66 @@
+"""The job `Transcode`: one file in, one file out, in another form."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from longtake.contracts.base import Seconds, Uri
+from longtake.contracts.encode import (
+    CONTAINER_OF_SUFFIX,
+    AudioOptions,
+    Container,
+    EncodePreset,
+    VideoOptions,
+)
+from longtake.contracts.job import Job
+
+DEFAULT_PRESET = "web-1080p"
+
+
+class Transcode(Job):
+    """Encode, or copy, a media file into another.
+
+    The shortest form is `{"input": URI, "output": URI, "preset": "web-720p"}`.
+    """
+
+    kind: Literal["transcode"] = "transcode"
+    input: Uri
+    output: Uri = Field(description="Its suffix decides the container: .mp4, .m4v or .mkv.")
+    preset: str | EncodePreset | None = Field(
+        default=None,
+        description=f"Name of a preset, or a whole preset. Left out: {DEFAULT_PRESET}; or, with "
+        "crf 0, lossless at the source's own size and pixel format.",
+    )
+    video: VideoOptions = Field(
+        default=VideoOptions(), description="Options that replace the preset's."
+    )
+    audio: AudioOptions = Field(
+        default=AudioOptions(), description="Options that replace the preset's."
+    )
+    start: Seconds | None = Field(default=None, description="Where the clip begins; included.")
+    end: Seconds | None = Field(default=None, description="Where the clip ends; not included.")
+    chunk_s: Annotated[Seconds, Field(ge=1, le=3600)] | None = Field(
+        default=None, description="Least length of a chunk in seconds. A kill costs one chunk."
+    )
+    overwrite: bool = Field(default=False, description="Replace the output if it exists.")
+
+    @model_validator(mode="after")
+    def _clip_has_a_length(self) -> Transcode:
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError(f"end ({self.end} s) must lie behind start ({self.start} s)")
+        if self.input == self.output:
+            raise ValueError("output must be another file than input")
+        self.container  # noqa: B018 - raises for a suffix that is no container
+        return self
+
+    @property
+    def container(self) -> Container:
+        """The container that the output's suffix asks for."""
+        suffix = PurePosixPath(self.output).suffix.lower()
+        if suffix not in CONTAINER_OF_SUFFIX:
+            known = ", ".join(CONTAINER_OF_SUFFIX)
+            raise ValueError(f"output ends in {suffix or 'no suffix'!r}: use one of {known}")
+        return CONTAINER_OF_SUFFIX[suffix]

@@ -1,0 +1,116 @@
+"""Presets: where they lie, how they are read, and how options become complete settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from longtake.contracts.base import Contract
+from longtake.contracts.encode import (
+    AudioOptions,
+    AudioSettings,
+    EncodePreset,
+    EncodeSettings,
+    VideoOptions,
+    VideoSettings,
+)
+from longtake.contracts.transcode import DEFAULT_PRESET, Transcode
+from longtake.errors import InvalidJob
+
+_PACKAGE = Path(__file__).parent
+
+
+def application_root() -> Path:
+    """Folder of the worker application: `longtake/_app` in a wheel, the root of a checkout."""
+    packaged = _PACKAGE / "_app"
+    return packaged if packaged.is_dir() else _PACKAGE.parent
+
+
+def encode_presets() -> dict[str, EncodePreset]:
+    """The presets that come with Longtake, by name."""
+    folder = application_root() / "presets" / "encode"
+    return {path.stem: read_preset(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_preset(path: Path) -> EncodePreset:
+    """A preset from a YAML file. Raises InvalidJob that names the file, the field and the cause."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return EncodePreset.model_validate(document)
+    except OSError as error:
+        raise InvalidJob(f"preset file {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidJob(f"preset file {path} is not YAML: {error}") from error
+    except ValidationError as error:
+        raise InvalidJob(f"preset file {path} is not valid: {describe(error)}") from error
+
+
+def find_preset(name: str) -> EncodePreset:
+    """The preset called `name`. Raises InvalidJob that lists the names there are."""
+    presets = encode_presets()
+    if name not in presets:
+        known = ", ".join(presets)
+        raise InvalidJob(
+            f"there is no preset {name!r}. Use one of: {known}; or the path of a YAML file"
+        )
+    return presets[name]
+
+
+def resolve(job: Transcode) -> EncodeSettings:
+    """Complete settings of a job: its own options over its preset's over the defaults.
+
+    Raises InvalidJob for an unknown preset and for options that contradict each other.
+    """
+    preset = _preset_of(job)
+    try:
+        return EncodeSettings(
+            preset=_preset_name(job),
+            video=VideoSettings(**_overlay(_base_video(job, preset), job.video)),
+            audio=AudioSettings(**_overlay(preset.audio, job.audio)),
+            container=job.container,
+        )
+    except ValidationError as error:
+        raise InvalidJob(f"settings contradict each other: {describe(error)}") from error
+
+
+def _preset_of(job: Transcode) -> EncodePreset:
+    if isinstance(job.preset, EncodePreset):
+        return job.preset
+    return find_preset(job.preset or DEFAULT_PRESET)
+
+
+def _preset_name(job: Transcode) -> str:
+    return "inline" if isinstance(job.preset, EncodePreset) else job.preset or DEFAULT_PRESET
+
+
+def _base_video(job: Transcode, preset: EncodePreset) -> VideoOptions:
+    """The preset's options, less those that a lossless encode (crf 0) cannot honour.
+
+    Where no preset was named, lossless means the source's own size and pixel format, too.
+    """
+    if job.video.crf != 0:
+        return preset.video
+    if job.preset is None:
+        return VideoOptions(codec="h264", pixel_format="source")
+    return preset.video.model_copy(update={"max_bitrate_bps": None, "profile": None})
+
+
+def _overlay(preset: VideoOptions | AudioOptions, options: Contract) -> dict[str, Any]:
+    """Who names a quality wants that quality: any option of the job's own, unless it is the
+    codec alone, switches the preset's smart copy off."""
+    asked = options.model_dump(exclude_none=True)
+    merged = preset.model_dump(exclude_none=True) | asked
+    if set(asked) - {"codec"} and "smart_copy" not in asked:
+        merged["smart_copy"] = False
+    return merged
+
+
+def describe(error: ValidationError) -> str:
+    """Pydantic's findings in one line: `video.crf: Input should be less than …; …`."""
+    return "; ".join(
+        ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
+        for item in error.errors(include_url=False)
+    )

@@ -1,0 +1,61 @@
+"""Where Longtake keeps its state, and what the environment says about it.
+
+| variable              | meaning                                                             |
+|-----------------------|---------------------------------------------------------------------|
+| `LONGTAKE_HOME`       | state of the embedded service: database, work store, job index, logs |
+| `LONGTAKE_WORK_STORE` | where workers keep finished steps; a folder that all of them share   |
+| `LONGTAKE_DRAIN_GRACE`| seconds a worker that was told to stop may take to finish (default 30) |
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True)
+class Home:
+    """The state folder and the places in it."""
+
+    path: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """`LONGTAKE_HOME`, or the platform's folder for user data."""
+        configured = os.environ.get("LONGTAKE_HOME")
+        path = Path(configured) if configured else platformdirs.user_data_path("longtake")
+        return cls(path.expanduser().absolute())
+
+    @property
+    def work_store(self) -> Path:
+        """Finished steps under their content keys."""
+        configured = os.environ.get("LONGTAKE_WORK_STORE")
+        return Path(configured).absolute() if configured else self.path / "work"
+
+    @property
+    def cache(self) -> Path:
+        """The host's cache, shared by all processes of this host."""
+        return self.path / "cache"
+
+    @property
+    def jobs(self) -> Path:
+        """The index of jobs that outlives the server's retention: one JSON file a job."""
+        return self.path / "jobs"
+
+    @property
+    def server(self) -> Path:
+        """Database, lock and address of the embedded Temporal server."""
+        return self.path / "server"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the embedded service's processes."""
+        return self.path / "logs"
+
+
+def drain_grace_s() -> float:
+    """Seconds that a worker which was told to stop lets its steps go on."""
+    return float(os.environ.get("LONGTAKE_DRAIN_GRACE", "30"))
