@@ -1,0 +1,1 @@
+"""The FFmpeg engine: probe, plan, encode, assemble, verify. It knows nothing of Temporal."""

@@ -1,0 +1,81 @@
+"""The chunk plan: where a picture's timeline is cut, so that its pieces tile it exactly.
+
+Pure arithmetic on the packet index, in integers of the stream's time base.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from fractions import Fraction
+from itertools import pairwise
+
+from longtake.contracts.base import Contract
+from media.index import Index
+
+
+class Chunk(Contract):
+    """Frames with `start_pts` ≤ pts < `end_pts`; None is the source's own edge."""
+
+    start_pts: int | None
+    end_pts: int | None
+    seek_pts: int | None
+    """Keyframe at which decoding begins; None decodes from the first packet.
+
+    It lies one GOP before the boundary's own: leading pictures of an open GOP need
+    references from the GOP before (measured: without it, HEVC and MPEG-2 lose frames).
+    """
+
+
+def chunk_length(duration_s: Fraction) -> Fraction:
+    """Seconds of content in a chunk, by the length of the whole.
+
+    Short films are cut finer, so that four slots have work; long ones coarser, so that an
+    hour is not a thousand steps. A kill costs at most one chunk.
+    """
+    if duration_s < 40:
+        return max(duration_s / 4, Fraction(5, 2))
+    return min(max(duration_s / 60, Fraction(10)), Fraction(30))
+
+
+def cut(index: Index, length_s: Fraction, start: int | None, end: int | None) -> tuple[Chunk, ...]:
+    """Cut the frames from `start` to `end` at keyframes, each chunk `length_s` or longer.
+
+    The last chunk may be shorter, but not shorter than a third: it joins the one before.
+    """
+    frames = index.slice(start, end)
+    if not frames:
+        return ()
+    boundaries = _boundaries(index, length_s, frames)
+    edges: list[int | None] = [start, *boundaries, end]
+    return tuple(
+        Chunk(start_pts=a, end_pts=b, seek_pts=_seek(index, a)) for a, b in pairwise(edges)
+    )
+
+
+def whole(index: Index, start: int | None, end: int | None) -> tuple[Chunk, ...]:
+    """One chunk, decoded from the first packet, for sources that cannot be cut."""
+    return (Chunk(start_pts=start, end_pts=end, seek_pts=None),) if index.pts else ()
+
+
+def _boundaries(index: Index, length_s: Fraction, frames: tuple[int, ...]) -> list[int]:
+    length = length_s / index.time_base
+    last_pts = frames[-1]
+    boundaries: list[int] = []
+    at = Fraction(frames[0])
+    while True:
+        following = bisect_left(index.keyframes, at + length)
+        if following == len(index.keyframes) or index.keyframes[following] > last_pts:
+            break
+        boundaries.append(index.keyframes[following])
+        at = Fraction(index.keyframes[following])
+    if boundaries and (last_pts - boundaries[-1]) * 3 < length:
+        boundaries.pop()
+    return boundaries
+
+
+def _seek(index: Index, start: int | None) -> int | None:
+    """The keyframe before the one at or before `start`; None if there is none."""
+    if start is None:
+        return None
+    own = bisect_right(index.keyframes, start) - 1
+    return index.keyframes[own - 1] if own >= 1 else None

@@ -1,0 +1,80 @@
+"""FFmpeg commands from small typed pieces, in the order a person would type them.
+
+This is the only place that knows the order of flags, the thread caps and the input rules.
+`str(command)` pastes into a shell.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS
+from media.tools import ffmpeg
+
+Arguments = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ffmpeg:
+    """An FFmpeg command in the making; each method returns a new one."""
+
+    globals: Arguments = ()
+    inputs: Arguments = ()
+    middle: Arguments = ()
+    output: Arguments = ()
+
+    @classmethod
+    def quiet(cls) -> Ffmpeg:
+        """No terminal, no banner, errors on stderr, progress on stdout; every pool one thread."""
+        return cls(
+            globals=(
+                *("-hide_banner", "-nostdin", "-loglevel", "error", "-y"),
+                *("-progress", "pipe:1", "-stats_period", "0.5"),
+                # Uncapped pools take as many threads as the host has cores, in each slot.
+                *("-filter_threads", "1", "-filter_complex_threads", "1"),
+            )
+        )
+
+    def cpu_level(self, flags: str | None) -> Ffmpeg:
+        """Hold FFmpeg's own code to these CPU features: float results differ between levels."""
+        return replace(self, globals=(*self.globals, "-cpuflags", flags)) if flags else self
+
+    def read(self, path: Path | str, demuxer: str, *options: str) -> Ffmpeg:
+        """An input, its format pinned after our own look at it, and nothing else reachable."""
+        guarded = (
+            *("-protocol_whitelist", "file,pipe"),
+            *("-format_whitelist", ",".join(ALLOWED_DEMUXERS)),
+            *("-codec_whitelist", ",".join(ALLOWED_DECODERS)),
+            *("-threads", "1"),  # of the decoder
+        )
+        source = (*guarded, *options, "-f", demuxer, "-i", _as_url(path))
+        return replace(self, inputs=(*self.inputs, *source))
+
+    def then(self, *arguments: str) -> Ffmpeg:
+        """Maps, filters and encoder options."""
+        return replace(self, middle=(*self.middle, *arguments))
+
+    def write(self, path: Path | str, muxer: str, *options: str) -> Ffmpeg:
+        """The output."""
+        return replace(self, output=(*options, "-f", muxer, _as_url(path)))
+
+    def arguments(self) -> list[str]:
+        """The whole command, the program first."""
+        return [ffmpeg(), *self.globals, *self.inputs, *self.middle, *self.output]
+
+    def __str__(self) -> str:
+        return shlex.join(self.arguments())
+
+
+def filters(steps: Iterable[str | None]) -> str:
+    """A filter chain from its steps; None is a step that is not needed."""
+    return ",".join(step for step in steps if step)
+
+
+def _as_url(path: Path | str) -> str:
+    # `file:` keeps a name such as "a:b.mp4" or "-x.mp4" from being read as something else.
+    text = str(path)
+    return text if text.startswith("pipe:") else f"file:{text}"

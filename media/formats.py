@@ -1,0 +1,90 @@
+"""What is read at all: containers by their first bytes, demuxers and decoders by name.
+
+A protocol whitelist alone is no defence: playlists and scripts name other files, and FFmpeg
+follows them. So the format is decided here, from the bytes, and pinned for FFmpeg.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from longtake.errors import InputCorrupt, InputForbidden, InputNotFound, InputUnsupported
+
+ALLOWED_DEMUXERS = (
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "mpegts", "mpeg", "avi"),
+    *("flv", "wav", "flac", "mp3", "ogg", "aac"),
+)
+
+ALLOWED_DECODERS = (
+    *("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video"),
+    *("msmpeg4v3", "h263", "prores", "dnxhd", "mjpeg", "ffv1", "huffyuv", "utvideo", "qtrle"),
+    *("theora", "rawvideo", "png"),
+    *("aac", "mp3", "mp3float", "mp2", "mp2float", "ac3", "eac3", "dca", "opus", "libopus"),
+    *("vorbis", "flac", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le"),
+    *("pcm_s32be", "pcm_u8", "pcm_s8", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_alaw"),
+    *("pcm_mulaw", "pcm_bluray", "pcm_dvd"),
+)
+
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"pnot")
+
+
+def open_for_reading(path: Path) -> bytes:
+    """The first 8 KiB of a file. Raises InputNotFound, InputForbidden or InputUnsupported."""
+    if path.is_dir():
+        raise InputUnsupported(f"{path} is a folder; name a media file")
+    try:
+        with path.open("rb") as file:
+            return file.read(8192)
+    except FileNotFoundError as error:
+        raise InputNotFound(f"there is no file {path}; check the path") from error
+    except PermissionError as error:
+        raise InputForbidden(f"{path} may not be read; check its permissions") from error
+    except OSError as error:
+        raise InputUnsupported(f"{path} cannot be read: {error.strerror}") from error
+
+
+def sniff(path: Path) -> str:
+    """FFmpeg's demuxer for a file, judged by its first bytes.
+
+    Raises InputCorrupt for an empty file, InputUnsupported for what is not media we read.
+    """
+    head = open_for_reading(path)
+    if not head:
+        raise InputCorrupt(f"{path} is empty (0 bytes); its upload may have failed")
+    demuxer = _demuxer(head)
+    if demuxer is None:
+        raise InputUnsupported(
+            f"{path} is not a media file of a kind that Longtake reads "
+            "(MP4, MOV, MKV, WebM, MPEG-TS, MPEG-PS, AVI, FLV, WAV, FLAC, MP3, Ogg, AAC)"
+        )
+    return demuxer
+
+
+def _demuxer(head: bytes) -> str | None:
+    if head[4:8] in _MP4_BOXES:
+        return "mov"
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return "matroska"
+    if head.startswith((b"RIFF", b"RF64")):
+        return {b"AVI ": "avi", b"WAVE": "wav"}.get(head[8:12])
+    for signature, name in ((b"FLV\x01", "flv"), (b"fLaC", "flac"), (b"OggS", "ogg")):
+        if head.startswith(signature):
+            return name
+    if head.startswith(b"\x00\x00\x01\xba"):
+        return "mpeg"
+    if _is_transport_stream(head):
+        return "mpegts"
+    if head.startswith(b"ID3") or (head[0] == 0xFF and len(head) > 1 and head[1] & 0xE6 == 0xE2):
+        return "mp3"
+    if head[0] == 0xFF and len(head) > 1 and head[1] & 0xF6 == 0xF0:
+        return "aac"
+    return None
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Sync bytes every 188 bytes, or every 192 with a timestamp before each (M2TS)."""
+    return any(
+        len(head) > first + 2 * size
+        and all(head[at] == 0x47 for at in range(first, len(head), size))
+        for first, size in ((0, 188), (4, 192))
+    )

@@ -1,0 +1,76 @@
+"""The packet index of a video stream: when every frame is shown, and where decoding can start.
+
+Made once by demuxing (see `media.inspect`), kept in the work store, and the ground truth for
+plans and verification. All times are integers in the stream's time base.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from bisect import bisect_left
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True)
+class Index:
+    """Shown frames in order of presentation."""
+
+    stream: int
+    time_base: Fraction
+    pts: tuple[int, ...]
+    """Strictly rising presentation times of the shown frames."""
+    keyframes: tuple[int, ...]
+    """Presentation times of the frames where decoding can start."""
+    end_pts: int
+    """Where the last frame ends."""
+    origin_s: Fraction
+    """The earliest time of picture or sound in the file: zero on the output's clock."""
+    unreliable: str | None = None
+    """Why chunks cannot be trusted for this stream; None when they can."""
+
+    def slice(self, start: int | None, end: int | None) -> tuple[int, ...]:
+        """The frames shown from `start` (included) to `end` (not included)."""
+        first = 0 if start is None else bisect_left(self.pts, start)
+        last = len(self.pts) if end is None else bisect_left(self.pts, end)
+        return self.pts[first:last]
+
+    def to_bytes(self) -> bytes:
+        """Compressed JSON; times as differences, which compress well."""
+        document = {
+            "stream": self.stream,
+            "time_base": str(self.time_base),
+            "pts": _differences(self.pts),
+            "keyframes": _differences(self.keyframes),
+            "end_pts": self.end_pts,
+            "origin_s": str(self.origin_s),
+            "unreliable": self.unreliable,
+        }
+        return gzip.compress(json.dumps(document).encode(), compresslevel=6, mtime=0)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Index:
+        """The inverse of `to_bytes`."""
+        document = json.loads(gzip.decompress(data))
+        return cls(
+            stream=document["stream"],
+            time_base=Fraction(document["time_base"]),
+            pts=_sums(document["pts"]),
+            keyframes=_sums(document["keyframes"]),
+            end_pts=document["end_pts"],
+            origin_s=Fraction(document["origin_s"]),
+            unreliable=document["unreliable"],
+        )
+
+
+def _differences(values: tuple[int, ...]) -> list[int]:
+    return [value - before for before, value in zip((0, *values), values, strict=False)]
+
+
+def _sums(differences: list[int]) -> tuple[int, ...]:
+    total, values = 0, []
+    for step in differences:
+        total += step
+        values.append(total)
+    return tuple(values)

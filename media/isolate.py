@@ -1,0 +1,121 @@
+"""Run a function on untrusted files in a child process of its own.
+
+The child is forked from a small server that has PyAV loaded already (multiprocessing's
+forkserver), so it starts in milliseconds. It is limited like every child, and it ends with
+its worker: the server ends when the worker does, and the child dies with the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+from longtake.contracts.media import MediaFacts
+from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_class
+from media.index import Index
+from media.process import NICENESS, Limits
+
+Result = TypeVar("Result")
+
+INSPECT_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=1 << 20)
+_PR_SET_PDEATHSIG = 1
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["media.inspect"])
+
+
+async def in_child(
+    function: Callable[..., Result], *arguments: Any, timeout_s: float = 900.0
+) -> Result:
+    """Call `function` in a child and return what it returns (both sides must pickle).
+
+    Raises what the function raised, if it is a LongtakeError; InputCorrupt when the child
+    crashed; ProcessStalled after `timeout_s` seconds. Cancelling the task ends the child.
+    """
+    ours, theirs = _context.Pipe(duplex=False)
+    child = _context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
+    await asyncio.to_thread(child.start)
+    theirs.close()
+    try:
+        answer = await asyncio.wait_for(_answer(ours), timeout_s)
+    except TimeoutError:
+        raise ProcessStalled(
+            f"looking into the file took longer than {timeout_s:.0f} s and was ended"
+        ) from None
+    finally:
+        child.kill()
+        await asyncio.to_thread(child.join)
+        ours.close()
+        child.close()
+    return _unpack(answer, function)
+
+
+async def _answer(connection: Connection) -> Any:
+    """The message of the child, or None if it ended without one."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(connection.fileno(), ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(connection.fileno())
+    try:
+        return await asyncio.to_thread(connection.recv)
+    except EOFError:
+        return None
+
+
+def _unpack(answer: Any, function: Callable[..., Result]) -> Result:
+    if answer is None:
+        raise InputCorrupt(
+            "the file made its reader crash; it is damaged, or made to do harm. It was refused"
+        )
+    ok, value = answer
+    if ok:
+        return value  # type: ignore[no-any-return]
+    name, message = value
+    raise error_class(name)(message)
+
+
+def _serve(connection: Connection, function: Callable[..., Any], arguments: Any) -> None:
+    _restrict()
+    try:
+        connection.send((True, function(*arguments)))
+    except LongtakeError as error:
+        connection.send((False, (type(error).__name__, str(error))))
+    except Exception as error:
+        message = f"looking into the file failed: {type(error).__name__}: {error}"
+        connection.send((False, ("InputCorrupt", message)))
+
+
+def _restrict() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.nice(NICENESS)
+    for name, value in INSPECT_LIMITS.as_rlimits().items():
+        limit = getattr(resource, name)
+        hard = resource.getrlimit(limit)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (bound, bound))
+
+
+async def inspect_in_child(path: Path) -> tuple[MediaFacts, Index | None]:
+    """`media.inspect.inspect` in a child of its own."""
+    return await in_child(_inspect, str(path))
+
+
+def _inspect(path: str) -> tuple[MediaFacts, Index | None]:
+    # Imported in the child only: PyAV is large, and a crash in it must not end a worker.
+    from media.inspect import inspect
+
+    return inspect(path)

@@ -1,0 +1,319 @@
+"""Supervised child processes: capped, watched, ended as a group, never orphaned.
+
+See the design, section 4. The watchdog tells a stalled process from a slow one by its CPU
+time: a frozen or blocked encoder consumes none, a slow one does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from longtake.errors import ProcessKilled, ProcessStalled, ResourceExhausted
+
+STALL_S = 15.0
+"""No progress and no CPU time for so long: stalled."""
+SILENCE_S = 900.0
+"""No progress for so long, though it computes: stalled, too."""
+STDERR_BYTES = 2000
+NICENESS = 10
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS"), "1"
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a child may take. Memory is address space, in bytes."""
+
+    memory_bytes: int = 8 << 30
+    file_bytes: int = 1 << 40
+    open_files: int = 256
+
+    def as_rlimits(self) -> dict[str, int]:
+        """The limits under the names of the `resource` module."""
+        return {
+            "RLIMIT_AS": self.memory_bytes,
+            "RLIMIT_FSIZE": self.file_bytes,
+            "RLIMIT_NOFILE": self.open_files,
+            "RLIMIT_CORE": 0,
+        }
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A report of `ffmpeg -progress`: frames out, media time out in seconds, rates."""
+
+    frames: int
+    out_s: float
+    fps: float | None
+    speed: float | None
+    bytes: int
+
+
+OnTick = Callable[[Tick], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A child that ended with exit code 0."""
+
+    cpu_s: float
+    wall_s: float
+    peak_memory_bytes: int
+    stderr: str
+    last: Tick | None
+
+
+class ProcessFailed(Exception):
+    """A child ended with another exit code than 0. The caller knows what that means."""
+
+    def __init__(self, program: str, code: int, stderr: str) -> None:
+        super().__init__(f"{program} ended with exit code {code}: {stderr or 'no message'}")
+        self.code = code
+        self.stderr = stderr
+
+
+def _no_tick(tick: Tick) -> None:
+    pass
+
+
+async def run_ffmpeg(
+    command: Sequence[str],
+    *,
+    on_tick: OnTick = _no_tick,
+    limits: Limits = Limits(),
+    stdin: AsyncIterator[bytes] | None = None,
+    stall_s: float = STALL_S,
+) -> Finished:
+    """Run an FFmpeg command that was built with `-progress pipe:1`; feed it `stdin` if given.
+
+    Cancelling the task ends the child: SIGINT, two seconds later SIGKILL, to its whole group.
+    Raises ProcessFailed (exit code not 0), ProcessKilled (ended by a signal), ProcessStalled,
+    ResourceExhausted (no room on the disk).
+    """
+    started = time.monotonic()
+    child = _start(command, limits, piped=stdin is not None)
+    exited = _exit_of(child.process)
+    tasks = [
+        asyncio.ensure_future(_read_progress(child, on_tick)),
+        asyncio.ensure_future(_read_stderr(child)),
+    ]
+    if stdin is not None:
+        tasks.append(asyncio.ensure_future(_feed(child, stdin)))
+    watchdog = asyncio.ensure_future(_watch(child, stall_s))
+    try:
+        first: set[asyncio.Future[Any]] = {exited, watchdog}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if not exited.done():
+            watchdog.result()  # raises ProcessStalled
+        await asyncio.gather(*tasks)
+    except BaseException:
+        await _end(child, exited)
+        raise
+    finally:
+        watchdog.cancel()
+        for task in tasks:
+            task.cancel()
+        child.close()
+    return _judge(child, exited.result(), time.monotonic() - started, Path(command[0]).name)
+
+
+@dataclass(frozen=True)
+class _Exit:
+    code: int
+    cpu_s: float
+    peak_memory_bytes: int
+
+
+@dataclass
+class _Child:
+    process: subprocess.Popen[bytes]
+    moved_at: float
+    last: Tick | None = None
+    waiting_for_input: bool = False
+    tail: collections.deque[bytes] = field(default_factory=lambda: collections.deque(maxlen=64))
+
+    @property
+    def stderr(self) -> str:
+        """FFmpeg's last words."""
+        text = b"".join(self.tail).decode("utf-8", "replace").strip()
+        return text[-STDERR_BYTES:]
+
+    def close(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+def _start(command: Sequence[str], limits: Limits, *, piped: bool) -> _Child:
+    # Started from this thread, the event loop's: the parent-death signal follows the thread.
+    options = {"parent": os.getpid(), "nice": NICENESS, "limits": limits.as_rlimits()}
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(options), *command],
+        stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(os.environ),
+        start_new_session=True,
+    )
+    return _Child(process, time.monotonic())
+
+
+def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    kept = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
+    return {name: inherited[name] for name in kept if name in inherited} | _ONE_THREAD
+
+
+def _exit_of(process: subprocess.Popen[bytes]) -> asyncio.Future[_Exit]:
+    """Wait in a thread of its own: wait4 tells CPU and memory, which asyncio's watcher loses."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_Exit] = loop.create_future()
+
+    def wait() -> None:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        unit = 1 if sys.platform == "darwin" else 1024
+        result = _Exit(process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
+            loop.call_soon_threadsafe(_set_if_open, future, result)
+
+    threading.Thread(target=wait, name=f"wait-{process.pid}", daemon=True).start()
+    return future
+
+
+def _set_if_open(future: asyncio.Future[_Exit], result: _Exit) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+async def _reader(pipe: IO[bytes] | None) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), pipe
+    )
+    return reader
+
+
+async def _read_progress(child: _Child, on_tick: OnTick) -> None:
+    reader = await _reader(child.process.stdout)
+    block: dict[str, str] = {}
+    while line := await reader.readline():
+        name, _, value = line.decode("ascii", "replace").strip().partition("=")
+        block[name] = value
+        if name != "progress":
+            continue
+        tick = _tick(block)
+        block = {}
+        if child.last is None or (tick.frames, tick.out_s, tick.bytes) != (
+            child.last.frames,
+            child.last.out_s,
+            child.last.bytes,
+        ):
+            child.moved_at = time.monotonic()
+        child.last = tick
+        on_tick(tick)
+
+
+def _tick(block: Mapping[str, str]) -> Tick:
+    def number(name: str) -> float | None:
+        found = re.match(r"-?\d+(\.\d+)?", block.get(name, "").strip())
+        return float(found.group()) if found else None
+
+    return Tick(
+        frames=int(number("frame") or 0),
+        out_s=max(0.0, (number("out_time_us") or 0.0) / 1e6),
+        fps=number("fps") or None,
+        speed=number("speed") or None,
+        bytes=int(number("total_size") or 0),
+    )
+
+
+async def _read_stderr(child: _Child) -> None:
+    reader = await _reader(child.process.stderr)
+    while piece := await reader.read(1024):
+        child.tail.append(piece)
+
+
+async def _feed(child: _Child, stdin: AsyncIterator[bytes]) -> None:
+    """Write `stdin` to the child. A child that no longer reads has failed: its exit tells."""
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, child.process.stdin
+    )
+    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+    try:
+        child.waiting_for_input = True
+        async for piece in stdin:
+            child.waiting_for_input = False
+            writer.write(piece)
+            await writer.drain()
+            child.waiting_for_input = True
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    finally:
+        child.waiting_for_input = False
+        writer.close()
+
+
+async def _watch(child: _Child, stall_s: float) -> None:
+    """Return never; raise ProcessStalled once the child has stopped moving."""
+    program = psutil.Process(child.process.pid)
+    computed, computed_at = 0.0, time.monotonic()
+    while True:
+        await asyncio.sleep(min(1.0, stall_s / 4))
+        now = time.monotonic()
+        try:
+            times = program.cpu_times()
+        except psutil.NoSuchProcess:
+            await asyncio.sleep(3600)  # it has ended, and its exit is on the way
+            continue
+        if times.user + times.system > computed or child.waiting_for_input:
+            computed, computed_at = times.user + times.system, now
+        idle, silent = now - max(computed_at, child.moved_at), now - child.moved_at
+        if idle > stall_s or silent > SILENCE_S:
+            raise ProcessStalled(
+                f"the encoder made no progress for {silent:.0f} s and was ended; "
+                f"it had written {child.last.frames if child.last else 0} frames. "
+                f"Its last words: {child.stderr or 'none'}"
+            )
+
+
+async def _end(child: _Child, exited: asyncio.Future[_Exit]) -> None:
+    """SIGINT, which lets FFmpeg close its files; after two seconds SIGKILL."""
+    for number, patience in ((signal.SIGINT, 2.0), (signal.SIGKILL, 10.0)):
+        if exited.done():
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.process.pid, number)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({exited}, timeout=patience)
+
+
+def _judge(child: _Child, exited: _Exit, wall_s: float, program: str) -> Finished:
+    if exited.code == 0:
+        return Finished(exited.cpu_s, wall_s, exited.peak_memory_bytes, child.stderr, child.last)
+    if exited.code < 0:
+        name = signal.Signals(-exited.code).name
+        raise ProcessKilled(f"{program} was ended by {name}. {child.stderr}".strip())
+    if "No space left on device" in child.stderr:
+        raise ResourceExhausted(f"no space left on the disk: {child.stderr}")
+    raise ProcessFailed(program, exited.code, child.stderr)

@@ -1,0 +1,68 @@
+"""Does a stream already meet the settings, so that it is better copied than encoded again?"""
+
+from __future__ import annotations
+
+from longtake.contracts.encode import AudioSettings, VideoSettings
+from longtake.contracts.media import AudioFacts, VideoFacts
+from media.picture import output_size
+
+_RANK = {
+    "Constrained Baseline": 0,
+    "Baseline": 0,
+    "Main": 1,
+    "High": 2,
+}
+_LIMIT = {"baseline": 0, "main": 1, "high": 2, None: 2}
+_SLACK = 1.1
+"""A measured rate may exceed the asked one by so much and still count as met."""
+
+
+def why_encode_video(facts: VideoFacts, settings: VideoSettings) -> str | None:
+    """The first reason why the stream cannot be copied; None if it can."""
+    gop = settings.keyframe_interval_s
+    rank = _RANK.get(facts.profile or "", 99)
+    reasons = (
+        (not settings.smart_copy, "asked to encode"),
+        (facts.codec != "h264", f"its codec is {facts.codec}"),
+        (rank > _LIMIT[settings.profile], f"its profile is {facts.profile}"),
+        (facts.pixel_format != "yuv420p", f"its pixel format is {facts.pixel_format}"),
+        (facts.color_range == "full", "its colour range is full"),
+        (facts.interlaced, "it is interlaced"),
+        (facts.rotation != 0, f"it is turned by {facts.rotation} degrees"),
+        (
+            output_size(facts, settings) != (facts.width, facts.height),
+            f"its size is {facts.width}x{facts.height}",
+        ),
+        (
+            gop is not None and facts.longest_gop_s > float(gop) * _SLACK,
+            f"its keyframes are up to {facts.longest_gop_s:g} s apart",
+        ),
+        (
+            _over(facts.bitrate_bps, settings.max_bitrate_bps),
+            f"its bit rate is {facts.bitrate_bps} bit/s",
+        ),
+    )
+    return next((why for applies, why in reasons if applies), None)
+
+
+def why_encode_audio(facts: AudioFacts, settings: AudioSettings) -> str | None:
+    """The first reason why the stream cannot be copied; None if it can."""
+    reasons = (
+        (not settings.smart_copy, "asked to encode"),
+        (facts.codec != "aac", f"its codec is {facts.codec}"),
+        (facts.profile not in ("LC", None), f"its profile is {facts.profile}"),
+        (facts.channels > settings.channels, f"it has {facts.channels} channels"),
+        (
+            settings.sample_rate not in (None, facts.sample_rate),
+            f"its sample rate is {facts.sample_rate} Hz",
+        ),
+        (
+            _over(facts.bitrate_bps, settings.bitrate_bps),
+            f"its bit rate is {facts.bitrate_bps} bit/s",
+        ),
+    )
+    return next((why for applies, why in reasons if applies), None)
+
+
+def _over(measured: int | None, limit: int | None) -> bool:
+    return limit is not None and (measured or 0) > limit * _SLACK

@@ -1,0 +1,51 @@
+"""The FFmpeg that does the work: where it is, and what its version means for output bytes."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import re
+import subprocess
+
+from longtake.errors import CapabilityMissing
+
+RECIPE = "1"
+"""Raised when a change of ours changes output bytes, so that old chunks are not mixed in."""
+
+
+@functools.cache
+def ffmpeg() -> str:
+    """Path of the static FFmpeg. Raises CapabilityMissing if the worker extra is not there."""
+    try:
+        import imageio_ffmpeg
+    except ImportError as error:
+        raise CapabilityMissing(
+            "FFmpeg is not installed here: pip install 'longtake[worker]'"
+        ) from error
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
+
+
+@functools.cache
+def ffmpeg_version() -> str:
+    """What the binary calls itself, such as `n9.0.2-17-g…`."""
+    text = subprocess.run(
+        [ffmpeg(), "-version"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    found = re.match(r"ffmpeg version (\S+)", text)
+    return found.group(1) if found else "unknown"
+
+
+def simd_baseline() -> str | None:
+    """CPU features that audio children may use, for FFmpeg's `-cpuflags`.
+
+    FFmpeg's float code (AAC, resampling) rounds differently with other SIMD widths, so it is
+    held to what every x86-64 server has. Elsewhere there is one level only: None.
+    """
+    return "sse4.2" if platform.machine() in ("x86_64", "AMD64") else None
+
+
+@functools.cache
+def engine_version() -> str:
+    """Part of every content key: same version, same machine class, same bytes."""
+    machine = platform.machine().replace("AMD64", "x86_64")
+    return f"{RECIPE}/{ffmpeg_version()}/{machine}-{simd_baseline() or 'base'}"

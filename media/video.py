@@ -1,0 +1,159 @@
+"""Encode one chunk of the picture to CMAF fragments, and prove that it is the planned frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from longtake.errors import InputCorrupt
+from media.chunks import Chunk
+from media.command import Ffmpeg, filters
+from media.fragments import presentation_times, time_scale
+from media.index import Index
+from media.plan import Plan, VideoPlan
+from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+
+CMAF = (
+    "-use_editlist", "0",  # else every chunk with B-frames is late by its own reorder delay
+    "-movflags",
+    "+cmaf+frag_discont+frag_keyframe+negative_cts_offsets+default_base_moof"
+    "+skip_sidx+skip_trailer",
+    "-avoid_negative_ts", "disabled",  # times are the plan's, not the muxer's
+    "-write_tmcd", "0",
+    "-fflags", "+bitexact", "-flags:v", "+bitexact",  # no version strings, no dates
+    "-map_metadata", "-1",
+)  # fmt: skip
+
+
+class ChunkMismatch(Exception):
+    """A chunk does not hold the planned frames: this source cannot be cut."""
+
+
+def chunk_command(source: Path, plan: Plan, chunk: Chunk, target: Path) -> Ffmpeg:
+    """The command that encodes `chunk` of `source` to CMAF fragments in `target`."""
+    video = _video_of(plan)
+    return (
+        Ffmpeg.quiet()
+        .read(source, plan.demuxer, "-copyts", *_seek(video, chunk))
+        .then("-map", f"0:{video.stream}", "-an", "-sn", "-dn")
+        .then(*_filters(video, chunk))
+        # Every frame at its own time, in the source's own clock.
+        .then("-fps_mode", "passthrough", "-enc_time_base", "demux")
+        .then(*encoder(video))
+        .write(target, "mp4", *CMAF)
+    )
+
+
+def _filters(video: VideoPlan, chunk: Chunk) -> tuple[str, ...]:
+    chain = filters((trim(chunk), shift(video.first_pts), *video.filters))
+    return ("-vf", chain) if chain else ()
+
+
+def trim(chunk: Chunk) -> str | None:
+    """Keep the frames of the chunk. Not `-t`/`-to`: they lose leading pictures."""
+    edges = {"start_pts": chunk.start_pts, "end_pts": chunk.end_pts}
+    given = [f"{name}={pts}" for name, pts in edges.items() if pts is not None]
+    return f"trim={':'.join(given)}" if given else None
+
+
+def shift(first_pts: int) -> str | None:
+    """The rendition's clock starts at its first frame; the mux puts it where it belongs."""
+    return f"setpts=PTS-({first_pts})" if first_pts else None
+
+
+def _seek(video: VideoPlan, chunk: Chunk) -> tuple[str, ...]:
+    """Begin at a keyframe before the boundary; `trim` drops what comes too early."""
+    if chunk.seek_pts is None:
+        return ()
+    microseconds = chunk.seek_pts * video.time_base * 1_000_000 // 1
+    return ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{microseconds}us")
+
+
+def encoder(video: VideoPlan) -> tuple[str, ...]:
+    """The encoder and its settings."""
+    if video.encoder == "h264_nvenc":
+        return _nvenc(video)
+    settings = video.settings
+    # With crf 0 at more than 8 bits x264 is only nearly lossless; qp 0 always is.
+    quality = ("-qp", "0") if settings.crf == 0 else ("-crf", str(settings.crf))
+    return (
+        *("-c:v", "libx264", "-preset", settings.speed, *quality),
+        *("-pix_fmt", video.pixel_format, "-threads", str(video.threads)),
+        *(("-profile:v", settings.profile) if settings.profile else ()),
+        *_gop_and_cap(video),
+        # Same bytes on every CPU, for about 2.5 % more CPU time.
+        *("-x264-params", "cpu-independent=1"),
+    )
+
+
+def _nvenc(video: VideoPlan) -> tuple[str, ...]:
+    """NVENC at the quality of the same CRF, roughly; no promise on bytes (design, section 2)."""
+    settings = video.settings
+    lossless = settings.crf == 0
+    return (
+        *("-c:v", "h264_nvenc", "-preset", "p5", "-pix_fmt", video.pixel_format),
+        *(("-tune", "lossless") if lossless else ("-rc", "vbr", "-cq", str(settings.crf))),
+        *(("-profile:v", settings.profile) if settings.profile and not lossless else ()),
+        *_gop_and_cap(video),
+    )
+
+
+def _gop_and_cap(video: VideoPlan) -> tuple[str, ...]:
+    cap = video.settings.max_bitrate_bps
+    return (
+        *(("-g", str(video.gop_frames)) if video.gop_frames else ()),
+        *(("-maxrate", str(cap), "-bufsize", str(2 * cap)) if cap else ()),
+    )
+
+
+async def encode_chunk(
+    source: Path, plan: Plan, index: Index, chunk: Chunk, target: Path, on_tick: OnTick
+) -> Finished:
+    """Encode a chunk to `target` and verify it.
+
+    Raises ChunkMismatch if the frames are not the planned ones, InputCorrupt if the source
+    does not decode, and what `run_ffmpeg` raises.
+    """
+    command = chunk_command(source, plan, chunk, target)
+    try:
+        finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
+    except ProcessFailed as error:
+        raise InputCorrupt(
+            f"{source.name} could not be encoded (exit code {error.code}): {error.stderr}"
+        ) from error
+    verify_chunk(_video_of(plan), index, chunk, target, finished.stderr)
+    return finished
+
+
+def verify_chunk(
+    video: VideoPlan, index: Index, chunk: Chunk, target: Path, stderr: str = ""
+) -> None:
+    """Compare every frame's time with the index. Raises ChunkMismatch or InputCorrupt."""
+    wanted = index.slice(chunk.start_pts, chunk.end_pts)
+    if target.stat().st_size == 0:
+        raise InputCorrupt(f"no frame of the source could be decoded. {stderr}".strip())
+    found = _in_time_base(target, video.time_base)
+    if video.exact and found != [pts - video.first_pts for pts in wanted]:
+        raise ChunkMismatch(
+            f"{len(found)} of {len(wanted)} frames, or not at their times. {stderr}".strip()
+        )
+    if not video.exact and len(found) < 0.98 * len(wanted):
+        raise InputCorrupt(
+            f"only {len(found)} of {len(wanted)} frames could be decoded. {stderr}".strip()
+        )
+
+
+def _in_time_base(target: Path, time_base: Fraction) -> Sequence[Fraction | int]:
+    scale = Fraction(1, time_scale(target)) / time_base
+    return [_whole(ticks * scale) for ticks in presentation_times(target)]
+
+
+def _whole(value: Fraction) -> Fraction | int:
+    return int(value) if value.denominator == 1 else value
+
+
+def _video_of(plan: Plan) -> VideoPlan:
+    if plan.video is None:
+        raise ValueError("the plan has no picture")
+    return plan.video

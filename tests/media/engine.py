@@ -1,0 +1,105 @@
+"""Run the engine from end to end without Temporal, and look at what comes out."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from longtake.contracts import MediaFacts, Transcode
+from longtake.presets import resolve
+from media.assemble import assemble, verify
+from media.audio import encode_audio
+from media.index import Index
+from media.isolate import inspect_in_child
+from media.plan import Clip, Plan, make_plan
+from media.process import Tick
+from media.tools import ffmpeg
+from media.video import ChunkMismatch, encode_chunk
+
+
+@dataclass(frozen=True)
+class Made:
+    """A transcode that the engine made."""
+
+    path: Path
+    plan: Plan
+    index: Index | None
+    source: MediaFacts
+    facts: MediaFacts
+    chunks: list[Path]
+    fell_back: bool = False
+
+
+def no_tick(tick: Tick) -> None:
+    pass
+
+
+async def transcode(source: Path, target: Path, **job: Any) -> Made:
+    """What the workflow does, step by step, in this process."""
+    facts, index = await inspect_in_child(source)
+    try:
+        return await _make(source, target, facts, index, one_chunk=False, **job)
+    except ChunkMismatch:
+        return await _make(source, target, facts, index, one_chunk=True, **job)
+
+
+async def _make(
+    source: Path,
+    target: Path,
+    facts: MediaFacts,
+    index: Index | None,
+    *,
+    one_chunk: bool,
+    **options: Any,
+) -> Made:
+    job = Transcode(input=str(source), output=str(target), **options)
+    plan = make_plan(
+        facts,
+        index,
+        resolve(job),
+        clip=Clip(start=job.start, end=job.end),
+        chunk_s=job.chunk_s,
+        one_chunk=one_chunk,
+    )
+    chunks = []
+    if plan.video is not None and index is not None:
+        for number, chunk in enumerate(plan.video.chunks):
+            path = target.with_name(f"{target.stem}.{number}.chunk")
+            await encode_chunk(source, plan, index, chunk, path, no_tick)
+            chunks.append(path)
+    sound = None
+    if plan.audio is not None and not plan.audio.copied:
+        sound = target.with_name(f"{target.stem}.sound")
+        await encode_audio(source, plan, sound, no_tick)
+    await assemble(source, plan, chunks, sound, target, no_tick)
+    found = await verify(target, plan, index)
+    return Made(target, plan, index, facts, found, chunks, fell_back=one_chunk)
+
+
+def run(*arguments: str | Path) -> str:
+    """Run the static FFmpeg; its stdout."""
+    command = [ffmpeg(), "-hide_banner", "-nostdin", "-v", "error", "-y", *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout
+
+
+def frames(path: Path, pixel_format: str, *filters: str) -> list[tuple[Fraction, str]]:
+    """Time in seconds (from the first frame) and MD5 of every decoded frame."""
+    listed = run(
+        *("-copyts", "-i", path, "-map", "0:v:0"),
+        *(("-vf", ",".join(filters)) if filters else ()),
+        *("-pix_fmt", pixel_format, "-fps_mode", "passthrough", "-enc_time_base", "demux"),
+        *("-f", "framemd5", "-"),
+    )
+    base = Fraction(1)
+    found: list[tuple[int, str]] = []
+    for line in listed.splitlines():
+        if line.startswith("#tb 0:"):
+            base = Fraction(line.split(":")[1].strip())
+        elif not line.startswith("#"):
+            fields = [field.strip() for field in line.split(",")]
+            found.append((int(fields[2]), fields[5]))
+    first = found[0][0] if found else 0
+    return [((pts - first) * base, md5) for pts, md5 in found]

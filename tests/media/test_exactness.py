@@ -1,0 +1,79 @@
+"""A lossless transcode in chunks is the source, frame by frame and time by time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from longtake.errors import InputUnsupported
+from tests.conftest import corpus_files
+from tests.media.engine import Made, frames, transcode
+from tests.media.made import MADE, make
+
+LOSSLESS = {"video": {"crf": 0, "speed": "ultrafast"}, "audio": {"codec": "none"}}
+ONE_CHUNK = {"one-keyframe", "intra-refresh", "h264-avi", "flv"}
+LONG = ("long-1080p-av1.mp4", "long-1080p-lowbitrate.mp4")
+
+
+def assert_equal(made: Made, source: Path, slack: Fraction = Fraction(0)) -> None:
+    assert made.plan.video is not None
+    pixel_format = made.plan.video.pixel_format
+    before, after = frames(source, pixel_format), frames(made.path, pixel_format)
+    assert len(after) == len(before)
+    differing = [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if a[1] != b[1]]
+    assert not differing, f"frames that differ: {differing[:10]}"
+    worst = max(abs(a[0] - b[0]) for a, b in zip(before, after, strict=True))
+    assert worst <= slack, f"a frame is {float(worst):.6f} s off"
+
+
+@pytest.mark.parametrize("name", MADE)
+async def test_lossless_chunks_equal_the_made_source(name: str, tmp_path: Path) -> None:
+    source = make(name, tmp_path)
+    made = await transcode(source, tmp_path / "out.mp4", chunk_s=2, **LOSSLESS)
+    assert made.plan.video is not None
+    assert not made.fell_back
+    if name in ONE_CHUNK:
+        assert len(made.plan.video.chunks) == 1
+    else:
+        assert len(made.plan.video.chunks) >= 3
+    assert_equal(made, source)
+
+
+@pytest.mark.parametrize("name", ["closed-gop", "open-gop-matroska", "variable-rate"])
+async def test_matroska_keeps_every_time_to_the_millisecond(name: str, tmp_path: Path) -> None:
+    source = make(name, tmp_path)
+    made = await transcode(source, tmp_path / "out.mkv", chunk_s=2, **LOSSLESS)
+    assert_equal(made, source, slack=Fraction(1, 1000))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "source",
+    [p for p in corpus_files(".mp4", ".webm", ".ts", ".avi", ".mkv") if p.name not in LONG],
+    ids=lambda path: path.name,
+)
+async def test_lossless_chunks_equal_the_corpus_source(source: Path, tmp_path: Path) -> None:
+    try:
+        made = await transcode(source, tmp_path / "out.mp4", chunk_s=2, **LOSSLESS)
+    except InputUnsupported as refusal:
+        assert "no picture" in str(refusal)
+        return
+    assert not made.fell_back
+    assert_equal(made, source)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+async def test_a_clip_of_a_long_source_equals_its_frames(
+    name: str, corpus: Path, tmp_path: Path
+) -> None:
+    made = await transcode(
+        corpus / name, tmp_path / "out.mp4", start=200, end=212, chunk_s=4, **LOSSLESS
+    )
+    assert made.plan.video is not None
+    after = frames(made.path, made.plan.video.pixel_format)
+    window = "trim=start=200:end=212"
+    before = frames(corpus / name, made.plan.video.pixel_format, window)
+    assert [md5 for _, md5 in after] == [md5 for _, md5 in before]
