@@ -1,0 +1,1 @@
+"""Activities: thin durable steps around one engine function each."""

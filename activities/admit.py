@@ -1,0 +1,39 @@
+"""The first step: can the job be done at all, and what is its source?"""
+
+from __future__ import annotations
+
+from activities.place import Place, place
+from activities.running import Beat, implements
+from longtake.contracts.media import MediaFacts
+from longtake.contracts.steps import ADMIT, Admission, Source
+from longtake.contracts.transcode import Transcode
+from longtake.presets import resolve
+from media.isolate import inspect_in_child
+from media.tools import engine_version
+from storage.work import content_key
+
+
+@implements(ADMIT, stage="probing")
+async def admit(job: Transcode, beat: Beat) -> Admission:
+    """Resolve the settings, check both ends, pin and probe the source."""
+    settings = resolve(job)
+    here = place()
+    here.storage.check_output(job.output, overwrite=job.overwrite)
+    source = await here.storage.fingerprint(job.input)
+    facts, index_key = await _probe(here, source)
+    return Admission(source=source, facts=facts, settings=settings, index_key=index_key)
+
+
+async def _probe(here: Place, source: Source) -> tuple[MediaFacts, str | None]:
+    """Facts and index of a source; looked up by content, so each is probed once."""
+    identity = {"source": source.sha256, "engine": engine_version()}
+    facts_key, index_key = content_key("facts", **identity), content_key("index", **identity)
+    if here.store.find(facts_key):
+        facts = MediaFacts.model_validate_json(here.store.read(facts_key))
+        if not facts.video or here.store.find(index_key):
+            return facts, index_key if facts.video else None
+    facts, index = await inspect_in_child(await here.storage.localize(source))
+    if index is not None:
+        here.store.put(index_key, index.to_bytes())
+    here.store.put(facts_key, facts.model_dump_json().encode())
+    return facts, index_key if index is not None else None

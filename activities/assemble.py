@@ -1,0 +1,69 @@
+"""Join the parts beside the output, prove the file, and publish it at once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.place import Place, place
+from activities.running import Beat, implements
+from longtake.contracts.result import Output, Stats
+from longtake.contracts.steps import ASSEMBLE, AssembleRequest, Published
+from longtake.errors import ResourceExhausted
+from media.assemble import assemble as join
+from media.assemble import verify
+from storage.local import sha256_of
+
+
+@implements(ASSEMBLE, stage="assembling")
+async def assemble(request: AssembleRequest, beat: Beat) -> Published:
+    """Join, verify and publish; what is published already and right is left untouched."""
+    here = place()
+    plan = here.plan(request.plan_key)
+    index = here.index(request.index_key) if request.index_key else None
+    source = await here.storage.localize(request.source)
+    chunks = [_part(here, key) for key in request.chunk_keys]
+    audio = _part(here, request.audio_key) if request.audio_key else None
+    beat.total_s = plan.media_s
+    # Later attempts, here or elsewhere, take the right to publish from earlier ones.
+    lease = here.store.lease(f"output-{_name(request.output)}", _term())
+    with here.storage.staging(request.output, request.job_id) as staged:
+        finished = await join(source, plan, chunks, audio, staged, beat.on_tick)
+        facts = await verify(staged, plan, index)
+        sha256 = await asyncio.to_thread(sha256_of, staged)
+        size = staged.stat().st_size
+        await here.storage.localize(request.source)
+        with lease.held() as ours:
+            if not ours:
+                raise ResourceExhausted("a later attempt publishes this output; this one stops")
+            here.storage.publish(staged, request.output, sha256, overwrite=request.overwrite)
+    output = Output(uri=request.output, role="main", bytes=size, sha256=sha256, media=facts)
+    stats = Stats(
+        cpu_s=round(finished.cpu_s, 3),
+        bytes_written=size,
+        retries=activity.info().attempt - 1,
+        peak_memory_bytes=finished.peak_memory_bytes,
+    )
+    return Published(outputs=(output,), stats=stats)
+
+
+def _part(here: Place, key: str) -> Path:
+    path = here.store.find(key)
+    if path is None:
+        raise ResourceExhausted(
+            f"the finished part {key} is gone from the work store; was it swept while the job ran? "
+            "Start the job again: it makes what is missing"
+        )
+    return path
+
+
+def _name(uri: str) -> str:
+    return hashlib.sha256(uri.encode()).hexdigest()[:32]
+
+
+def _term() -> int:
+    """Grows with every attempt of every run: the server's time in microseconds."""
+    return int(activity.info().current_attempt_scheduled_time.timestamp() * 1_000_000)

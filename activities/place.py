@@ -1,0 +1,53 @@
+"""Where a worker's steps find things: the work store, the storages, the job index."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from longtake.index import JobIndex
+from longtake.settings import Home
+from media.index import Index
+from media.plan import Plan
+from storage.cache import FingerprintCache
+from storage.local import LocalStorage
+from storage.work import WorkStore
+
+
+@dataclass(frozen=True)
+class Place:
+    """The storages of a worker process."""
+
+    store: WorkStore
+    storage: LocalStorage
+    jobs: JobIndex
+
+    def plan(self, key: str) -> Plan:
+        """The plan under a key."""
+        return _plan(self.store, key)
+
+    def index(self, key: str) -> Index:
+        """The packet index under a key."""
+        return _index(self.store, key)
+
+
+@functools.cache
+def place() -> Place:
+    """The place that this process's environment names."""
+    home = Home.from_environment()
+    return Place(
+        store=WorkStore(home.work_store),
+        storage=LocalStorage(FingerprintCache(home.cache)),
+        jobs=JobIndex(home.jobs),
+    )
+
+
+# Content under a key never changes, so it may be kept.
+@functools.lru_cache(maxsize=8)
+def _plan(store: WorkStore, key: str) -> Plan:
+    return Plan.model_validate_json(store.read(key))
+
+
+@functools.lru_cache(maxsize=8)
+def _index(store: WorkStore, key: str) -> Index:
+    return Index.from_bytes(store.read(key))

@@ -1,0 +1,38 @@
+"""The plan of a transcode, from what is known of its source; kept in the work store."""
+
+from __future__ import annotations
+
+from activities.place import place
+from activities.running import Beat, implements
+from longtake.contracts.steps import PLAN, PlanRequest, PlanSummary
+from media.plan import Clip, make_plan
+from storage.work import content_key
+
+
+@implements(PLAN, stage="planning")
+async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
+    """Plan, put the plan in the work store, and answer what the workflow must know of it."""
+    here = place()
+    admission, job = request.admission, request.job
+    made = make_plan(
+        admission.facts,
+        here.index(admission.index_key) if admission.index_key else None,
+        admission.settings,
+        clip=Clip(start=job.start, end=job.end),
+        chunk_s=job.chunk_s,
+        gpu=request.gpu,
+        one_chunk=request.whole,
+    )
+    document = made.model_dump_json()
+    key = content_key("plan", plan=document)
+    here.store.put(key, document.encode())
+    encodes_audio = made.audio is not None and not made.audio.copied
+    return PlanSummary(
+        plan_key=key,
+        chunks=len(made.video.chunks) if made.video else 0,
+        frames=made.video.frames if made.video and made.video.chunks else 0,
+        media_s=made.media_s,
+        encode_audio=encodes_audio,
+        decisions=made.decisions,
+        warnings=made.warnings,
+    )

@@ -1,0 +1,1 @@
+"""Where bytes live: sources, outputs, the host's cache and the work store."""

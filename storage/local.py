@@ -1,0 +1,205 @@
+"""Local files: paths, fingerprints, and publishing without ever showing half a file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import glob
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from longtake.contracts.steps import Source
+from longtake.errors import (
+    InputCorrupt,
+    InputForbidden,
+    InputNotFound,
+    InputUnsupported,
+    InvalidJob,
+    OutputConflict,
+    ResourceExhausted,
+    StorageUnavailable,
+)
+from storage.cache import FingerprintCache
+
+_PIECE = 4 << 20
+_NO_SPACE = (28, 122)
+"""ENOSPC and EDQUOT."""
+
+
+def path_of(uri: str) -> Path:
+    """The path that a plain path or `file:` URI names. Raises InvalidJob for other schemes."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost"):
+            raise InvalidJob(f"{uri}: a file: URI names no host; write file:///path")
+        return Path(unquote(parts.path))
+    if len(parts.scheme) > 1 and uri.startswith(f"{parts.scheme}://"):
+        raise InvalidJob(f"{uri}: {parts.scheme}:// is not supported; use a local path")
+    return Path(uri)
+
+
+class LocalStorage:
+    """Sources and outputs on this host's file systems, read and written in place."""
+
+    def __init__(self, cache: FingerprintCache) -> None:
+        self._cache = cache
+
+    async def fingerprint(self, uri: str) -> Source:
+        """Pin a source: size, SHA-256, and its version (size and modification time).
+
+        The hash is kept in the host's cache under the version, so it is computed once.
+        Raises InputNotFound, InputForbidden, InputUnsupported.
+        """
+        path = path_of(uri)
+        version, size = self._stat(path)
+        sha256 = self._cache.get(version)
+        if sha256 is None:
+            try:
+                sha256 = await asyncio.to_thread(sha256_of, path)
+            except PermissionError as error:
+                raise _forbidden(path) from error
+            self._cache.put(version, sha256)
+        return Source(uri=uri, bytes=size, sha256=sha256, version=version)
+
+    async def localize(self, source: Source) -> Path:
+        """A path to read the source's bytes from; local files are read where they lie.
+
+        Raises InputCorrupt if the file is no longer the one that was pinned.
+        """
+        path = path_of(source.uri)
+        version, _ = self._stat(path)
+        if version != source.version:
+            raise InputCorrupt(
+                f"{path} changed while the job ran; start the job again for the new file"
+            )
+        return path
+
+    def _stat(self, path: Path) -> tuple[str, int]:
+        try:
+            found = path.stat()
+        except FileNotFoundError as error:
+            raise InputNotFound(f"there is no file {path}; check the path") from error
+        except PermissionError as error:
+            raise _forbidden(path) from error
+        except OSError as error:
+            raise StorageUnavailable(f"{path} cannot be reached: {error.strerror}") from error
+        if not path.is_file():
+            raise InputUnsupported(f"{path} is not a file; name a media file")
+        if not os.access(path, os.R_OK):
+            raise _forbidden(path)
+        version = f"{found.st_dev:x}-{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
+        return version, found.st_size
+
+    def check_output(self, uri: str, *, overwrite: bool) -> None:
+        """Fail early if the output cannot be published. Raises OutputConflict with words."""
+        path = path_of(uri)
+        if path.is_dir():
+            raise OutputConflict(f"{path} is a folder; name a file in it")
+        if path.exists() and not overwrite:
+            raise OutputConflict(f"{path} exists already; use --overwrite, or another name")
+        folder = path.parent
+        if not folder.is_dir():
+            raise OutputConflict(f"there is no folder {folder}; make it first")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputConflict(f"{folder} may not be written; check its permissions")
+
+    @contextlib.contextmanager
+    def staging(self, uri: str, job_id: str) -> Iterator[Path]:
+        """A private name beside the output, on its file system; gone again at the end."""
+        self.discard_staged(uri, job_id)
+        path = path_of(uri)
+        staged = path.with_name(f"{_staged_prefix(path, job_id)}{secrets.token_hex(4)}.part")
+        try:
+            yield staged
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def discard_staged(self, uri: str, job_id: str) -> None:
+        """Remove what killed attempts of a job left beside its output."""
+        path = path_of(uri)
+        for left in path.parent.glob(f"{glob.escape(_staged_prefix(path, job_id))}*.part"):
+            left.unlink(missing_ok=True)
+
+    def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
+        """Make the staged file visible under its name, whole and at once.
+
+        A file that is there already with the same bytes is left untouched. Another one is
+        replaced only with `overwrite`; else OutputConflict.
+        """
+        path = path_of(uri)
+        with storage_errors(path):
+            sync(staged)
+            staged.chmod(0o666 & ~_umask())
+            try:
+                os.link(staged, path)  # unlike rename, it never replaces
+            except FileExistsError:
+                self._replace(staged, path, sha256, overwrite)
+            sync(path.parent)
+
+    @staticmethod
+    def _replace(staged: Path, path: Path, sha256: str, overwrite: bool) -> None:
+        if path.stat().st_size == staged.stat().st_size and sha256_of(path) == sha256:
+            return
+        if not overwrite:
+            raise OutputConflict(
+                f"{path} appeared while the job ran; use --overwrite, or another name"
+            )
+        staged.replace(path)
+
+
+def _staged_prefix(path: Path, job_id: str) -> str:
+    job = hashlib.sha256(job_id.encode()).hexdigest()[:12]
+    return f".{path.name[:80]}.{job}."
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Translate the system's errors on writing near `path`."""
+    try:
+        yield
+    except PermissionError as error:
+        raise OutputConflict(f"{path} may not be written; check its permissions") from error
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise ResourceExhausted(no_room(path)) from error
+        raise StorageUnavailable(f"{path} cannot be written: {error.strerror}") from error
+
+
+def no_room(path: Path) -> str:
+    """What to say when the disk under `path` is full."""
+    folder = path if path.is_dir() else path.parent
+    free = shutil.disk_usage(folder).free if folder.is_dir() else 0
+    return (
+        f"no space left on the disk of {folder} ({free / 1e6:.0f} MB free); "
+        "free some, or write somewhere else"
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _forbidden(path: Path) -> InputForbidden:
+    return InputForbidden(f"{path} may not be read; check its permissions")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,229 @@
+"""What every job workflow can do: run steps, tell its progress, pause, resume, cancel, end.
+
+Signals `pause`, `resume` and `cancel` (with a reason) come from Longtake, the Temporal CLI or
+the Temporal UI alike. Temporal's own cancel does the same as the signal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from longtake.contracts.base import Contract
+    from longtake.contracts.job import Job
+    from longtake.contracts.result import JobError, JobResult, JobSummary, Progress, Stage
+    from longtake.contracts.steps import CONCLUDE, JobRecord, Step
+    from longtake.queues import task_queue
+
+In = TypeVar("In", bound=Contract)
+Out = TypeVar("Out", bound=Contract)
+Result = TypeVar("Result")
+
+KIND = SearchAttributeKey.for_keyword("LongtakeKind")
+TENANT = SearchAttributeKey.for_keyword("LongtakeTenant")
+STAGE = SearchAttributeKey.for_keyword("LongtakeStage")
+PRESET = SearchAttributeKey.for_keyword("LongtakePreset")
+
+HEARTBEAT = timedelta(seconds=15)
+LONGEST = timedelta(days=7)
+"""A step that is not done by then fails; attempts are not counted, deploys use them up."""
+RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)
+)
+WINDOW = 200
+"""Steps outstanding at once: far below Temporal's limit of 2,000."""
+
+
+class JobWorkflow:
+    """Base of the job workflows."""
+
+    def __init__(self) -> None:
+        self._job: Job = Job()
+        self._paused = False
+        self._reason = ""
+        self._main: asyncio.Task[JobResult] | None = None
+        self._running: set[workflow.ActivityHandle[Any]] = set()
+        self._window = asyncio.Semaphore(WINDOW)
+        self._late = False
+        self.stage: Stage | None = None
+        self.done = 0
+        self.total = 0
+        self.frames_done = 0
+        self.frames_total = 0
+
+    @workflow.signal
+    async def pause(self) -> None:
+        """Stop running steps and start no new ones. Each running step begins again later."""
+        self._paused = True
+        for handle in self._running:
+            handle.cancel()
+        self._tell()
+
+    @workflow.signal
+    async def resume(self) -> None:
+        """Go on."""
+        self._paused = False
+        self._tell()
+
+    @workflow.signal
+    async def cancel(self, reason: str = "") -> None:
+        """End the job; nothing half-done stays."""
+        self._reason = reason or "asked by a signal"
+        if self._main is not None:
+            self._main.cancel()
+
+    @workflow.query
+    def progress(self) -> Progress:
+        """How far the job is, by finished steps."""
+        finished = self.frames_done / self.frames_total if self.frames_total else 0.0
+        return Progress(
+            job_id=workflow.info().workflow_id,
+            state="paused" if self._paused else "running",
+            stage=self.stage,
+            fraction=min(1.0, finished),
+            chunks_done=self.done,
+            chunks_total=self.total,
+        )
+
+    async def run_job(self, job: Job, kind: str, work: Awaitable[JobResult]) -> JobResult:
+        """Run `work` to its end: a result, a failure in Longtake's words, or cancelled."""
+        self._job = job
+        workflow.upsert_search_attributes([KIND.value_set(kind), TENANT.value_set(job.tenant)])
+        self._main = asyncio.ensure_future(work)
+        timer = asyncio.ensure_future(self._deadline(job.deadline)) if job.deadline else None
+        try:
+            result = await self._main
+            await self._conclude(job, kind, result)
+            return result
+        except (ActivityError, ApplicationError) as error:
+            if is_cancelled_exception(error):
+                return await self._canceled(job, kind, error)
+            raise await self._failed(job, kind, _job_error(error)) from error
+        except asyncio.CancelledError as error:
+            return await self._canceled(job, kind, error)
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def step(
+        self,
+        step: Step[In, Out],
+        request: In,
+        words: str,
+        *,
+        queue: str | None = None,
+        for_at_most: timedelta = LONGEST,
+    ) -> Out:
+        """Run a step on its role's queue, as often as it takes; wait while paused."""
+        async with self._window:
+            while True:
+                await workflow.wait_condition(lambda: not self._paused)
+                handle: workflow.ActivityHandle[Out] = workflow.start_activity(
+                    step.name,
+                    request,
+                    result_type=step.gives,
+                    task_queue=queue or task_queue(step.role),
+                    schedule_to_close_timeout=for_at_most,
+                    heartbeat_timeout=HEARTBEAT,
+                    retry_policy=RETRY,
+                    cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                    priority=Priority(
+                        priority_key=self._job.priority, fairness_key=self._job.tenant
+                    ),
+                    summary=words,
+                )
+                self._running.add(handle)
+                try:
+                    return await handle
+                except ActivityError as error:
+                    if not (self._paused and is_cancelled_exception(error)):
+                        raise
+                finally:
+                    self._running.discard(handle)
+
+    def enter(self, stage: Stage) -> None:
+        """Begin a stage; people see it in lists and in Temporal's UI."""
+        self.stage = stage
+        workflow.upsert_search_attributes([STAGE.value_set(stage)])
+        self._tell()
+
+    def finished(self, frames: int) -> None:
+        """Count a finished chunk."""
+        self.done += 1
+        self.frames_done += frames
+        self._tell()
+
+    def _tell(self) -> None:
+        words = f"**{'paused' if self._paused else self.stage or 'queued'}**"
+        if self.total:
+            words += f": {self.done} of {self.total} chunks done"
+        workflow.set_current_details(words)
+
+    async def _deadline(self, deadline: datetime) -> None:
+        await asyncio.sleep(max(0.0, (deadline - workflow.now()).total_seconds()))
+        self._late = True
+        if self._main is not None:
+            self._main.cancel()
+
+    async def _canceled(self, job: Job, kind: str, error: BaseException) -> JobResult:
+        if self._late:
+            late = JobError(
+                type="DeadlineExceeded",
+                message=f"the job was not done by its deadline, {job.deadline}; what is finished "
+                "is kept, and `longtake retry` with a later deadline goes on from there",
+            )
+            raise await self._failed(job, kind, late) from error
+        reason = self._reason or "cancelled through Temporal"
+        result = JobResult(
+            job_id=workflow.info().workflow_id,
+            state="canceled",
+            error=JobError(type="JobCanceled", message=reason),
+        )
+        await self._conclude(job, kind, result)
+        if self._reason:  # Temporal itself was not asked to cancel, so it would call this a bug
+            raise ApplicationError(reason, type="JobCanceled", non_retryable=True) from error
+        raise asyncio.CancelledError(reason) from error
+
+    async def _failed(self, job: Job, kind: str, error: JobError) -> ApplicationError:
+        result = JobResult(job_id=workflow.info().workflow_id, state="failed", error=error)
+        await self._conclude(job, kind, result)
+        return ApplicationError(error.message, type=error.type, non_retryable=True)
+
+    async def _conclude(self, job: Job, kind: str, result: JobResult) -> None:
+        """Note the end in the job index. A job is not lost if the note is."""
+        info = workflow.info()
+        facts = job.model_dump(mode="json")
+        preset = facts.get("preset")
+        summary = JobSummary(
+            job_id=info.workflow_id,
+            kind=kind,
+            state=result.state,
+            tenant=job.tenant,
+            preset=preset if isinstance(preset, str) else None,
+            stage=self.stage,
+            input=facts.get("input"),
+            output=facts.get("output"),
+            started_at=info.start_time.isoformat(),
+            closed_at=workflow.now().isoformat(),
+            error=result.error,
+        )
+        self._paused = False
+        record = JobRecord(summary=summary, job=facts, result=result, error=result.error)
+        try:
+            await self.step(CONCLUDE, record, "note the end", for_at_most=timedelta(minutes=1))
+        except ActivityError as error:
+            workflow.logger.warning("the job index was not written: %s", error.cause)
+
+
+def _job_error(error: ActivityError | ApplicationError) -> JobError:
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError):
+        return JobError(type=cause.type or "LongtakeError", message=cause.message)
+    return JobError(type="LongtakeError", message=f"a step did not end: {cause or error}")

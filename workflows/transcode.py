@@ -1,0 +1,168 @@
+"""The workflow `Transcode`: admit, plan, encode the parts in parallel, assemble and publish."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows.control import PRESET, JobWorkflow
+
+with workflow.unsafe.imports_passed_through():
+    from longtake.contracts.result import JobResult, Stats
+    from longtake.contracts.steps import (
+        ADMIT,
+        ASSEMBLE,
+        CHUNK_MISMATCH,
+        COUNT_WORKERS,
+        ENCODE_AUDIO,
+        ENCODE_CHUNK,
+        PLAN,
+        Admission,
+        AssembleRequest,
+        AudioRequest,
+        ChunkRequest,
+        EncodeDone,
+        PlanRequest,
+        PlanSummary,
+        WorkersAsked,
+    )
+    from longtake.contracts.transcode import Transcode
+    from longtake.queues import task_queue
+
+
+@workflow.defn(name="Transcode")
+class TranscodeWorkflow(JobWorkflow):
+    """One file in, one file out."""
+
+    @workflow.run
+    async def run(self, job: Transcode) -> JobResult:
+        """Run the job to its end."""
+        return await self.run_job(job, "transcode", self._transcode(job))
+
+    async def _transcode(self, job: Transcode) -> JobResult:
+        self.enter("probing")
+        admission = await self.step(ADMIT, job, f"look at {job.input}")
+        workflow.upsert_search_attributes([PRESET.value_set(admission.settings.preset)])
+        gpu, decision = await self._choose_gpu(job)
+        try:
+            plan, parts = await self._encode(job, admission, gpu=gpu, whole=False)
+        except ActivityError as error:
+            if not _is_mismatch(error):
+                raise
+            plan, parts = await self._encode(job, admission, gpu=gpu, whole=True)
+            decision["chunks"] = "one: chunks of this source did not hold their planned frames"
+        self.enter("assembling")
+        chunks, audio = parts
+        published = await self.step(
+            ASSEMBLE,
+            AssembleRequest(
+                job_id=workflow.info().workflow_id,
+                source=admission.source,
+                output=job.output,
+                overwrite=job.overwrite,
+                plan_key=plan.plan_key,
+                index_key=admission.index_key,
+                chunk_keys=tuple(chunk.key for chunk in chunks),
+                audio_key=audio.key if audio else None,
+            ),
+            f"join, verify and publish {job.output}",
+        )
+        encoded = [*chunks, audio] if audio else chunks
+        return JobResult(
+            job_id=workflow.info().workflow_id,
+            state="succeeded",
+            outputs=published.outputs,
+            stats=self._stats(admission, plan, chunks, [e.stats for e in encoded], published.stats),
+            decisions=plan.decisions | decision,
+            warnings=plan.warnings,
+        )
+
+    async def _choose_gpu(self, job: Transcode) -> tuple[bool, dict[str, str]]:
+        """CPU or GPU, decided once and recorded; never a silent fallback."""
+        if job.gpu == "never":
+            return False, {}
+        if job.gpu == "require":
+            return True, {"gpu": "required by the job"}
+        workers = await self.step(COUNT_WORKERS, WorkersAsked(role="gpu"), "look for GPU workers")
+        if workers.alive:
+            return True, {"gpu": f"preferred, and {workers.alive} GPU workers are alive"}
+        return False, {"gpu": "preferred, but no GPU worker is alive: encoded on the CPU"}
+
+    async def _encode(
+        self, job: Transcode, admission: Admission, *, gpu: bool, whole: bool
+    ) -> tuple[PlanSummary, tuple[list[EncodeDone], EncodeDone | None]]:
+        self.enter("planning")
+        plan = await self.step(
+            PLAN,
+            PlanRequest(job=job, admission=admission, gpu=gpu, whole=whole),
+            "plan the chunks",
+        )
+        self.done, self.frames_done = 0, 0
+        self.total, self.frames_total = plan.chunks, plan.frames
+        if plan.chunks or plan.encode_audio:
+            self.enter("encoding")
+        # The sound is short work; it goes first, so that it does not lag behind at the end.
+        sound = asyncio.ensure_future(self._audio(admission, plan))
+        chunks = [
+            asyncio.ensure_future(self._chunk(admission, plan, number, gpu))
+            for number in range(plan.chunks)
+        ]
+        try:
+            await asyncio.gather(sound, *chunks)
+        except BaseException:
+            for task in (sound, *chunks):
+                task.cancel()
+            await asyncio.gather(sound, *chunks, return_exceptions=True)
+            raise
+        return plan, ([chunk.result() for chunk in chunks], sound.result())
+
+    async def _chunk(
+        self, admission: Admission, plan: PlanSummary, number: int, gpu: bool
+    ) -> EncodeDone:
+        request = ChunkRequest(
+            source=admission.source,
+            plan_key=plan.plan_key,
+            index_key=admission.index_key or "",
+            number=number,
+        )
+        words = f"encode chunk {number + 1} of {plan.chunks}"
+        queue = task_queue("gpu") if gpu else None
+        done = await self.step(ENCODE_CHUNK, request, words, queue=queue)
+        self.finished(done.frames)
+        return done
+
+    async def _audio(self, admission: Admission, plan: PlanSummary) -> EncodeDone | None:
+        if not plan.encode_audio:
+            return None
+        request = AudioRequest(source=admission.source, plan_key=plan.plan_key)
+        return await self.step(ENCODE_AUDIO, request, "encode the sound")
+
+    def _stats(
+        self,
+        admission: Admission,
+        plan: PlanSummary,
+        chunks: list[EncodeDone],
+        encoded: list[Stats],
+        published: Stats,
+    ) -> Stats:
+        every = [*encoded, published]
+        elapsed = workflow.now() - workflow.info().start_time
+        return Stats(
+            media_s=plan.media_s,
+            wall_s=round(elapsed.total_seconds(), 3),
+            encode_s=round(sum(s.encode_s for s in encoded), 3),
+            cpu_s=round(sum(s.cpu_s for s in every), 3),
+            bytes_read=admission.source.bytes,
+            bytes_written=sum(s.bytes_written for s in every),
+            chunks=len(chunks),
+            chunks_reused=sum(chunk.reused for chunk in chunks),
+            retries=sum(s.retries for s in every),
+            peak_memory_bytes=max(s.peak_memory_bytes for s in every),
+        )
+
+
+def _is_mismatch(error: ActivityError) -> bool:
+    cause = error.cause
+    return isinstance(cause, ApplicationError) and cause.type == CHUNK_MISMATCH
