@@ -110,7 +110,9 @@ async def _once(
         retries=retries,
         peak_memory_bytes=finished.peak_memory_bytes,
     )
-    return EncodeDone(key=key, frames=frames, reused=False, stats=stats)
+    return EncodeDone(
+        key=key, frames=frames, reused=False, stats=stats, decode_errors=finished.errors
+    )
 
 
 def _poison(here: Place, key: str, killed: ProcessKilled | ProcessStalled) -> None:

@@ -35,8 +35,10 @@ class Place:
 def place() -> Place:
     """The place that this process's environment names."""
     home = Home.from_environment()
+    store = WorkStore(home.work_store)
+    store.drop_dead_drafts()  # of workers that were killed on this host
     return Place(
-        store=WorkStore(home.work_store),
+        store=store,
         storage=LocalStorage(FingerprintCache(home.cache)),
         jobs=JobIndex(home.jobs),
     )

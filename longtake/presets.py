@@ -111,6 +111,10 @@ def _overlay(preset: VideoOptions | AudioOptions, options: Contract) -> dict[str
 def describe(error: ValidationError) -> str:
     """Pydantic's findings in one line: `video.crf: Input should be less than …; …`."""
     return "; ".join(
-        ": ".join(filter(None, (".".join(map(str, item["loc"])), item["msg"])))
+        ": ".join(filter(None, (".".join(map(str, item["loc"])), _plain(item["msg"]))))
         for item in error.errors(include_url=False)
     )
+
+
+def _plain(words: str) -> str:
+    return words.removeprefix("Value error, ")  # pydantic's name for a validator of ours

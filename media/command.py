@@ -31,7 +31,7 @@ class Ffmpeg:
         """No terminal, no banner, errors on stderr, progress on stdout; every pool one thread."""
         return cls(
             globals=(
-                *("-hide_banner", "-nostdin", "-loglevel", "error", "-y"),
+                *("-hide_banner", "-nostdin", "-loglevel", "repeat+error", "-y"),
                 *("-progress", "pipe:1", "-stats_period", "0.5"),
                 # Uncapped pools take as many threads as the host has cores, in each slot.
                 *("-filter_threads", "1", "-filter_complex_threads", "1"),
@@ -77,4 +77,4 @@ def filters(steps: Iterable[str | None]) -> str:
 def _as_url(path: Path | str) -> str:
     # `file:` keeps a name such as "a:b.mp4" or "-x.mp4" from being read as something else.
     text = str(path)
-    return text if text.startswith("pipe:") else f"file:{text}"
+    return text if text == "-" or text.startswith("pipe:") else f"file:{text}"

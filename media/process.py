@@ -79,7 +79,8 @@ class Finished:
     wall_s: float
     peak_memory_bytes: int
     stderr: str
-    last: Tick | None
+    errors: int
+    """Lines on stderr: FFmpeg says one for each thing it could not decode."""
 
 
 class ProcessFailed(Exception):
@@ -133,7 +134,7 @@ async def run_ffmpeg(
         for task in tasks:
             task.cancel()
         child.close()
-    return _judge(child, exited.result(), time.monotonic() - started, Path(command[0]).name)
+    return _judge(child, exited.result(), time.monotonic() - started, command)
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ class _Child:
     moved_at: float
     last: Tick | None = None
     waiting_for_input: bool = False
+    errors: int = 0
     tail: collections.deque[bytes] = field(default_factory=lambda: collections.deque(maxlen=64))
 
     @property
@@ -251,6 +253,7 @@ async def _read_stderr(child: _Child) -> None:
     reader = await _reader(child.process.stderr)
     while piece := await reader.read(1024):
         child.tail.append(piece)
+        child.errors += piece.count(b"\n")
 
 
 async def _feed(child: _Child, stdin: AsyncIterator[bytes]) -> None:
@@ -308,12 +311,16 @@ async def _end(child: _Child, exited: asyncio.Future[_Exit]) -> None:
             await asyncio.wait({exited}, timeout=patience)
 
 
-def _judge(child: _Child, exited: _Exit, wall_s: float, program: str) -> Finished:
+def _judge(child: _Child, exited: _Exit, wall_s: float, command: Sequence[str]) -> Finished:
     if exited.code == 0:
-        return Finished(exited.cpu_s, wall_s, exited.peak_memory_bytes, child.stderr, child.last)
+        return Finished(exited.cpu_s, wall_s, exited.peak_memory_bytes, child.stderr, child.errors)
+    program = Path(command[0]).name
     if exited.code < 0:
         name = signal.Signals(-exited.code).name
         raise ProcessKilled(f"{program} was ended by {name}. {child.stderr}".strip())
     if "No space left on device" in child.stderr:
-        raise ResourceExhausted(f"no space left on the disk: {child.stderr}")
+        folder = Path(command[-1].removeprefix("file:")).parent
+        raise ResourceExhausted(
+            f"no space left on the disk of {folder}; free some, or write somewhere else"
+        )
     raise ProcessFailed(program, exited.code, child.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def _gop_and_cap(video: VideoPlan) -> tuple[str, ...]:
 async def encode_chunk(
     source: Path, plan: Plan, index: Index, chunk: Chunk, target: Path, on_tick: OnTick
 ) -> Finished:
-    """Encode a chunk to `target` and verify it.
+    """Encode a chunk to `target` and verify it; `errors` counts what did not decode in it.
 
     Raises ChunkMismatch if the frames are not the planned ones, InputCorrupt if the source
     does not decode, and what `run_ffmpeg` raises.
@@ -123,7 +124,23 @@ async def encode_chunk(
             f"{source.name} could not be encoded (exit code {error.code}): {error.stderr}"
         ) from error
     verify_chunk(_video_of(plan), index, chunk, target, finished.stderr)
+    if finished.errors and chunk.seek_pts is not None:
+        before = await _errors_before(source, plan, chunk)
+        return replace(finished, errors=max(0, finished.errors - before))
     return finished
+
+
+async def _errors_before(source: Path, plan: Plan, chunk: Chunk) -> int:
+    """Decode errors of the run-in alone: an open GOP's leading pictures lack references there,
+    which says nothing of the chunk."""
+    video = _video_of(plan)
+    command = (
+        Ffmpeg.quiet()
+        .read(source, plan.demuxer, "-copyts", *_seek(video, chunk))
+        .then("-map", f"0:{video.stream}", "-vf", f"trim=end_pts={chunk.start_pts}")
+        .write("-", "null")
+    )
+    return (await run_ffmpeg(command.arguments())).errors
 
 
 def verify_chunk(

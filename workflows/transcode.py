@@ -76,7 +76,7 @@ class TranscodeWorkflow(JobWorkflow):
             outputs=published.outputs,
             stats=self._stats(admission, plan, chunks, [e.stats for e in encoded], published.stats),
             decisions=plan.decisions | decision,
-            warnings=plan.warnings,
+            warnings=(*plan.warnings, *_damage(encoded)),
         )
 
     async def _choose_gpu(self, job: Transcode) -> tuple[bool, dict[str, str]]:
@@ -161,6 +161,13 @@ class TranscodeWorkflow(JobWorkflow):
             retries=sum(s.retries for s in every),
             peak_memory_bytes=max(s.peak_memory_bytes for s in every),
         )
+
+
+def _damage(encoded: list[EncodeDone]) -> list[str]:
+    errors = sum(part.decode_errors for part in encoded)
+    if not errors:
+        return []
+    return [f"the source is damaged: {errors} decode errors; what could be decoded was kept"]
 
 
 def _is_mismatch(error: ActivityError) -> bool:

@@ -99,6 +99,8 @@ class EncodeDone(Contract):
     frames: int
     reused: bool
     stats: Stats
+    decode_errors: int = 0
+    """What of the source did not decode. Not known of a reused part."""
 
 
 class AssembleRequest(Contract):

@@ -79,7 +79,7 @@ async def _make(
     return Made(target, plan, index, facts, found, chunks, fell_back=one_chunk)
 
 
-def run(*arguments: str | Path) -> str:
+def run(*arguments: Any) -> str:
     """Run the static FFmpeg; its stdout."""
     command = [ffmpeg(), "-hide_banner", "-nostdin", "-v", "error", "-y", *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout

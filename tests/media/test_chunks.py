@@ -1,0 +1,87 @@
+"""Whatever the index looks like, chunks tile the timeline exactly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.chunks import chunk_length, cut, whole
+from media.index import Index
+
+
+@st.composite
+def indexes(draw: st.DrawFn) -> Index:
+    """Frames with any rising times, keyframes at any of them, any time base."""
+    start = draw(st.integers(-(10**6), 10**10))
+    steps = draw(st.lists(st.integers(1, 5000), min_size=1, max_size=200))
+    pts = [start]
+    for step in steps:
+        pts.append(pts[-1] + step)
+    keyframes = draw(st.sets(st.sampled_from(pts), max_size=40))
+    base = Fraction(*draw(st.sampled_from([(1, 90_000), (1, 1000), (1001, 30_000), (1, 25)])))
+    return Index(
+        stream=0,
+        time_base=base,
+        pts=tuple(pts),
+        keyframes=tuple(sorted(keyframes)),
+        end_pts=pts[-1] + 1,
+        origin_s=pts[0] * base,
+    )
+
+
+@given(indexes(), st.fractions(Fraction(1, 100), 60), st.data())
+def test_chunks_tile_the_frames_exactly(
+    index: Index, length: Fraction, data: st.DataObject
+) -> None:
+    times = st.none() | st.integers(index.pts[0] - 10, index.pts[-1] + 10)
+    start, end = data.draw(times), data.draw(times)
+    wanted = index.slice(start, end)
+    chunks = cut(index, length, start, end)
+    tiles = [pts for chunk in chunks for pts in index.slice(chunk.start_pts, chunk.end_pts)]
+    assert tuple(tiles) == wanted
+    assert all(index.slice(chunk.start_pts, chunk.end_pts) for chunk in chunks)
+
+
+@given(indexes(), st.fractions(Fraction(1, 100), 60))
+def test_inner_boundaries_are_keyframes_and_chunks_are_long_enough(
+    index: Index, length: Fraction
+) -> None:
+    chunks = cut(index, length, None, None)
+    edges = [chunk.start_pts for chunk in chunks[1:]]
+    assert set(edges) <= set(index.keyframes)
+    for before, after in zip([index.pts[0], *edges], edges, strict=False):
+        assert before is not None
+        assert after is not None
+        assert (after - before) * index.time_base >= length
+
+
+@given(indexes(), st.fractions(Fraction(1, 100), 60))
+def test_decoding_begins_at_a_keyframe_one_gop_early(index: Index, length: Fraction) -> None:
+    for chunk in cut(index, length, None, None):
+        if chunk.seek_pts is None:
+            continue
+        assert chunk.start_pts is not None
+        assert chunk.seek_pts in index.keyframes
+        between = [k for k in index.keyframes if chunk.seek_pts < k <= chunk.start_pts]
+        assert len(between) == 1
+
+
+@given(indexes())
+def test_an_index_survives_the_work_store(index: Index) -> None:
+    assert Index.from_bytes(index.to_bytes()) == index
+
+
+@given(indexes())
+def test_one_chunk_holds_everything(index: Index) -> None:
+    (chunk,) = whole(index, None, None)
+    assert index.slice(chunk.start_pts, chunk.end_pts) == index.pts
+    assert chunk.seek_pts is None
+
+
+def test_chunk_length_grows_with_the_film() -> None:
+    lengths = [chunk_length(Fraction(s)) for s in (2, 12, 30, 60, 600, 1200, 10_800)]
+    assert lengths == sorted(lengths)
+    assert lengths[0] == Fraction(5, 2)
+    assert lengths[-1] == 30

@@ -1,0 +1,194 @@
+"""Files appear whole or not at all, are never replaced by surprise, and are known by content."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from longtake.errors import (
+    InputCorrupt,
+    InputForbidden,
+    InputNotFound,
+    InputUnsupported,
+    InvalidJob,
+    OutputConflict,
+    ResourceExhausted,
+)
+from storage.cache import FingerprintCache
+from storage.local import LocalStorage, path_of, sha256_of
+from storage.work import WorkStore, content_key
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> LocalStorage:
+    return LocalStorage(FingerprintCache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> WorkStore:
+    return WorkStore(tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("/a/b.mp4", "/a/b.mp4"),
+        ("file:///a/b%20c.mp4", "/a/b c.mp4"),
+        ("file://localhost/a/b.mp4", "/a/b.mp4"),
+        ("/a/weird:name?#%20.mp4", "/a/weird:name?#%20.mp4"),
+    ],
+)
+def test_paths_and_file_uris(uri: str, path: str) -> None:
+    assert path_of(uri) == Path(path)
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/key", "https://host/x.mp4", "file://host/x.mp4"])
+def test_other_schemes_are_refused_with_words(uri: str) -> None:
+    with pytest.raises(InvalidJob):
+        path_of(uri)
+
+
+async def test_a_changed_source_fails_with_words(storage: LocalStorage, tmp_path: Path) -> None:
+    path = tmp_path / "in.mp4"
+    path.write_bytes(b"one")
+    source = await storage.fingerprint(str(path))
+    assert source.sha256 == sha256_of(path)
+    assert await storage.localize(source) == path
+    path.write_bytes(b"two")
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(InputCorrupt, match="changed while the job ran"):
+        await storage.localize(source)
+    assert (await storage.fingerprint(str(path))).sha256 == sha256_of(path)
+
+
+async def test_sources_that_cannot_be_read(storage: LocalStorage, tmp_path: Path) -> None:
+    with pytest.raises(InputNotFound):
+        await storage.fingerprint(str(tmp_path / "none.mp4"))
+    with pytest.raises(InputUnsupported):
+        await storage.fingerprint(str(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_forbidden_source(storage: LocalStorage, tmp_path: Path) -> None:
+    path = tmp_path / "secret.mp4"
+    path.write_bytes(b"x")
+    path.chmod(0)
+    with pytest.raises(InputForbidden):
+        await storage.fingerprint(str(path))
+
+
+def test_an_output_that_cannot_be_written_is_refused_early(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken.mp4"
+    taken.touch()
+    for uri in (tmp_path, taken, tmp_path / "no" / "folder.mp4"):
+        with pytest.raises(OutputConflict):
+            storage.check_output(str(uri), overwrite=False)
+    storage.check_output(str(taken), overwrite=True)
+
+
+def test_publishing_never_replaces_by_surprise(storage: LocalStorage, tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    target.write_bytes(b"somebody else's")
+    with storage.staging(str(target), "job") as staged:
+        staged.write_bytes(b"ours")
+        sha256 = sha256_of(staged)
+        with pytest.raises(OutputConflict):
+            storage.publish(staged, str(target), sha256, overwrite=False)
+        assert target.read_bytes() == b"somebody else's"
+        storage.publish(staged, str(target), sha256, overwrite=True)
+    assert target.read_bytes() == b"ours"
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_publishing_the_same_bytes_again_touches_nothing(
+    storage: LocalStorage, tmp_path: Path
+) -> None:
+    target = tmp_path / "out.mp4"
+    inodes = set()
+    for overwrite in (False, False, True):
+        with storage.staging(str(target), "job") as staged:
+            staged.write_bytes(b"ours")
+            storage.publish(staged, str(target), sha256_of(staged), overwrite=overwrite)
+            inodes.add(target.stat().st_ino)
+    assert target.read_bytes() == b"ours"
+    assert len(inodes) == 1
+
+
+def test_what_a_killed_attempt_left_is_removed(storage: LocalStorage, tmp_path: Path) -> None:
+    target = tmp_path / "a [b]*.mp4"
+    with storage.staging(str(target), "job") as staged:
+        left = staged.with_name(staged.name.replace(staged.name[-13:-5], "deadbeef"))
+        left.touch()
+    other = tmp_path / ".other.mp4.part"
+    other.touch()
+    storage.discard_staged(str(target), "job")
+    assert not left.exists()
+    assert other.exists()
+
+
+def test_what_lies_under_a_key_is_never_replaced(store: WorkStore) -> None:
+    key = content_key("chunk", source="abc", range=[0, 10])
+    first = store.put(key, b"first")
+    inode = first.stat().st_ino
+    assert store.put(key, b"second").read_bytes() == b"first"
+    assert first.stat().st_ino == inode
+    assert not list((store.folder / "tmp").iterdir())
+
+
+def test_keys_follow_content_not_order() -> None:
+    assert content_key("a", x=1, y=2) == content_key("a", y=2, x=1)
+    assert content_key("a", x=1) != content_key("a", x=2)
+    assert content_key("a", x=1) != content_key("b", x=1)
+
+
+def test_many_writers_of_one_key_leave_one_whole_object(store: WorkStore) -> None:
+    key, data = content_key("chunk", n=1), os.urandom(1 << 20)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: store.put(key, data), range(16)))
+    assert store.read(key) == data
+
+
+def test_a_missing_object_says_what_to_do(store: WorkStore) -> None:
+    with pytest.raises(ResourceExhausted, match="start the job again"):
+        store.read(content_key("chunk", n=2))
+
+
+def test_a_later_term_takes_the_right_to_publish(store: WorkStore) -> None:
+    early, late = store.lease("output", 1), store.lease("output", 2)
+    with early.held() as ours:
+        assert not ours
+    with late.held() as ours:
+        assert ours
+    returned = store.lease("output", 1)
+    with returned.held() as ours:
+        assert not ours
+
+
+def test_drafts_of_dead_processes_are_dropped(store: WorkStore) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from storage.work import WorkStore\n"
+        "with WorkStore(Path(sys.argv[1])).drafting('chunk-1') as draft:\n"
+        "    draft.write_bytes(b'half'); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(store.folder)], check=False, timeout=30)
+    with store.drafting("chunk-2") as alive:
+        alive.write_bytes(b"mine")
+        assert store.drop_dead_drafts() == 1
+        assert alive.exists()
+
+
+def test_sweep_removes_what_was_not_used(store: WorkStore) -> None:
+    old, used = store.put(content_key("a", n=1), b"xx"), store.put(content_key("a", n=2), b"yy")
+    for path in (old, used):
+        os.utime(path, (1, 1))
+    assert store.find(content_key("a", n=2)) == used  # a use makes it young again
+    removed, freed = store.sweep(older_than_s=60)
+    assert (removed, freed) == (1, 2)
+    assert used.exists()
