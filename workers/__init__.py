@@ -1,0 +1,1 @@
+"""Processes: entry points, roles and queues, capacity, telemetry, the embedded server."""

@@ -1,0 +1,90 @@
+"""A worker's connection to Temporal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+from temporalio.service import RPCError
+
+from longtake.embedded import NAMESPACE
+from longtake.errors import ServiceUnreachable
+from workers.settings import WorkerSettings
+
+log = structlog.get_logger("longtake.worker")
+
+BEAT = timedelta(seconds=5)
+"""Heartbeats of the worker itself: longtake/fleet.py judges by their age."""
+PATIENCE_S = 60.0
+"""In a fleet that starts all at once the server may come last."""
+
+
+async def connect(settings: WorkerSettings) -> Client:
+    """Connect and find the namespace. Raises ServiceUnreachable after a minute of trying."""
+    options = _options(settings)
+    started, complained = time.monotonic(), False
+    while True:
+        try:
+            client = await Client.connect(**options)
+            await client.workflow_service.describe_namespace(
+                DescribeNamespaceRequest(namespace=client.namespace)
+            )
+            return client
+        except (RuntimeError, RPCError) as error:
+            waited = time.monotonic() - started
+            words = f"no answer from Temporal at {options['target_host']}: {error}"
+        if waited > PATIENCE_S:
+            raise ServiceUnreachable(words)
+        if waited > 2.0 and not complained:
+            log.warning(f"{words}; trying on for {PATIENCE_S:.0f} s")
+            complained = True
+        await asyncio.sleep(min(1.0, 0.02 + waited / 4))
+
+
+def _options(settings: WorkerSettings) -> dict[str, Any]:
+    where: dict[str, Any] = (
+        {"target_host": settings.address, "namespace": NAMESPACE}
+        if settings.address
+        else {**ClientConfig.load_client_connect_config()}
+    )
+    if not where.get("target_host"):
+        raise ServiceUnreachable(
+            "no Temporal address: set TEMPORAL_ADDRESS (or TEMPORAL_PROFILE), "
+            "or give --address HOST:PORT"
+        )
+    return {
+        **where,
+        "data_converter": pydantic_data_converter,
+        "identity": f"{os.getpid()}@{socket.gethostname()} {settings.name}",
+        "runtime": _runtime(),
+    }
+
+
+def _runtime() -> Runtime:
+    """Beats every five seconds, and its core's log lines go where ours go."""
+    logging_ = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(
+            logger=logging.getLogger("temporalio.core"),
+            append_target_to_name=False,
+            prepend_target_on_message=False,
+        ),
+    )
+    return Runtime(telemetry=TelemetryConfig(logging=logging_), worker_heartbeat_interval=BEAT)

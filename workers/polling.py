@@ -1,0 +1,55 @@
+"""A Temporal worker for one role, with the options that were measured to matter."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from longtake.errors import LongtakeError
+from longtake.queues import Role, task_queue
+from longtake.settings import drain_grace_s
+from workers import registry
+from workers.interceptor import JobLog
+from workers.settings import WorkerSettings
+
+CONTROL_SLOTS = 8
+CACHED_WORKFLOWS = 200
+"""Jobs in memory at once; others are replayed when something happens to them."""
+
+
+def worker_for(client: Client, settings: WorkerSettings, role: Role) -> Worker:
+    """The worker that polls the queue of `role`."""
+    return Worker(
+        client,
+        task_queue=task_queue(role, settings.group),
+        activities=registry.activities(role, settings),
+        interceptors=[JobLog()],
+        max_concurrent_activities=_slots(settings, role),
+        graceful_shutdown_timeout=timedelta(seconds=drain_grace_s()),
+        # A cancel arrives with the answer to a heartbeat; by default that takes 10 s and more.
+        max_heartbeat_throttle_interval=timedelta(seconds=2),
+        # Eager activities would slip past the priorities and rate limits of a queue.
+        disable_eager_activity_execution=True,
+        **(_control_options() if role == "control" else {}),
+    )
+
+
+def _slots(settings: WorkerSettings, role: Role) -> int:
+    if role == "control":
+        return CONTROL_SLOTS
+    return settings.io_slots if role == "io" else settings.slots
+
+
+def _control_options() -> dict[str, Any]:
+    return {
+        "workflows": registry.workflows(),
+        "max_cached_workflows": CACHED_WORKFLOWS,
+        # So long a task or query waits for a killed control worker before another takes it.
+        "sticky_queue_schedule_to_start_timeout": timedelta(seconds=2),
+        # A bad input must fail its workflow; by default its task is tried again for ever.
+        "workflow_failure_exception_types": [ValidationError, LongtakeError],
+    }

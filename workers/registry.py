@@ -1,0 +1,39 @@
+"""What a worker of each role can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from longtake.queues import Role
+from workers.describe import describe_worker
+from workers.settings import WorkerSettings
+
+
+def workflows() -> list[type]:
+    """Workflows, for `control`. Imported here: the sandbox imports them once more."""
+    from workflows.transcode import TranscodeWorkflow
+
+    return [TranscodeWorkflow]
+
+
+def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]:
+    """Activities on the queue of `role`."""
+    return [describe_worker(role, settings), *_steps(role)]
+
+
+def _steps(role: Role) -> list[Callable[..., Any]]:
+    # Imported late: control needs nothing of the engine.
+    if role == "io":
+        from activities.admit import admit
+        from activities.assemble import assemble
+        from activities.conclude import conclude
+        from activities.fleet import count_workers
+        from activities.plan import plan
+
+        return [admit, plan, assemble, conclude, count_workers]
+    if role in ("cpu", "gpu"):
+        from activities.encode import encode_audio, encode_chunk
+
+        return [encode_chunk, encode_audio]
+    return []
