@@ -1,0 +1,30 @@
+"""Every recorded history replays: a change of a workflow that breaks running jobs fails here.
+
+To add one: `temporal workflow show --workflow-id ID -o json > tests/histories/NAME.json`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from workers.registry import workflows
+
+HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json"))
+TEXTS = {path: path.read_text(encoding="utf-8") for path in HISTORIES}
+
+
+def test_there_are_histories() -> None:
+    assert len(HISTORIES) >= 4
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_history_replays(path: Path) -> None:
+    replayer = Replayer(workflows=workflows(), data_converter=pydantic_data_converter)
+    history = WorkflowHistory.from_json(path.stem, TEXTS[path])
+    outcome = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+    assert outcome.replay_failure is None

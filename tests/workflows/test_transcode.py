@@ -1,0 +1,244 @@
+"""The order of things in a Transcode, on a real Temporal server with steps that only pretend."""
+
+from __future__ import annotations
+
+import asyncio
+import sysconfig
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.common import SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from longtake.contracts import EncodeSettings, JobResult, MediaFacts, Output, Stats, Transcode
+from longtake.contracts.encode import AudioSettings, VideoSettings
+from longtake.contracts.steps import (
+    ADMIT,
+    ASSEMBLE,
+    CHUNK_MISMATCH,
+    CONCLUDE,
+    ENCODE_AUDIO,
+    ENCODE_CHUNK,
+    PLAN,
+    Admission,
+    AssembleRequest,
+    AudioRequest,
+    ChunkRequest,
+    EncodeDone,
+    JobRecord,
+    Nothing,
+    PlanRequest,
+    PlanSummary,
+    Published,
+    Source,
+)
+from longtake.errors import LongtakeError
+from workflows.control import WINDOW
+from workflows.transcode import TranscodeWorkflow
+
+JOB = {"input": "/media/talk.mov", "output": "/media/talk.mp4", "preset": "web-720p"}
+KEYS = ("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset")
+
+
+class Pretend:
+    """Steps that do nothing, remember what they were asked, and fail as they are told."""
+
+    def __init__(self) -> None:
+        self.chunks = 3
+        self.mismatch = False
+        self.hang = asyncio.Event()
+        self.hang.set()
+        self.plans: list[PlanRequest] = []
+        self.assembled: list[AssembleRequest] = []
+        self.records: list[JobRecord] = []
+
+    @activity.defn(name=ADMIT.name)
+    async def admit(self, job: Transcode) -> Admission:
+        return Admission(
+            source=Source(uri=job.input, bytes=1, sha256="0" * 64, version="1"),
+            facts=MediaFacts(container="mov", duration_s=10.0, start_s=0.0, bytes=1),
+            settings=EncodeSettings(
+                preset="web-720p", video=VideoSettings(), audio=AudioSettings(), container="mp4"
+            ),
+            index_key="index",
+        )
+
+    @activity.defn(name=PLAN.name)
+    async def plan(self, request: PlanRequest) -> PlanSummary:
+        self.plans.append(request)
+        count = 1 if request.whole else self.chunks
+        return PlanSummary(
+            plan_key="plan", chunks=count, frames=10 * count, media_s=10.0, encode_audio=True
+        )
+
+    @activity.defn(name=ENCODE_CHUNK.name)
+    async def encode_chunk(self, request: ChunkRequest) -> EncodeDone:
+        if self.mismatch and not self.plans[-1].whole:
+            raise ApplicationError("2 of 3 frames", type=CHUNK_MISMATCH, non_retryable=True)
+        while not self.hang.is_set():
+            activity.heartbeat()
+            await asyncio.sleep(0.05)
+        return EncodeDone(key=f"chunk-{request.number}", frames=10, reused=False, stats=Stats())
+
+    @activity.defn(name=ENCODE_AUDIO.name)
+    async def encode_audio(self, request: AudioRequest) -> EncodeDone:
+        return EncodeDone(key="audio", frames=0, reused=False, stats=Stats())
+
+    @activity.defn(name=ASSEMBLE.name)
+    async def assemble(self, request: AssembleRequest) -> Published:
+        self.assembled.append(request)
+        output = Output(uri=request.output, role="main", bytes=1, sha256="0" * 64)
+        return Published(outputs=(output,), stats=Stats())
+
+    @activity.defn(name=CONCLUDE.name)
+    async def conclude(self, record: JobRecord) -> Nothing:
+        self.records.append(record)
+        return Nothing()
+
+    def steps(self) -> list[Callable[..., Any]]:
+        return [
+            *(self.admit, self.plan, self.encode_chunk, self.encode_audio),
+            *(self.assemble, self.conclude),
+        ]
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sysconfig.get_path("scripts")) / "temporal"),
+        ui=False,
+        data_converter=pydantic_data_converter,
+        search_attributes=[SearchAttributeKey.for_keyword(key) for key in KEYS],
+        dev_server_extra_args=["--log-level", "error"],
+    )
+    async with environment:
+        yield environment.client
+
+
+@pytest.fixture
+async def pretend(client: Client) -> AsyncIterator[Pretend]:
+    steps = Pretend()
+    workers = [
+        Worker(
+            client,
+            task_queue="longtake",
+            workflows=[TranscodeWorkflow],
+            workflow_failure_exception_types=[ValidationError, LongtakeError],
+        ),
+        *(Worker(client, task_queue=f"longtake-{q}", activities=steps.steps()) for q in ("io",)),
+        Worker(client, task_queue="longtake-cpu", activities=steps.steps()),
+    ]
+    tasks = [asyncio.ensure_future(worker.run()) for worker in workers]
+    yield steps
+    await asyncio.gather(*(worker.shutdown() for worker in workers))
+    await asyncio.gather(*tasks)
+
+
+async def begin(client: Client, job: dict[str, Any] | None = None) -> WorkflowHandle[Any, Any]:
+    return await client.start_workflow(
+        "Transcode", job or JOB, id=f"job-{uuid.uuid4()}", task_queue="longtake"
+    )
+
+
+async def until(claim: Callable[[], Any]) -> None:
+    for _ in range(200):
+        if claim():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("not within 10 s")
+
+
+async def failure(handle: WorkflowHandle[Any, Any]) -> ApplicationError:
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    return caught.value.cause
+
+
+async def test_plain_json_becomes_a_result(client: Client, pretend: Pretend) -> None:
+    result = JobResult.model_validate(await (await begin(client)).result())
+    assert result.state == "succeeded"
+    assert result.stats.chunks == 3
+    (request,) = pretend.assembled
+    assert request.chunk_keys == ("chunk-0", "chunk-1", "chunk-2")
+    assert pretend.records[-1].summary.state == "succeeded"
+
+
+async def test_chunks_that_do_not_hold_are_planned_whole(client: Client, pretend: Pretend) -> None:
+    pretend.mismatch = True
+    result = JobResult.model_validate(await (await begin(client)).result())
+    assert [plan.whole for plan in pretend.plans] == [False, True]
+    assert pretend.assembled[-1].chunk_keys == ("chunk-0",)
+    assert "one" in result.decisions["chunks"]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"input": "/media/talk.mov"},
+        {**JOB, "crff": 3},
+        {**JOB, "output": "/media/talk.webm"},
+        {**JOB, "priority": 9},
+    ],
+    ids=["no output", "unknown field", "unknown container", "priority out of range"],
+)
+async def test_a_bad_job_fails_at_once_with_the_field(
+    client: Client, pretend: Pretend, job: dict[str, Any]
+) -> None:
+    error = await asyncio.wait_for(failure(await begin(client, job)), 10)
+    assert "Transcode" in error.message
+    assert pretend.plans == []
+
+
+async def test_the_cancel_signal_ends_the_job_and_notes_why(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.hang.clear()
+    handle = await begin(client)
+    await until(lambda: pretend.plans)
+    await handle.signal("cancel", "changed our minds")
+    error = await asyncio.wait_for(failure(handle), 30)
+    assert error.type == "JobCanceled"
+    assert "changed our minds" in error.message
+    assert pretend.records[-1].summary.state == "canceled"
+    assert pretend.assembled == []
+
+
+async def test_a_paused_job_starts_nothing_until_it_is_resumed(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.hang.clear()
+    handle = await begin(client)
+    await until(lambda: pretend.plans)
+    await handle.signal("pause")
+    pretend.hang.set()
+    progress = await handle.query("progress")
+    assert progress["state"] == "paused"
+    await asyncio.sleep(1)
+    assert pretend.assembled == []
+    await handle.signal("resume")
+    assert (await asyncio.wait_for(handle.result(), 30))["state"] == "succeeded"
+
+
+async def test_no_more_steps_are_outstanding_than_the_window(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.chunks = WINDOW + 50
+    pretend.hang.clear()
+    handle = await begin(client)
+    await until(lambda: pretend.plans)
+    await asyncio.sleep(2)
+    pending = (await handle.describe()).raw_description.pending_activities
+    assert 100 <= len(pending) <= WINDOW
+    pretend.hang.set()
+    result = await asyncio.wait_for(handle.result(), 60)
+    assert result["stats"]["chunks"] == WINDOW + 50
