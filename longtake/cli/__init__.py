@@ -1,0 +1,14 @@
+"""The command `longtake`: built on the client and the service, and on nothing else."""
+
+from __future__ import annotations
+
+import sys
+
+from longtake.cli.leaving import leave
+
+
+def main() -> None:
+    """Run the command line and end the process. Never returns."""
+    from longtake.cli.app import run
+
+    leave(run(sys.argv[1:]))

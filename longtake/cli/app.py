@@ -1,0 +1,87 @@
+"""The commands in one list, and what an error or an interrupt means for the exit code."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from longtake import __version__
+from longtake.cli import engine, jobs, reference, serve
+from longtake.cli.console import complain, err, print_json
+from longtake.cli.demo import demo
+from longtake.cli.doctor import doctor
+from longtake.cli.report import failure
+from longtake.cli.session import INTERRUPTED
+from longtake.cli.transcode import transcode
+from longtake.errors import LongtakeError
+
+app = typer.Typer(
+    help="Durable media jobs: what is started is finished, whatever dies on the way.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_WORK = "Work"
+_SERVICE = "Service"
+_JOBS = "Jobs"
+_SHOW = "Look things up"
+
+app.command(rich_help_panel=_WORK)(transcode)
+app.command(rich_help_panel=_WORK)(demo)
+app.command(rich_help_panel=_JOBS)(jobs.status)
+app.command(rich_help_panel=_JOBS)(jobs.watch)
+app.command("list", rich_help_panel=_JOBS)(jobs.list_)
+app.command(rich_help_panel=_JOBS)(jobs.cancel)
+app.command(rich_help_panel=_JOBS)(jobs.pause)
+app.command(rich_help_panel=_JOBS)(jobs.resume)
+app.command(rich_help_panel=_JOBS)(jobs.retry)
+app.command(rich_help_panel=_SHOW)(engine.probe)
+app.command("presets", rich_help_panel=_SHOW)(reference.presets_)
+app.command(rich_help_panel=_SHOW)(reference.schema)
+app.command(rich_help_panel=_SERVICE)(serve.up)
+app.command(rich_help_panel=_SERVICE)(serve.down)
+app.command(rich_help_panel=_SERVICE)(serve.worker)
+app.command(rich_help_panel=_SERVICE)(doctor)
+app.command(rich_help_panel=_SERVICE)(engine.gc)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"longtake {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _longtake(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code.
+
+    0 done, 1 the job failed, 2 a bad request, 3 no service, 130 interrupted.
+    """
+    try:
+        app(list(arguments), prog_name="longtake")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 1
+    except LongtakeError as error:
+        if "--json" in arguments:
+            print_json(failure(error))
+        complain(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:  # a bug of ours must not skip the way out in `main`
+        err.print(traceback.format_exc(), markup=False)
+        return 1
+    return 0

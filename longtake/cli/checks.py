@@ -1,0 +1,141 @@
+"""What can be wrong on this host: each check says what it saw, and how to mend it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from longtake import __version__, presets
+from longtake.cli.engine import engine_environment
+from longtake.cli.report import size
+from longtake.errors import LongtakeError
+from longtake.settings import Home
+
+ROOM_BYTES = 2 << 30
+"""Less free disk than this is trouble for the next film."""
+
+_ENGINE = """
+import json, av
+from media.tools import ffmpeg, ffmpeg_version
+print(json.dumps({"ffmpeg": ffmpeg(), "version": ffmpeg_version(), "pyav": av.__version__}))
+"""
+_BUILT = 1_735_689_600  # 2025: no clock that is right says less
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str | None = None
+
+
+def host_checks(*, needs_engine: bool) -> Iterator[Check]:
+    """Everything that can be checked without the service."""
+    python = platform.python_version()
+    yield Check("version", True, f"Longtake {__version__}, Python {python}, {platform.platform()}")
+    yield from _engine(needed=needs_engine)
+    yield _presets()
+    home = Home.from_environment()
+    yield _folder("home", home.path, "set LONGTAKE_HOME to a folder on a disk with room")
+    if not home.work_store.is_relative_to(home.path):
+        yield _folder("work store", home.work_store, "set LONGTAKE_WORK_STORE to another folder")
+    yield _folder("temporary files", Path(tempfile.gettempdir()), "set TMPDIR to another folder")
+    yield _clock()
+
+
+def orphans(ffmpeg: str) -> Check:
+    """Encoders whose worker is gone."""
+    listing = subprocess.run(
+        ["ps", "-axo", "pid=,ppid=,command="], capture_output=True, text=True, check=False
+    ).stdout
+    found = []
+    for line in listing.splitlines():
+        pid, parent, command = [*line.split(None, 2), "", "", ""][:3]
+        if parent == "1" and command.startswith(ffmpeg):
+            found.append(pid)
+    if found:
+        pids = " ".join(found)
+        return Check("orphans", False, f"encoders without a worker: {pids}", f"kill {pids}")
+    return Check("orphans", True, "no encoder runs without its worker")
+
+
+def _engine(*, needed: bool) -> Iterator[Check]:
+    missing = [
+        name for name in ("av", "imageio_ffmpeg", "psutil") if not importlib.util.find_spec(name)
+    ]
+    if missing:
+        detail = f"not installed ({', '.join(missing)})"
+        if needed:
+            yield Check("engine", False, detail, "pip install 'longtake[worker]'")
+        else:
+            yield Check("engine", True, f"{detail}; only workers need it")
+        return
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _ENGINE],
+        env=engine_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        words = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        again = "pip install --force-reinstall 'longtake[worker]'"
+        yield Check("engine", False, f"does not run: {words[0]}", again)
+        return
+    yield Check("engine", True, f"FFmpeg {found['version']}, PyAV {found['pyav']}")
+    yield orphans(found["ffmpeg"])
+
+
+def _presets() -> Check:
+    try:
+        names = ", ".join(presets.encode_presets())
+    except LongtakeError as error:
+        return Check("presets", False, error.message, "reinstall longtake")
+    if not names:
+        return Check("presets", False, "there are none", "reinstall longtake")
+    return Check("presets", True, names)
+
+
+def _folder(name: str, path: Path, fix: str) -> Check:
+    place = next(folder for folder in (path, *path.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"longtake")
+            file.flush()
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        return Check(name, False, f"{path} cannot be written: {error.strerror}", fix)
+    if free < ROOM_BYTES:
+        return Check(name, False, f"{path} has only {size(free)} left", f"`longtake gc`, or {fix}")
+    return Check(name, True, f"{path}, {size(free)} free")
+
+
+def _clock() -> Check:
+    now = time.time()
+    words = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(now))
+    if now < _BUILT:
+        return Check("clock", False, f"{words} cannot be", "set the clock; deadlines need it")
+    return Check("clock", True, words)
+
+
+def environment_words() -> str:
+    """The variables that have a say, without values that may be secret."""
+    secret = {"TEMPORAL_API_KEY"}
+    names = sorted(name for name in os.environ if name.startswith(("TEMPORAL_", "LONGTAKE_")))
+    said = [name if name in secret else f"{name}={os.environ[name]}" for name in names]
+    return ", ".join(said) or "nothing set"

@@ -1,0 +1,108 @@
+"""Progress for people: a live bar in a terminal, a line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Protocol
+
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from longtake.cli.console import err, say
+from longtake.contracts.result import Progress
+
+LINE_EVERY_S = 3.0
+
+
+class Display(Protocol):
+    """Something that shows progress."""
+
+    def show(self, progress: Progress) -> None:
+        """Show how far a job is."""
+
+    def close(self) -> None:
+        """Leave the screen as it should stay."""
+
+
+def display() -> Display:
+    """The display that fits stderr."""
+    return Bar() if err.is_terminal else Lines()
+
+
+class Bar:
+    """A bar that is drawn over itself."""
+
+    def __init__(self) -> None:
+        self._bar = RichProgress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=32),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=err,
+            transient=True,
+            refresh_per_second=5,
+        )
+        self._task = self._bar.add_task("starting", total=1.0, note="")
+        self._bar.start()
+
+    def show(self, progress: Progress) -> None:
+        """Draw the bar anew."""
+        self._bar.update(
+            self._task,
+            completed=progress.fraction,
+            description=_doing(progress),
+            note=_note(progress),
+        )
+
+    def close(self) -> None:
+        """Remove the bar."""
+        self._bar.stop()
+
+
+class Lines:
+    """A line every few seconds, and one whenever the job turns to something else."""
+
+    def __init__(self) -> None:
+        self._said = ("", "")
+        self._said_at = float("-inf")
+
+    def show(self, progress: Progress) -> None:
+        """Write a line, if it is time for one."""
+        turn = (_doing(progress), progress.waiting_for or "")
+        now = monotonic()
+        if turn == self._said and now - self._said_at < LINE_EVERY_S:
+            return
+        self._said, self._said_at = turn, now
+        say(f"{_doing(progress):<12} {progress.fraction:4.0%}  {_note(progress)}".rstrip())
+
+    def close(self) -> None:
+        """Nothing is to be tidied."""
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `3:05` or `1:02:03`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _doing(progress: Progress) -> str:
+    return progress.stage or "running" if progress.state == "running" else progress.state
+
+
+def _note(progress: Progress) -> str:
+    if progress.waiting_for:
+        return f"waits for {progress.waiting_for}"
+    notes = []
+    if progress.chunks_total:
+        notes.append(f"{progress.chunks_done}/{progress.chunks_total} chunks")
+    if progress.fps:
+        notes.append(f"{progress.fps:.0f} fps")
+    if progress.speed:
+        notes.append(f"{progress.speed:.2g}x")
+    if progress.eta_s is not None:
+        notes.append(f"{duration(progress.eta_s)} left")
+    return "  ".join(notes)

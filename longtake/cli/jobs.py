@@ -1,0 +1,160 @@
+"""Commands on jobs that were started before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from longtake.cli.console import out, print_json, say
+from longtake.cli.display import duration
+from longtake.cli.follow import follow
+from longtake.cli.options import Json, NoWait
+from longtake.cli.report import report, report_status
+from longtake.cli.session import Farewell, attend
+from longtake.cli.transcode import detach
+from longtake.contracts.result import JobSummary, State
+from longtake.paths import name_of
+
+if TYPE_CHECKING:
+    from longtake.client import Longtake
+
+JobId = Annotated[str, typer.Argument(help="The job's id.", metavar="ID")]
+
+CANCEL_WITHIN_S = 30.0
+
+
+def status(job_id: JobId, as_json: Json = False) -> None:
+    """Show a job: how far it is, or what came of it."""
+
+    async def show(longtake: Longtake, _: Farewell) -> None:
+        report_status(await longtake.get(job_id), as_json=as_json)
+
+    attend(show)
+
+
+def watch(job_id: JobId, as_json: Json = False) -> None:
+    """Follow a job until it is over, then report its result."""
+
+    async def rejoin(longtake: Longtake, farewell: Farewell) -> None:
+        report(await follow(longtake.handle(job_id), farewell), as_json=as_json)
+
+    attend(rejoin)
+
+
+def list_(
+    state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only jobs of this kind.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's jobs.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List jobs, the newest first."""
+
+    async def show(longtake: Longtake, _: Farewell) -> None:
+        jobs = await longtake.list(state=state, kind=kind, tenant=tenant, limit=limit)
+        if as_json:
+            print_json([job.model_dump(mode="json") for job in jobs])
+        elif jobs:
+            out.print(_table(jobs))
+        else:
+            say("no jobs")
+
+    attend(show)
+
+
+def cancel(
+    job_id: JobId,
+    reason: Annotated[str, typer.Option(help="Why; for the record.")] = "",
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Cancel a job. It leaves no half output."""
+
+    async def stop(longtake: Longtake, farewell: Farewell) -> None:
+        await longtake.cancel(job_id, reason)
+        farewell.words = (f"job {job_id} will still be cancelled",)
+        ended = not no_wait and await _ended(longtake, job_id)
+        if not ended:
+            say(f"job {job_id} will be cancelled as soon as a worker answers")
+        await _confirm(longtake, job_id, as_json=as_json)
+
+    attend(stop)
+
+
+def pause(job_id: JobId, as_json: Json = False) -> None:
+    """Pause a job: what runs is finished, nothing more is begun."""
+
+    async def hold(longtake: Longtake, _: Farewell) -> None:
+        await longtake.pause(job_id)
+        await _confirm(longtake, job_id, as_json=as_json)
+        say(f"`longtake resume {job_id}` lets it go on")
+
+    attend(hold)
+
+
+def resume(job_id: JobId, as_json: Json = False) -> None:
+    """Let a paused job go on."""
+
+    async def go_on(longtake: Longtake, _: Farewell) -> None:
+        await longtake.resume(job_id)
+        await _confirm(longtake, job_id, as_json=as_json)
+
+    attend(go_on)
+
+
+def retry(job_id: JobId, no_wait: NoWait = False, as_json: Json = False) -> None:
+    """Run a failed or canceled job once more: only what is missing is done."""
+
+    async def again(longtake: Longtake, farewell: Farewell) -> None:
+        handle = await longtake.retry(job_id)
+        if no_wait:
+            await detach(handle, as_json=as_json)
+        else:
+            report(await follow(handle, farewell), as_json=as_json)
+
+    attend(again)
+
+
+async def _ended(longtake: Longtake, job_id: str) -> bool:
+    begun = datetime.now(UTC)
+    async for progress in longtake.progress(job_id):
+        if progress.state in ("succeeded", "failed", "canceled"):
+            return True
+        if (datetime.now(UTC) - begun).total_seconds() > CANCEL_WITHIN_S:
+            break
+    return False
+
+
+async def _confirm(longtake: Longtake, job_id: str, *, as_json: bool) -> None:
+    state = (await longtake.get(job_id)).state
+    if as_json:
+        print_json({"job_id": job_id, "state": state})
+    else:
+        say(f"job {job_id} is {state}")
+
+
+def _table(jobs: tuple[JobSummary, ...]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("JOB", no_wrap=True, overflow="fold")
+    for heading in ("STATE", "STAGE", "PRESET", "OUTPUT", "STARTED"):
+        table.add_column(heading)
+    for job in jobs:
+        output = name_of(job.output) if job.output else ""
+        cells = (job.job_id, job.state, job.stage, job.preset, output, _ago(job.started_at))
+        table.add_row(*(_plain(cell) for cell in cells))
+    return table
+
+
+def _plain(text: str | None) -> str:
+    # Rich reads [brackets] as markup, and file names have them.
+    return (text or "").replace("[", "\\[")
+
+
+def _ago(started_at: str | None) -> str:
+    if not started_at:
+        return ""
+    age = datetime.now(UTC) - datetime.fromisoformat(started_at)
+    return f"{duration(max(0.0, age.total_seconds()))} ago" if age.days < 1 else started_at[:10]

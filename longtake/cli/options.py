@@ -1,0 +1,67 @@
+"""The options of commands: what they take, and how `--help` explains them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from longtake.contracts.encode import AudioCodec, Speed, VideoCodec
+from longtake.contracts.job import GpuUse
+
+
+def _picture(words: str | None = None, metavar: str | None = None) -> Any:
+    return typer.Option(help=words, metavar=metavar, rich_help_panel="Picture")
+
+
+def _sound(words: str | None = None, metavar: str | None = None) -> Any:
+    return typer.Option(help=words, metavar=metavar, rich_help_panel="Sound")
+
+
+def _envelope(*names: str, words: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=words, metavar=metavar, rich_help_panel="The job")
+
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Start, and return at once.")]
+
+Input = Annotated[str, typer.Argument(help="Media file to read.", metavar="IN")]
+Output = Annotated[
+    str, typer.Option("-o", "--output", help="File to make: .mp4, .m4v or .mkv.", metavar="OUT")
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        *("-p", "--preset"), help="A name of `longtake presets`, or a file.", metavar="NAME|YAML"
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+Start = Annotated[
+    str | None, typer.Option(help="Where the clip begins: 90.5 or 1:30.5.", metavar="TIME")
+]
+End = Annotated[str | None, typer.Option(help="Where the clip ends.", metavar="TIME")]
+
+Video = Annotated[VideoCodec | None, _picture()]
+Crf = Annotated[int | None, _picture("Quality: 0 is lossless, 18 fine, 23 usual.")]
+Height = Annotated[int | None, _picture("Bound for the shorter side in pixels.")]
+Upscale = Annotated[
+    bool, typer.Option("--upscale", help="Let --height enlarge.", rich_help_panel="Picture")
+]
+EncoderSpeed = Annotated[Speed | None, _picture("x264's own preset: slower is smaller.", "NAME")]
+MaxBitrate = Annotated[str | None, _picture("Cap, such as 4M.", "RATE")]
+KeyframeInterval = Annotated[str | None, _picture("Longest way between keyframes.", "SECONDS")]
+
+Audio = Annotated[AudioCodec | None, _sound()]
+AudioBitrate = Annotated[str | None, _sound("Such as 128k.", "RATE")]
+Channels = Annotated[int | None, _sound("At most so many; more are mixed down.")]
+SampleRate = Annotated[int | None, _sound("Hz.")]
+
+Id = Annotated[str | None, _envelope("--id", words="Default: from the content.", metavar="ID")]
+Priority = Annotated[int | None, _envelope(words="1 runs first, 5 last; default 3.")]
+Tenant = Annotated[str | None, _envelope(words="Tenants share workers fairly.", metavar="NAME")]
+Label = Annotated[
+    list[str] | None, _envelope("--label", words="May be repeated.", metavar="KEY=VALUE")
+]
+Deadline = Annotated[str | None, _envelope(words="2h, or a date and time.", metavar="WHEN")]
+Chunk = Annotated[str | None, _envelope(words="Least length of a chunk.", metavar="SECONDS")]
+Gpu = Annotated[GpuUse | None, _envelope(words="Default: never.")]

@@ -1,0 +1,65 @@
+"""Commands that only show: presets and schemas. They need no service."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from longtake import contracts, presets
+from longtake.cli.console import out, print_json
+from longtake.cli.options import Json
+from longtake.contracts.encode import EncodePreset
+from longtake.errors import InvalidJob
+
+ASKED = (contracts.Transcode, contracts.EncodePreset)
+TOLD = (
+    contracts.JobResult,
+    contracts.JobStatus,
+    contracts.JobSummary,
+    contracts.Progress,
+    contracts.MediaFacts,
+)
+
+
+def presets_(
+    name: Annotated[str | None, typer.Argument(help="Show this one.", metavar="NAME")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the presets, or show one."""
+    if name is None:
+        _show_all(presets.encode_presets(), as_json=as_json)
+    elif as_json:
+        print_json({"name": name, **_content(presets.find_preset(name))})
+    else:
+        presets.find_preset(name)
+        file = presets.application_root() / "presets" / "encode" / f"{name}.yaml"
+        typer.echo(file.read_text(encoding="utf-8"), nl=False)
+
+
+def schema(
+    name: Annotated[str | None, typer.Argument(help="Only this contract.", metavar="NAME")] = None,
+) -> None:
+    """Print the JSON Schemas of what goes in and comes out."""
+    schemas = {model.__name__: model.model_json_schema() for model in ASKED}
+    schemas |= {model.__name__: model.model_json_schema(mode="serialization") for model in TOLD}
+    if name is not None and name not in schemas:
+        raise InvalidJob(f"there is no contract {name!r}; use one of: {', '.join(schemas)}")
+    print_json(schemas if name is None else schemas[name])
+
+
+def _show_all(found: dict[str, EncodePreset], *, as_json: bool) -> None:
+    if as_json:
+        print_json([{"name": name, **_content(preset)} for name, preset in found.items()])
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("PRESET", "WHAT", "FOR WHOM"):
+        table.add_column(heading)
+    for name, preset in found.items():
+        table.add_row(name, preset.title, preset.audience)
+    out.print(table)
+
+
+def _content(preset: EncodePreset) -> dict[str, Any]:
+    return preset.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,109 @@
+"""What came of a job, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from longtake.cli.console import out, print_json, warn
+from longtake.cli.display import duration
+from longtake.contracts.media import MediaFacts
+from longtake.contracts.result import JobResult, JobStatus, Output, Stats
+from longtake.errors import LongtakeError
+
+
+def report(result: JobResult, *, as_json: bool) -> None:
+    """The result on stdout, its warnings on stderr."""
+    for warning in result.warnings:
+        warn(warning)
+    if as_json:
+        print_json(document(result))
+        return
+    for output in result.outputs:
+        out.print(_output(output), markup=False)
+    for decision in result.decisions.items():
+        out.print("  {}: {}".format(*decision), markup=False)
+    if result.stats.wall_s:
+        out.print(f"  {_cost(result.stats)}", markup=False)
+
+
+def document(result: JobResult) -> dict[str, Any]:
+    """A result as JSON; `error` is there only where there is one."""
+    content: dict[str, Any] = result.model_dump(mode="json")
+    if result.error is None:
+        del content["error"]
+    return content
+
+
+def failure(error: LongtakeError) -> dict[str, Any]:
+    """The JSON document of a command that failed."""
+    return {
+        "job_id": error.job_id,
+        "state": "canceled" if type(error).__name__ == "JobCanceled" else "failed",
+        "error": {"type": type(error).__name__, "message": error.message},
+    }
+
+
+def report_status(status: JobStatus, *, as_json: bool) -> None:
+    """A job at this moment."""
+    if as_json:
+        print_json(document(status))
+        return
+    progress = status.progress
+    facts = {
+        "job": status.job_id,
+        "state": status.state,
+        "stage": progress.stage,
+        "done": f"{progress.fraction:.0%}" if progress.chunks_total else None,
+        "chunks": f"{progress.chunks_done} of {progress.chunks_total}"
+        if progress.chunks_total
+        else None,
+        "left": duration(progress.eta_s) if progress.eta_s is not None else None,
+        "waits for": progress.waiting_for,
+        "input": status.input,
+        "output": status.output,
+        "preset": status.preset,
+        "tenant": status.tenant,
+        "started": status.started_at,
+        "ended": status.closed_at,
+        "error": f"{status.error.type}: {status.error.message}" if status.error else None,
+    }
+    for name, value in facts.items():
+        if value is not None:
+            out.print(f"{name:<10}{value}", markup=False)
+    report(status, as_json=False)
+
+
+def size(count: int) -> str:
+    """`12.3 MB`."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def streams(facts: MediaFacts) -> str:
+    """`1280x720 h264, aac 2 ch, 35.0 s`."""
+    words = [f"{video.width}x{video.height} {video.codec}" for video in facts.video]
+    words += [f"{audio.codec} {audio.channels} ch" for audio in facts.audio]
+    return ", ".join([*words, f"{facts.duration_s:.1f} s"])
+
+
+def _output(output: Output) -> str:
+    media = f"  {streams(output.media)}" if output.media else ""
+    return f"{output.uri}  {size(output.bytes)}{media}\n  sha256 {output.sha256}"
+
+
+def _cost(stats: Stats) -> str:
+    took = f"{stats.wall_s:.1f} s" if stats.wall_s < 10 else duration(stats.wall_s)
+    words = [f"took {took}"]
+    if stats.media_s:
+        words.append(f"{stats.media_s / stats.wall_s:.1f} times real time")
+    if stats.chunks:
+        words.append(f"{stats.chunks} chunks")
+    if stats.chunks_reused:
+        words.append(f"{stats.chunks_reused} of them were there already")
+    if stats.retries:
+        words.append(f"{stats.retries} steps were repeated")
+    return ", ".join(words)

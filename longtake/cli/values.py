@@ -1,0 +1,58 @@
+"""Values as people type them: bit rates, deadlines, labels, presets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from longtake.errors import InvalidJob
+from longtake.kinds import to_json
+from longtake.presets import read_preset
+
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bit/s|bps)?")
+_TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
+_SPAN = re.compile(r"(\d+)\s*([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def bit_rate(text: str | None) -> int | None:
+    """Bit/s from `4M`, `128k` or `128000`. Raises InvalidJob."""
+    if text is None:
+        return None
+    found = _RATE.fullmatch(text.strip().replace("_", ""))
+    if not found:
+        raise InvalidJob(f"{text!r} is no bit rate; write 4M, 128k or 128000")
+    return round(float(found[1]) * _TIMES[found[2].lower()])
+
+
+def deadline(text: str | None, now: datetime) -> str | None:
+    """A moment from `2h`, `30m`, or an ISO date and time, local where no zone is given."""
+    if text is None:
+        return None
+    if found := _SPAN.fullmatch(text.strip()):
+        return (now + timedelta(seconds=int(found[1]) * _SECONDS[found[2]])).isoformat()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidJob(f"{text!r} is no deadline; write 2h, 30m or 2030-01-31T18:00") from error
+    return moment.astimezone().isoformat()
+
+
+def labels(pairs: Sequence[str]) -> dict[str, str]:
+    """Labels from `key=value`. Raises InvalidJob."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InvalidJob(f"{pair!r} is no label; write key=value")
+        found[key] = value
+    return found
+
+
+def preset(text: str | None) -> str | dict[str, object] | None:
+    """A preset's name as it is, or the content of a YAML file. Raises InvalidJob."""
+    if text is None or not (text.endswith((".yaml", ".yml")) or "/" in text):
+        return text
+    return to_json(read_preset(Path(text)))

@@ -1,0 +1,264 @@
+"""The client: start jobs, follow them, steer them, and get their results.
+
+    async with Longtake.connect() as longtake:
+        handle = await longtake.start(Transcode(input="talk.mov", output="talk.mp4"))
+        async for progress in handle.progress():
+            print(progress.stage, progress.fraction)
+        result = await handle.result()
+
+`LongtakeSync` is the same without `await`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from temporalio.client import Client, WorkflowHandle
+
+from longtake import identity, preflight, service, starting
+from longtake.contracts.result import JobResult, JobStatus, JobSummary, Progress, State
+from longtake.contracts.steps import JobRecord
+from longtake.errors import InvalidJob, JobNotFound
+from longtake.index import JobIndex
+from longtake.kinds import AnyJob, parse
+from longtake.listing import JobFilter, list_jobs, summarize
+from longtake.outcome import outcome, raise_for
+from longtake.refusals import service_errors
+from longtake.runs import Run, find_run, job_of
+from longtake.settings import Home
+from longtake.starting import Found
+from longtake.watching import Watch, pauses
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Longtake:
+    """A client of Longtake, on a Temporal service of yours or on the embedded one.
+
+    Reaches the service when it is first needed; the embedded one is started if it does not run.
+    Every method raises ServiceUnreachable if that fails, and those that take an id JobNotFound.
+    """
+
+    def __init__(
+        self, client: Client | None = None, *, notify: Callable[[str], None] | None = None
+    ) -> None:
+        """`client`: your own Temporal client; left out, the environment says where to connect.
+
+        `notify` is told what takes time, such as the start of the embedded service.
+        """
+        self._client = client
+        self._notify = notify
+        self._embedded = client is None and service.configured() is None
+        self._index = JobIndex(Home.from_environment().jobs) if self._embedded else None
+        self._connecting = asyncio.Lock()
+
+    @classmethod
+    def connect(cls, *, notify: Callable[[str], None] | None = None) -> Longtake:
+        """A client for the service that the environment names, or else for the embedded one."""
+        return cls(notify=notify)
+
+    async def __aenter__(self) -> Self:
+        if not self._embedded:
+            await self.temporal()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client = None
+
+    async def temporal(self) -> Client:
+        """The Temporal client underneath. Raises ServiceUnreachable."""
+        async with self._connecting:
+            if self._client is None:
+                self._client = await service.connect(notify=self._notify)
+            return self._client
+
+    async def start(self, job: AnyJob) -> JobHandle:
+        """Start a job and return at once. The same job again joins it, or finds it done.
+
+        Raises InvalidJob, and on the embedded service, before anything is started, also
+        InputNotFound, InputForbidden, InputUnsupported and OutputConflict.
+        """
+        job = identity.located(job)
+        if self._embedded:
+            await asyncio.to_thread(preflight.check, job)
+        client = await self.temporal()
+        begun = await starting.start(client, self._index, job, here=self._embedded)
+        return JobHandle(self, begun.job_id, begun.found)
+
+    async def run(self, job: AnyJob) -> JobResult:
+        """Start a job and wait for its result. Raises the job's error, which has its `job_id`."""
+        handle = await self.start(job)
+        return await handle.result()
+
+    def handle(self, job_id: str) -> JobHandle:
+        """The job of this id, without looking whether there is one."""
+        return JobHandle(self, job_id)
+
+    async def get(self, job_id: str) -> JobStatus:
+        """A job at this moment: state, progress, and its result or error when it is over."""
+        client = await self.temporal()
+        found = await self._find(job_id)
+        if isinstance(found, JobRecord):
+            return _status(found.summary, _result_of(found))
+        if not found.is_open:
+            return _status(summarize(found), await outcome(client, job_id, found.run_id))
+        progress = await Watch(client, job_id).look(found)
+        return _status(summarize(found), JobResult(job_id=job_id, state=progress.state), progress)
+
+    async def result(self, job_id: str) -> JobResult:
+        """Wait for a job's end and return its result. Raises the job's error."""
+        found = await self._find(job_id)
+        if isinstance(found, JobRecord):
+            return raise_for(_result_of(found))
+        return raise_for(await outcome(await self.temporal(), job_id, found.run_id))
+
+    async def list(
+        self,
+        *,
+        state: State | None = None,
+        kind: str | None = None,
+        tenant: str | None = None,
+        limit: int = 50,
+    ) -> tuple[JobSummary, ...]:
+        """Jobs, the newest first, also those that Temporal has forgotten."""
+        client = await self.temporal()
+        return await list_jobs(client, self._index, JobFilter(state, kind, tenant), limit)
+
+    async def progress(self, job_id: str) -> AsyncIterator[Progress]:
+        """How far a job is, about twice a second, until it is over."""
+        client = await self.temporal()
+        watch = Watch(client, job_id)
+        async for _ in pauses():
+            found = await self._find(job_id)
+            if isinstance(found, JobRecord):
+                yield _over(_result_of(found))
+                return
+            yield await watch.look(found)
+            if not found.is_open:
+                return
+
+    async def cancel(self, job_id: str, reason: str = "") -> None:
+        """Ask a job to stop and to leave no half output. Raises InvalidJob if it is over."""
+        handle = await self._open(job_id, "cancel")
+        with service_errors():
+            # Not the signal: Temporal calls a workflow canceled only if Temporal was asked.
+            await handle.cancel(reason=reason)
+
+    async def pause(self, job_id: str) -> None:
+        """Start no further step of a job until it is resumed. Raises InvalidJob if it is over."""
+        handle = await self._open(job_id, "pause")
+        with service_errors():
+            await handle.signal("pause")
+
+    async def resume(self, job_id: str) -> None:
+        """Let a paused job go on. Raises InvalidJob if it is over."""
+        handle = await self._open(job_id, "resume")
+        with service_errors():
+            await handle.signal("resume")
+
+    async def retry(self, job_id: str) -> JobHandle:
+        """Run a failed or cancelled job once more; steps that are done are not repeated.
+
+        Raises InvalidJob for a job that runs or has succeeded.
+        """
+        client = await self.temporal()
+        found = await self._find(job_id)
+        if _state(found) not in ("failed", "canceled"):
+            raise InvalidJob(
+                f"job {job_id} is {_state(found)}: only failed and canceled jobs are retried"
+            )
+        document = found.job if isinstance(found, JobRecord) else await job_of(client, found)
+        if document is None:
+            raise JobNotFound(f"what job {job_id} was asked to do is not known any more")
+        job = parse({**document, "id": job_id})
+        if job.deadline is not None and job.deadline < datetime.now(UTC):
+            job = job.model_copy(update={"deadline": None})  # it would only fail by it again
+        await starting.restart(client, identity.located(job))
+        return JobHandle(self, job_id)
+
+    async def _find(self, job_id: str) -> Run | JobRecord:
+        """A job's latest run or, if Temporal has forgotten it, its record in the index."""
+        run = await find_run(await self.temporal(), job_id)
+        if run is not None:
+            return run
+        record = self._index.read(job_id) if self._index else None
+        if record is None:
+            raise JobNotFound(f"there is no job {job_id!r}; `longtake list` shows those there are")
+        return record
+
+    async def _open(self, job_id: str, verb: str) -> WorkflowHandle[Any, Any]:
+        """Temporal's handle of a job that is not over. Raises InvalidJob for one that is."""
+        found = await self._find(job_id)
+        if isinstance(found, JobRecord) or not found.is_open:
+            raise InvalidJob(f"job {job_id} is {_state(found)}: there is nothing to {verb}")
+        return (await self.temporal()).get_workflow_handle(job_id, run_id=found.run_id)
+
+
+@dataclass(frozen=True)
+class JobHandle:
+    """One job, and what can be done with it. See the methods of the same names of Longtake."""
+
+    longtake: Longtake
+    id: str
+    found: Found = "new"
+    """Whether `start` met the same job already running, or done."""
+
+    async def status(self) -> JobStatus:
+        """The job at this moment."""
+        return await self.longtake.get(self.id)
+
+    async def result(self) -> JobResult:
+        """Wait for the end. Raises the job's error."""
+        return await self.longtake.result(self.id)
+
+    def progress(self) -> AsyncIterator[Progress]:
+        """How far the job is, until it is over."""
+        return self.longtake.progress(self.id)
+
+    async def cancel(self, reason: str = "") -> None:
+        """Ask the job to stop."""
+        await self.longtake.cancel(self.id, reason)
+
+    async def pause(self) -> None:
+        """Start no further step."""
+        await self.longtake.pause(self.id)
+
+    async def resume(self) -> None:
+        """Go on after a pause."""
+        await self.longtake.resume(self.id)
+
+    async def retry(self) -> JobHandle:
+        """Run it once more after it failed."""
+        return await self.longtake.retry(self.id)
+
+
+def _state(found: Run | JobRecord) -> State:
+    return found.summary.state if isinstance(found, JobRecord) else found.state
+
+
+def _result_of(record: JobRecord) -> JobResult:
+    if record.result is not None:
+        return record.result
+    state, error = record.summary.state, record.error or record.summary.error
+    return JobResult(job_id=record.summary.job_id, state=state, error=error)
+
+
+def _over(result: JobResult) -> Progress:
+    fraction = 1.0 if result.state == "succeeded" else 0.0
+    return Progress(job_id=result.job_id, state=result.state, fraction=fraction)
+
+
+def _status(summary: JobSummary, result: JobResult, progress: Progress | None = None) -> JobStatus:
+    merged = {**summary.model_dump(), **result.model_dump(), "progress": progress or _over(result)}
+    return JobStatus.model_validate(merged)

@@ -1,0 +1,77 @@
+"""Who a job is: the same content is the same job, however often it is started.
+
+The content is everything that shapes the output; who asks, how urgently and until when is not
+part of it. The id adds the source's version, so that a changed file is another job.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import PurePosixPath
+
+from longtake.contracts.encode import EncodePreset
+from longtake.contracts.transcode import DEFAULT_PRESET
+from longtake.kinds import AnyJob, parse, to_json
+from longtake.paths import absolute, name_of, version_of
+
+_NOT_CONTENT = {"id", "tenant", "priority", "labels", "deadline"}
+_SLUG_LENGTH = 40
+
+
+def located(job: AnyJob) -> AnyJob:
+    """The job with absolute paths: workers run in other folders. Raises InvalidJob."""
+    places = {"input": absolute(job.input), "output": absolute(job.output)}
+    return parse(to_json(job) | places)
+
+
+def content_hash(job: AnyJob) -> str:
+    """SHA-256 of the job's content: two jobs of one id must agree in it."""
+    content = {key: value for key, value in to_json(job).items() if key not in _NOT_CONTENT}
+    return _sha256(content)
+
+
+def job_id(job: AnyJob) -> str:
+    """The id the job has, or else one from its content, its tenant and its source's version."""
+    if job.id is not None:
+        return job.id
+    identity: dict[str, object] = {
+        "content": content_hash(job),
+        "tenant": job.tenant,  # tenants never share a job, only the finished chunks in it
+        "source": version_of(job.input),
+    }
+    return f"{job.kind}-{_slug(job.output)}-{_sha256(identity)[:12]}"
+
+
+def preset_name(job: AnyJob) -> str:
+    """What to call the job's preset."""
+    if isinstance(job.preset, EncodePreset):
+        return "inline"
+    return job.preset or ("lossless" if job.video.crf == 0 else DEFAULT_PRESET)
+
+
+def summary(job: AnyJob) -> str:
+    """The job in one line: `transcode talk.mov → talk.mp4, web-720p`."""
+    return f"{job.kind} {name_of(job.input)} → {name_of(job.output)}, {preset_name(job)}"
+
+
+def details(job: AnyJob) -> str:
+    """The job in a few lines of Markdown, as the Temporal UI shows them."""
+    lines = [f"from `{job.input}`", f"to `{job.output}`", f"preset {preset_name(job)}"]
+    if job.start is not None or job.end is not None:
+        until = "the end" if job.end is None else f"{float(job.end):g} s"
+        lines.append(f"from {float(job.start or 0):g} s to {until}")
+    lines += [f"{key}: {value}" for key, value in job.labels.items()]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _slug(output: str) -> str:
+    stem = PurePosixPath(name_of(output)).stem.lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:_SLUG_LENGTH].rstrip("-")
+    return slug or "file"
+
+
+def _sha256(document: dict[str, object]) -> str:
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

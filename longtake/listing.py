@@ -1,0 +1,115 @@
+"""The list of jobs: Temporal's own, and the index for those that Temporal forgot."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Container
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio.client import Client
+
+from longtake.contracts.result import JobSummary, State
+from longtake.index import JobIndex
+from longtake.runs import Run, find_run, list_runs, own_jobs
+
+# The stage tells a paused job from a running one, and one cancelled by a signal from a failed one.
+_STATUSES: dict[State, str] = {
+    "queued": "'Running'",
+    "running": "'Running'",
+    "paused": "'Running'",
+    "succeeded": "'Completed'",
+    "failed": "'Failed', 'TimedOut'",
+    "canceled": "'Canceled', 'Terminated', 'Failed'",
+}
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are wanted; None is any."""
+
+    state: State | None = None
+    kind: str | None = None
+    tenant: str | None = None
+
+    def takes(self, job: JobSummary) -> bool:
+        """Is this job one of them?"""
+        wanted = ((self.state, job.state), (self.kind, job.kind), (self.tenant, job.tenant))
+        return all(asked is None or asked == has for asked, has in wanted)
+
+    def query(self) -> str:
+        """The same for Temporal, as far as Temporal can tell."""
+        terms = [own_jobs()]
+        if self.state:
+            terms.append(f"ExecutionStatus IN ({_STATUSES[self.state]})")
+        if self.kind:
+            terms.append(f"WorkflowType = {_quoted(self.kind.capitalize())}")
+        if self.tenant and self.tenant != "default":  # who starts a job may not name the default
+            terms.append(f"LongtakeTenant = {_quoted(self.tenant)}")
+        return " AND ".join(terms)
+
+
+async def list_jobs(
+    client: Client, index: JobIndex | None, wanted: JobFilter, limit: int
+) -> tuple[JobSummary, ...]:
+    """Jobs, the newest first; of one id, the latest run. Raises ServiceUnreachable."""
+    found: dict[str, JobSummary] = {}
+    for source in (_known(client, wanted), _forgotten(client, index, wanted, found)):
+        taken = 0
+        async for job in source:
+            taken += job.job_id not in found
+            found.setdefault(job.job_id, job)
+            if taken >= limit:
+                break
+    newest_first = sorted(found.values(), key=lambda job: job.started_at or "", reverse=True)
+    return tuple(newest_first[:limit])
+
+
+def summarize(run: Run) -> JobSummary:
+    """A run in one line."""
+    job = run.memo.get("job")
+    asked = job if isinstance(job, dict) else {}
+    return JobSummary(
+        job_id=run.job_id,
+        kind=run.kind,
+        state=run.state,
+        tenant=run.attributes.get("LongtakeTenant", "default"),
+        preset=run.attributes.get("LongtakePreset"),
+        stage=run.stage if run.is_open else None,
+        input=_text(asked.get("input")),
+        output=_text(asked.get("output")),
+        started_at=_iso(run.started_at),
+        closed_at=_iso(run.closed_at),
+    )
+
+
+async def _known(client: Client, wanted: JobFilter) -> AsyncIterator[JobSummary]:
+    async for run in list_runs(client, wanted.query()):
+        if not wanted.takes(summarize(run)):
+            continue
+        latest = run if wanted.state is None else await find_run(client, run.job_id)
+        if latest and latest.run_id == run.run_id:
+            yield summarize(run)
+
+
+async def _forgotten(
+    client: Client, index: JobIndex | None, wanted: JobFilter, found: Container[str]
+) -> AsyncIterator[JobSummary]:
+    for record in index.newest_first() if index else ():
+        job = record.summary
+        if job.job_id in found or not wanted.takes(job):
+            continue
+        if not await find_run(client, job.job_id):
+            yield job.model_copy(update={"stage": None})
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None

@@ -1,0 +1,50 @@
+"""What can be told of a job before anything is started: a bad request should cost nothing.
+
+Only for a service on this host, which sees the same files and has the same presets.
+"""
+
+from __future__ import annotations
+
+import os
+
+from longtake import presets
+from longtake.errors import InputForbidden, InputNotFound, InputUnsupported, OutputConflict
+from longtake.kinds import AnyJob
+from longtake.paths import local_path
+
+
+def check(job: AnyJob) -> None:
+    """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported or OutputConflict."""
+    presets.resolve(job)
+    check_input(job.input)
+    _check_output(job.output)
+
+
+def check_input(uri: str) -> None:
+    """Can a local input be read? Raises InputNotFound, InputForbidden or InputUnsupported."""
+    path = local_path(uri)
+    if path is None:
+        return
+    try:
+        exists = path.exists()
+    except PermissionError:
+        exists = True  # somewhere below a folder that may not be entered
+    if not exists:
+        raise InputNotFound(f"there is no file {path}; check the path")
+    if path.is_dir():
+        raise InputUnsupported(f"{path} is a folder; name a media file")
+    if not os.access(path, os.R_OK):
+        raise InputForbidden(f"{path} may not be read; check its permissions")
+
+
+def _check_output(uri: str) -> None:
+    """Whether the output exists is not asked: the job may be the one that made it."""
+    path = local_path(uri)
+    if path is None:
+        return
+    if path.is_dir():
+        raise OutputConflict(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise OutputConflict(f"there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputConflict(f"{path.parent} may not be written; check its permissions")

@@ -1,0 +1,217 @@
+"""Starting a job so that the same job is never started twice, and none is taken for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from temporalio.client import Client
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from longtake import identity
+from longtake.contracts.steps import JobRecord
+from longtake.errors import CapabilityMissing, InvalidJob, LongtakeError
+from longtake.index import JobIndex
+from longtake.kinds import AnyJob, parse, to_json
+from longtake.outcome import outcome
+from longtake.outputs import outputs_in_place
+from longtake.paths import version_of
+from longtake.queues import CONTROL_QUEUE
+from longtake.refusals import service_errors
+from longtake.runs import Run, find_run, job_of
+
+SEARCH_ATTRIBUTES = ("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset")
+
+Found = Literal["new", "running", "done"]
+"""What a start met: nothing, the same job at work, or the same job with its outputs in place."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A job that was started, or was there already."""
+
+    job_id: str
+    run_id: str | None
+    """None for a finished job that only the index knows."""
+    found: Found
+
+
+async def start(client: Client, index: JobIndex | None, job: AnyJob, *, here: bool) -> Started:
+    """Start `job`, or join the same job. `here`: the workers see the files that are seen here.
+
+    Raises InvalidJob if its id belongs to a job of another content, CapabilityMissing if the
+    service lacks the search attributes, ServiceUnreachable.
+    """
+    job = job.model_copy(update={"id": identity.job_id(job)})
+    for _ in range(3):
+        # Between the look and the start another process may start the same id, or finish it.
+        earlier = await _earlier(client, index, job, here=here)
+        if isinstance(earlier, Started):
+            return earlier
+        try:
+            return await _start(client, job, again=earlier == "again")
+        except WorkflowAlreadyStartedError:
+            continue
+    raise LongtakeError(f"job {job.id} is started and ended by others again and again")
+
+
+async def restart(client: Client, job: AnyJob) -> Started:
+    """Run a job of this id once more, unless it has succeeded. Raises as `start` does."""
+    try:
+        return await _start(client, job, again=False)
+    except WorkflowAlreadyStartedError as error:
+        raise InvalidJob(f"job {job.id} has succeeded meanwhile; nothing is to be done") from error
+
+
+async def _earlier(
+    client: Client, index: JobIndex | None, job: AnyJob, *, here: bool
+) -> Started | Literal["again", "first"]:
+    """The same job, if it runs or is done; `again` if it succeeded and what it made is gone."""
+    assert job.id is not None
+    run = await find_run(client, job.id)
+    if run is None:
+        record = index.read(job.id) if index else None
+        return await _from_index(record, job, here=here) if record else "first"
+    await _must_match(client, run, job)
+    if run.is_open:
+        return Started(run.job_id, run.run_id, "running")
+    if run.state != "succeeded":
+        return "first"
+    if run.memo.get("source") not in (None, version_of(job.input)):
+        return "again"
+    result = await outcome(client, run.job_id, run.run_id)
+    if await asyncio.to_thread(outputs_in_place, result, run.closed_at, here=here):
+        return Started(run.job_id, run.run_id, "done")
+    return "again"
+
+
+async def _from_index(
+    record: JobRecord, job: AnyJob, *, here: bool
+) -> Started | Literal["again", "first"]:
+    content = _content_of(record.job)
+    if content not in (None, identity.content_hash(job)):  # None: of a version that is unknown here
+        raise _other_content(job, identity.summary(parse(record.job)))
+    closed_at = record.summary.closed_at
+    closed = datetime.fromisoformat(closed_at) if closed_at else None
+    result = record.result
+    if result is None or result.state != "succeeded":
+        return "first"
+    if await asyncio.to_thread(outputs_in_place, result, closed, here=here):
+        return Started(record.summary.job_id, None, "done")
+    return "first"
+
+
+async def _must_match(client: Client, run: Run, job: AnyJob) -> None:
+    """USE_EXISTING joins whatever runs under the id: the content has to be compared by us."""
+    content = run.memo.get("content")
+    earlier: Mapping[str, object] = {}
+    if content is None:
+        earlier = await job_of(client, run) or {}
+        content = _content_of(earlier)
+    if content != identity.content_hash(job):
+        raise _other_content(job, _words_of(run.memo.get("job") or earlier, run))
+
+
+def _content_of(document: Mapping[str, object]) -> str | None:
+    """Content hash of a job that was started elsewhere, such as by Temporal's own CLI."""
+    try:
+        return identity.content_hash(identity.located(parse(document)))
+    except InvalidJob:
+        return None
+
+
+def _words_of(document: object, run: Run) -> str:
+    try:
+        return identity.summary(parse(document if isinstance(document, dict) else {}))
+    except InvalidJob:
+        return f"a workflow of type {run.kind}"
+
+
+def _other_content(job: AnyJob, earlier: str) -> InvalidJob:
+    return InvalidJob(
+        f"job id {job.id!r} belongs to another job ({earlier}), and this is "
+        f"{identity.summary(job)}, with its own settings; choose another id, or give none"
+    )
+
+
+async def _start(client: Client, job: AnyJob, *, again: bool) -> Started:
+    assert job.id is not None
+    reuse = WorkflowIDReusePolicy
+    document = to_json(job)
+    try:
+        with service_errors():
+            await client.start_workflow(
+                type(job).__name__,
+                document,
+                id=job.id,
+                task_queue=CONTROL_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=(
+                    reuse.ALLOW_DUPLICATE if again else reuse.ALLOW_DUPLICATE_FAILED_ONLY
+                ),
+                memo={
+                    "content": identity.content_hash(job),
+                    "source": version_of(job.input),
+                    "job": document,
+                },
+                search_attributes=_search_attributes(job),
+                static_summary=_shortened(identity.summary(job), 200),
+                static_details=_shortened(identity.details(job), 10_000),
+                priority=Priority(priority_key=job.priority, fairness_key=job.tenant),
+            )
+    except LongtakeError as error:
+        raise _explained(error) from error
+    run = await find_run(client, job.id)
+    if run is None:
+        raise LongtakeError(f"job {job.id} was started and is not there; is the service healthy?")
+    await _must_match(client, run, job)
+    return Started(run.job_id, run.run_id, "new")
+
+
+def _search_attributes(job: AnyJob) -> TypedSearchAttributes:
+    values = {
+        "LongtakeKind": job.kind,
+        "LongtakeTenant": job.tenant,
+        "LongtakePreset": identity.preset_name(job),
+    }
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
+            for name, value in values.items()
+        ]
+    )
+
+
+def _explained(error: LongtakeError) -> LongtakeError:
+    cause = error.__cause__
+    if not isinstance(cause, RPCError) or "search attribute" not in cause.message:
+        return error
+    return CapabilityMissing(
+        f"this Temporal service lacks Longtake's search attributes ({cause.message}). "
+        f"Register them once: {registering()}"
+    )
+
+
+def registering() -> str:
+    """The commands that make a Temporal service ready for Longtake."""
+    return "; ".join(
+        f"temporal operator search-attribute create --name {name} --type Keyword"
+        for name in SEARCH_ATTRIBUTES
+    )
+
+
+def _shortened(text: str, length: int) -> str:
+    # Temporal refuses summaries over 400 bytes and details over 20 kB.
+    return text if len(text) <= length else f"{text[: length - 1]}…"

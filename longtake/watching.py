@@ -1,0 +1,77 @@
+"""Watching one job: ask its workflow, and get along without an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from time import monotonic
+from typing import get_args
+
+from pydantic import ValidationError
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
+from temporalio.service import RPCError
+
+from longtake.contracts.result import Progress, Stage
+from longtake.contracts.steps import ENCODE_CHUNK
+from longtake.progress import Meter, merge
+from longtake.runs import Run
+from longtake.waiting import waiting_for
+
+_ANSWER_WITHIN = timedelta(seconds=2.5)
+_LEAVE_ALONE_S = 5.0
+"""How long a workflow is not asked again after it did not answer."""
+
+_SLOWEST_LOOK_S = 0.5
+
+
+class Watch:
+    """One watcher of one job; remembers what the workflow said last."""
+
+    def __init__(self, client: Client, job_id: str) -> None:
+        self._client = client
+        self._job_id = job_id
+        self._meter = Meter()
+        self._counted: Progress | None = None
+        self._ask_again_at = 0.0
+
+    async def look(self, run: Run) -> Progress:
+        """The progress of a run that was just described."""
+        answered = run.is_open and await self._ask()
+        counted = self._counted or Progress(job_id=self._job_id, state=run.state)
+        state = counted.state if answered else run.state
+        known = run.stage if run.stage in get_args(Stage) else None
+        counted = Progress.model_validate(
+            {
+                **counted.model_dump(),
+                "job_id": self._job_id,
+                "state": state,
+                "stage": (counted.stage if answered else known) if run.is_open else None,
+                "waiting_for": counted.waiting_for
+                or await waiting_for(self._client, run, answered=answered),
+            }
+        )
+        working = () if state == "paused" else run.steps  # what still beats, is being stopped
+        beats = [step.beat for step in working if step.name == ENCODE_CHUNK.name and step.started]
+        return self._meter.read(merge(counted, beats))
+
+    async def _ask(self) -> bool:
+        """Ask the workflow. It cannot answer while no control worker is there."""
+        if monotonic() < self._ask_again_at:
+            return False
+        handle = self._client.get_workflow_handle(self._job_id)
+        try:
+            answer = await handle.query("progress", rpc_timeout=_ANSWER_WITHIN)
+            self._counted = Progress.model_validate(answer)
+        except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, ValidationError):
+            self._ask_again_at = monotonic() + _LEAVE_ALONE_S
+            return False
+        return True
+
+
+async def pauses() -> AsyncIterator[None]:
+    """Pauses between looks: short ones first, for a short job should not wait for us."""
+    begun = monotonic()
+    while True:
+        yield
+        await asyncio.sleep(min(_SLOWEST_LOOK_S, 0.05 + (monotonic() - begun) / 10))

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Command
+
+ASKED = ("transcode", "talk.mov", "-o", "talk.mp4", "--id", "mine")
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_job_is_steered_by_its_id(longtake: Command) -> None:
+    await longtake(*ASKED, "--no-wait", "--label", "hold=yes")
+    assert (await longtake("pause", "mine", "--json")).document["state"] == "paused"
+    assert (await longtake("resume", "mine", "--json")).document["state"] == "running"
+    shown = await longtake("status", "mine")
+    assert "2 of 4" in shown.out
+    canceled = await longtake("cancel", "mine", "--reason", "wrong file", "--json")
+    assert canceled.document == {"job_id": "mine", "state": "canceled"}
+    watched = await longtake("watch", "mine", "--json")
+    assert watched.code == 1
+    assert watched.document["state"] == "canceled"
+    assert "wrong file" in watched.document["error"]["message"]
+    assert (await longtake("cancel", "mine")).code == 2
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_failed_job_names_its_retry(longtake: Command) -> None:
+    failed = await longtake(*ASKED, "--label", "fail=Poisoned")
+    assert failed.code == 1
+    assert "`longtake retry mine` runs only what is missing" in failed.err
+    again = await longtake("retry", "mine", "--json")
+    assert again.document["error"]["type"] == "Poisoned"
+    status = (await longtake("status", "mine", "--json")).document
+    assert (status["state"], status["error"]["type"]) == ("failed", "Poisoned")
+
+
+@pytest.mark.usefixtures("control")
+async def test_jobs_are_listed(longtake: Command) -> None:
+    assert "no jobs" in (await longtake("list")).err
+    assert (await longtake("list", "--json")).document == []
+    await longtake(*ASKED)
+    listed = await longtake("list")
+    assert "mine" in listed.out
+    assert "succeeded" in listed.out
+    assert "talk.mp4" in listed.out
+    (line,) = (await longtake("list", "--json")).document
+    assert line["job_id"] == "mine"
+    assert (await longtake("list", "--state", "failed", "--json")).document == []
+    assert (await longtake("list", "--state", "odd")).code == 2
+
+
+async def test_an_unknown_id_is_a_bad_request(longtake: Command) -> None:
+    for command in ("status", "watch", "cancel", "pause", "resume", "retry"):
+        done = await longtake(command, "nothing")
+        assert done.code == 2
+        assert "error: JobNotFound: there is no job 'nothing'" in done.err

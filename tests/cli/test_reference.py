@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from longtake import MediaFacts, Transcode, __version__
+from tests.cli.conftest import Command
+
+
+async def test_presets_are_listed_and_shown(alone: Command) -> None:
+    listed = await alone("presets")
+    assert "web-720p" in listed.out
+    names = [preset["name"] for preset in (await alone("presets", "--json")).document]
+    assert {"compress-video", "remux", "web-480p", "web-720p", "web-1080p"} <= set(names)
+    assert (await alone("presets", "web-720p", "--json")).document["video"]["height"] == 720
+    assert "crf: 23" in (await alone("presets", "web-720p")).out
+    assert (await alone("presets", "web-4k")).code == 2
+
+
+async def test_schemas_are_published(alone: Command) -> None:
+    schemas = (await alone("schema")).document
+    assert {"Transcode", "JobResult", "Progress"} <= set(schemas)
+    assert schemas["Transcode"] == Transcode.model_json_schema()
+    assert (await alone("schema", "Progress")).document["title"] == "Progress"
+    assert (await alone("schema", "Nothing")).code == 2
+
+
+async def test_a_probe_shows_what_is_in_a_file(alone: Command, sound: Path) -> None:
+    shown = await alone("probe", str(sound))
+    assert "pcm_s16le" in shown.out
+    facts = MediaFacts.model_validate((await alone("probe", str(sound), "--json")).document)
+    assert facts.audio[0].sample_rate == 8_000
+
+
+async def test_a_probe_of_something_else_says_why(alone: Command) -> None:
+    missing = await alone("probe", "gone.mov")
+    assert (missing.code, missing.out) == (2, "")
+    assert "error: InputNotFound:" in missing.err
+    no_media = await alone("probe", "talk.mov", "--json")
+    assert no_media.code == 1
+    assert no_media.document["error"]["type"] == "InputUnsupported"
+
+
+async def test_the_version_and_the_commands_are_told(alone: Command) -> None:
+    assert (await alone("--version")).out == f"longtake {__version__}\n"
+    told = (await alone("--help")).out
+    commands = (
+        "up down worker transcode status watch list cancel pause resume retry presets probe "
+        "schema doctor gc"
+    )
+    assert all(command in told for command in commands.split())
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    import wave
+
+    path = tmp_path / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8_000)
+        file.writeframes(b"\0\1" * 8_000)
+    return path

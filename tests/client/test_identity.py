@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from longtake import InvalidJob, Transcode
+from longtake.contracts.job import JobId
+from longtake.identity import content_hash, job_id, located, summary
+from longtake.paths import absolute
+
+
+def job(**asked: object) -> Transcode:
+    return Transcode.model_validate({"input": "/in/talk.mov", "output": "/out/Talk 1.mp4", **asked})
+
+
+def test_an_id_names_kind_and_output() -> None:
+    assert job_id(job()).startswith("transcode-talk-1-")
+
+
+@pytest.mark.parametrize(
+    "who_and_when",
+    [{"priority": 1}, {"labels": {"a": "b"}}, {"deadline": "2099-01-01T00:00:00Z"}, {"id": "x"}],
+)
+def test_who_asks_and_how_urgently_does_not_make_another_job(who_and_when: object) -> None:
+    assert content_hash(job(**who_and_when)) == content_hash(job())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shape", [{"start": 1}, {"video": {"crf": 20}}, {"preset": "web-720p"}])
+def test_what_shapes_the_output_makes_another_job(shape: dict[str, object]) -> None:
+    assert content_hash(job(**shape)) != content_hash(job())
+    assert job_id(job(**shape)) != job_id(job())
+
+
+def test_tenants_never_share_a_job() -> None:
+    assert job_id(job(tenant="a")) != job_id(job(tenant="b"))
+
+
+def test_one_time_spelt_in_two_ways_is_one_job() -> None:
+    assert job_id(job(start="1:30")) == job_id(job(start=90.0))
+
+
+def test_a_changed_source_is_another_job(tmp_path: Path) -> None:
+    source = tmp_path / "talk.mov"
+    source.write_bytes(b"a")
+    before = job_id(job(input=str(source)))
+    assert job_id(job(input=str(source))) == before
+    os.utime(source, ns=(1, 1))
+    assert job_id(job(input=str(source))) != before
+
+
+def test_one_place_has_one_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = str(tmp_path / "a b.mov")
+    assert {absolute("a b.mov"), absolute("./x/../a b.mov"), absolute(place)} == {place}
+    assert absolute(f"file://{tmp_path}/a%20b.mov") == place
+    assert absolute("s3://bucket/a.mov") == "s3://bucket/a.mov"
+
+
+def test_an_output_that_is_the_input_by_another_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidJob, match="another file"):
+        located(Transcode(input="a.mp4", output=str(tmp_path / "a.mp4")))
+
+
+def test_a_summary_reads_like_a_sentence() -> None:
+    assert summary(job(preset="web-720p")) == "transcode talk.mov → Talk 1.mp4, web-720p"
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60))
+def test_every_output_name_gives_a_valid_id(name: str) -> None:
+    made = job_id(job(output=f"/out/{name.replace('/', '')}.mp4"))
+    assert TypeAdapter(JobId).validate_python(made) == made

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from longtake import JobSummary, Longtake, LongtakeError, Transcode
+from longtake.contracts.steps import JobRecord
+from longtake.index import JobIndex
+from longtake.listing import JobFilter, list_jobs
+
+
+async def submit(longtake: Longtake, clip: Path, name: str, **asked: Any) -> None:
+    output = str(clip.with_name(f"{name}.mp4"))
+    handle = await longtake.start(
+        Transcode.model_validate({"id": name, "input": str(clip), "output": output, **asked})
+    )
+    if "hold" not in asked.get("labels", {}):
+        try:
+            await handle.result()
+        except LongtakeError:
+            pass
+
+
+async def names(longtake: Longtake, **wanted: Any) -> set[str]:
+    return {job.job_id for job in await longtake.list(**wanted)}
+
+
+@pytest.mark.usefixtures("control")
+async def test_jobs_are_listed_and_filtered(longtake: Longtake, clip: Path) -> None:
+    await submit(longtake, clip, "done")
+    await submit(longtake, clip, "held", labels={"hold": "yes"}, tenant="acme")
+    await submit(longtake, clip, "broken", labels={"fail": "Poisoned"}, preset="web-480p")
+    assert await names(longtake) == {"done", "held", "broken"}
+    assert await names(longtake, state="succeeded") == {"done"}
+    assert await names(longtake, state="failed") == {"broken"}
+    assert await names(longtake, state="running") == {"held"}
+    assert await names(longtake, state="queued") == set()
+    assert await names(longtake, tenant="acme") == {"held"}
+    assert await names(longtake, tenant="it's nobody") == set()
+    assert await names(longtake, kind="transcode") == {"done", "held", "broken"}
+    assert await names(longtake, kind="package") == set()
+    assert len(await longtake.list(limit=2)) == 2
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_job_that_was_retried_is_listed_as_it_is_now(
+    longtake: Longtake, clip: Path
+) -> None:
+    await submit(longtake, clip, "job", labels={"fail": "Poisoned"})
+    await submit(longtake, clip, "job", labels={"hold": "yes"})
+    assert await names(longtake, state="failed") == set()
+    (line,) = await longtake.list()
+    assert line.state in ("queued", "running")
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_line_of_the_list_says_what_it_is(longtake: Longtake, clip: Path) -> None:
+    await submit(longtake, clip, "done", preset="web-720p")
+    (line,) = await longtake.list()
+    assert (line.input, line.output) == (str(clip), str(clip.with_name("done.mp4")))
+    assert (line.preset, line.tenant, line.stage) == ("web-720p", "default", None)
+    assert line.started_at is not None
+    assert line.closed_at is not None
+
+
+def record(job_id: str, state: str, started_at: str) -> JobRecord:
+    summary = JobSummary.model_validate(
+        {"job_id": job_id, "kind": "transcode", "state": state, "started_at": started_at}
+    )
+    return JobRecord(summary=summary, job={"input": "/a.mov", "output": "/b.mp4"})
+
+
+@pytest.mark.usefixtures("control")
+async def test_jobs_that_temporal_forgot_are_listed_from_the_index(
+    longtake: Longtake, temporal: Client, clip: Path, tmp_path: Path
+) -> None:
+    index = JobIndex(tmp_path / "jobs")
+    index.write(record("forgotten", "failed", "2001-01-01T00:00:00+00:00"))
+    index.write(record("job", "failed", "2001-01-02T00:00:00+00:00"))
+    await submit(longtake, clip, "job")
+    everything = await list_jobs(temporal, index, JobFilter(), 10)
+    assert [(job.job_id, job.state) for job in everything] == [
+        ("job", "succeeded"),
+        ("forgotten", "failed"),
+    ]
+    failed = await list_jobs(temporal, index, JobFilter(state="failed"), 10)
+    assert [job.job_id for job in failed] == ["forgotten"]

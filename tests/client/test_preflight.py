@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from longtake import (
+    InputForbidden,
+    InputNotFound,
+    InputUnsupported,
+    InvalidJob,
+    Longtake,
+    LongtakeError,
+    OutputConflict,
+    Transcode,
+    service,
+)
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(*_: object, **__: object) -> None:
+        raise AssertionError("a service was started for a job that cannot be done")
+
+    monkeypatch.setattr(service, "configured", lambda: None)
+    monkeypatch.setattr(service, "connect", started)
+
+
+@pytest.fixture
+def folder(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clip.parent)
+    Path("folder.mp4").mkdir()
+
+
+@pytest.fixture
+def secret(clip: Path) -> Path:
+    clip.chmod(0)
+    return clip
+
+
+@pytest.mark.usefixtures("nothing_starts", "folder")
+@pytest.mark.parametrize(
+    ("asked", "error", "words"),
+    [
+        ({"input": "gone.mov"}, InputNotFound, "there is no file"),
+        ({"input": "."}, InputUnsupported, "is a folder"),
+        ({"preset": "web-4k"}, InvalidJob, "there is no preset 'web-4k'"),
+        ({"video": {"crf": 0, "max_bitrate_bps": 10_000}}, InvalidJob, "lossless"),
+        ({"output": "nowhere/talk.mp4"}, OutputConflict, "there is no folder"),
+        ({"output": "folder.mp4"}, OutputConflict, "is a folder"),
+    ],
+)
+async def test_a_bad_request_costs_nothing(
+    asked: dict[str, Any], error: type[LongtakeError], words: str
+) -> None:
+    job = Transcode.model_validate({"input": "talk.mov", "output": "talk.mp4", **asked})
+    async with Longtake.connect() as longtake:
+        with pytest.raises(error, match=words):
+            await longtake.start(job)
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+async def test_permissions_are_told_apart_from_absence(secret: Path) -> None:
+    job = Transcode(input=str(secret), output=str(secret.with_name("talk.mp4")))
+    with pytest.raises(InputForbidden, match="may not be read"):
+        await Longtake.connect().start(job)
