@@ -1,0 +1,257 @@
+"""The documentation is true: its commands run, its links lead somewhere, its tables are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from longtake import errors, presets
+from longtake.contracts.encode import AudioOptions, VideoOptions
+from longtake.contracts.result import JobResult, Progress, Stage, State, Stats
+from longtake.contracts.transcode import Transcode
+from longtake.errors import LongtakeError
+from media.tools import ffmpeg
+from tests.e2e.service import Service, running, until
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "deploy").glob("*.md")])
+
+_BLOCK = re.compile(r"^```sh run ?(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Page:
+    """The blocks of a page that run, each with the variables that those before it exported."""
+
+    def __init__(self, page: Path, folder: Path, environment: dict[str, str]) -> None:
+        self._blocks = iter([(name, text) for name, text in _BLOCK.findall(page.read_text())])
+        self._next = next(self._blocks, None)
+        self._folder = folder
+        self._environment = environment
+        self.ran = 0
+
+    def run(self, *named: str) -> None:
+        """Run the blocks up to one with a name; then, if it is asked for, that one."""
+        for wanted in named or ("",):
+            if wanted:
+                assert self._next is not None, f"no block {wanted!r}"
+                assert self._next[0] == wanted
+                self._run_next()
+            while self._next is not None and not self._next[0]:
+                self._run_next()
+
+    def is_at_the_end(self) -> bool:
+        return self._next is None
+
+    def _run_next(self) -> None:
+        assert self._next is not None
+        _, text = self._next
+        self._next = next(self._blocks, None)
+        self.ran += 1
+        log, after = self._folder / f"block-{self.ran}.log", self._folder / "environment"
+        script = f"set -eu\n{text}\nenv -0 > {after}\n"
+        # To a file: what a command starts in the background would keep a pipe open.
+        with log.open("wb") as output:
+            done = subprocess.run(
+                ["bash", "-c", script],
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=60,
+            )
+        assert done.returncode == 0, f"{text}\n---\n{log.read_text()}"
+        variables = after.read_text().split("\0")
+        self._environment = dict(variable.split("=", 1) for variable in variables if variable)
+
+    def json(self, name: str) -> Any:
+        return json.loads((self._folder / name).read_text())
+
+    def text(self, name: str) -> str:
+        return (self._folder / name).read_text()
+
+    def temporal(self, *words: str) -> Any:
+        """Ask Temporal in the page's environment."""
+        command = ["temporal", *words, "--output", "json"]
+        done = subprocess.run(command, env=self._environment, capture_output=True, timeout=30)
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
+    path = os.pathsep.join([*scripts, os.environ["PATH"]])
+    with running(tmp_path, PATH=path, LONGTAKE_DRAIN_GRACE="2") as service:
+        yield service
+
+
+@pytest.mark.slow
+def test_the_temporal_page_works_as_it_stands(service: Service, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    make_clip(clip)
+    folder = service.out
+    page = Page(
+        DOCS / "temporal.md",
+        tmp_path,
+        service.environment | {"INPUT": str(clip), "FOLDER": str(folder)},
+    )
+
+    page.run()  # from the start of the service to the job `long` that is under way
+    result = one_result(page.json("result.json"))
+    (output,) = result["outputs"]
+    assert result["state"] == "succeeded"
+    assert output["uri"] == str(folder / "talk.mp4")
+    assert output["bytes"] == (folder / "talk.mp4").stat().st_size
+    assert output["media"]["video"][0]["frames"] == 300
+    assert (folder / "urgent.mp4").is_file()
+    assert "there is no file /no/such/film.mp4" in page.text("missing.txt")
+    assert "imput" in page.text("misspelt.txt")
+    assert page.json("describe.json")["workflowExecutionInfo"]["status"].endswith("RUNNING")
+    beat = until(lambda: first_beat(page), 20, "a running chunk says how far it is")
+    assert beat.keys() >= {"stage", "fraction", "frames", "fps", "speed"}
+
+    page.run("pause")
+    assert page.json("paused.json")["queryResult"][0]["state"] == "paused"
+    until(lambda: not busy(page), 15, "the paused job holds no worker")
+    assert service.json("status", "long")["state"] == "paused"
+
+    page.run("resume")
+    until(lambda: busy(page), 15, "the resumed job goes on")
+
+    page.run("cancel")
+    status = until(lambda: closed(page, "long"), 15, "the cancelled job is over")
+    assert status.endswith("CANCELED")
+    assert {path.name for path in folder.iterdir()} == {"talk.mp4", "urgent.mp4"}
+    assert not service.encoders()
+    assert not list((service.home / "work" / "tmp").iterdir())
+
+    assert page.is_at_the_end()
+    events = {event["eventType"] for event in page.json("history.json")["events"]}
+    assert "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED" in events
+
+
+def make_clip(target: Path) -> None:
+    """12 s of noisy 360p with sound: some work, so that it can be paused in the middle."""
+    command = [ffmpeg(), "-hide_banner", "-nostdin", "-loglevel", "error", "-y"]
+    command += [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=640x360:rate=25:duration=12,noise=alls=8:allf=t",
+    ]
+    command += ["-f", "lavfi", "-i", "sine=frequency=440:duration=12", "-shortest"]
+    command += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"]
+    command += ["-g", "25", "-c:a", "aac", str(target)]
+    subprocess.run(command, check=True, timeout=60)
+
+
+def one_result(answer: Any) -> Any:
+    (result,) = answer["closeEvent"]["workflowExecutionCompletedEventAttributes"]["result"]
+    return result
+
+
+def first_beat(page: Page) -> Any:
+    described = page.temporal("workflow", "describe", "--workflow-id", "long")
+    return next(
+        activity["heartbeatDetails"][0]
+        for activity in described.get("pendingActivities", ())
+        if activity["activityType"]["name"] == "encode_chunk" and activity.get("heartbeatDetails")
+    )
+
+
+def busy(page: Page) -> bool:
+    described = page.temporal("workflow", "describe", "--workflow-id", "long")
+    return bool(described.get("pendingActivities"))
+
+
+def closed(page: Page, job: str) -> str | None:
+    described = page.temporal("workflow", "describe", "--workflow-id", job)
+    status = str(described["workflowExecutionInfo"]["status"])
+    return None if status.endswith("RUNNING") else status
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        place, _, heading = link.partition("#")
+        target = (page.parent / place).resolve() if place else page
+        assert target.exists(), f"{link}: no such file"
+        assert not heading or heading in headings(target), f"{link}: no such heading"
+
+
+def headings(page: Path) -> set[str]:
+    """Anchors as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def in_jobs_page(*words: str) -> list[str]:
+    text = (DOCS / "jobs.md").read_text()
+    return [word for word in words if f"`{word}`" not in text and f'"{word}"' not in text]
+
+
+def test_every_field_of_a_job_is_explained() -> None:
+    models = (Transcode, VideoOptions, AudioOptions, Progress, Stats, JobResult)
+    assert not in_jobs_page(*(name for model in models for name in model.model_fields))
+
+
+def test_every_state_stage_and_preset_is_explained() -> None:
+    assert not in_jobs_page(*get_args(State), *get_args(Stage), *presets.encode_presets())
+
+
+def test_every_error_is_explained_with_its_exit_code() -> None:
+    text = (DOCS / "jobs.md").read_text()
+    rows = dict(re.findall(r"^\| `([A-Z]\w+)` \| (\d) \|", text, flags=re.MULTILINE))
+    leaves = {
+        error.__name__: str(error.exit_code)
+        for error in vars(errors).values()
+        if isinstance(error, type)
+        and issubclass(error, LongtakeError)
+        and not error.__subclasses__()
+    }
+    assert rows == leaves
+
+
+def test_every_option_of_transcode_is_explained() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "longtake", "transcode", "--help"],
+        env=os.environ | {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    options = set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help", "--no-overwrite"}
+    text = (DOCS / "jobs.md").read_text()
+    assert not {option for option in options if option not in text}
+
+
+def test_every_variable_is_explained() -> None:
+    text = (DOCS / "operations.md").read_text()
+    rooms = ("longtake", "workflows", "activities", "media", "storage", "workers")
+    code = "".join(path.read_text() for room in rooms for path in (ROOT / room).rglob("*.py"))
+    used = set(re.findall(r"[\"'`](LONGTAKE_[A-Z_]+)[\"'`]", code))
+    assert not {name for name in used if name not in text}
+
+
+def test_example_jobs_are_valid() -> None:
+    text = (DOCS / "jobs.md").read_text()
+    blocks = re.findall(r"^```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    examples = [json.loads(block) for block in blocks]
+    jobs = [example for example in examples if "input" in example]
+    assert len(jobs) == 2
+    for job in jobs:
+        presets.resolve(Transcode.model_validate(job))
