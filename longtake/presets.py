@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from longtake.contracts.base import Contract
@@ -37,6 +36,8 @@ def encode_presets() -> dict[str, EncodePreset]:
 
 def read_preset(path: Path) -> EncodePreset:
     """A preset from a YAML file. Raises InvalidJob that names the file, the field and the cause."""
+    import yaml  # late: most clients name a preset and never read one
+
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         return EncodePreset.model_validate(document)

@@ -24,7 +24,7 @@ from longtake.cli.clip import SECONDS, make_clip
 from longtake.cli.console import err, out, say
 from longtake.cli.display import display, duration
 from longtake.cli.report import size
-from longtake.cli.session import INTERRUPTED
+from longtake.cli.session import INTERRUPTED, keep_stdout_clean
 from longtake.contracts.result import JobResult
 from longtake.contracts.transcode import Transcode
 from longtake.errors import LongtakeError
@@ -51,6 +51,7 @@ def demo(
     # Whatever cluster or folder is in use is left alone.
     for name in [name for name in os.environ if name.startswith(("TEMPORAL_", "LONGTAKE_"))]:
         del os.environ[name]
+    keep_stdout_clean()
     try:
         same = asyncio.run(_show(file))
     except (KeyboardInterrupt, asyncio.CancelledError):

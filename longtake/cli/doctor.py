@@ -10,11 +10,13 @@ import typer
 from longtake.cli.checks import Check, host_checks
 from longtake.cli.console import out, print_json
 from longtake.cli.options import Json
+from longtake.cli.session import keep_stdout_clean
 from longtake.errors import LongtakeError
 
 
 def doctor(as_json: Json = False) -> None:
     """Check the installation and the service. Exit code 1 if something is wrong."""
+    keep_stdout_clean()
     checks = asyncio.run(_all())
     healthy = all(check.ok for check in checks)
     if as_json:

@@ -45,6 +45,8 @@ def attend(command: Callable[[Longtake, Farewell], Awaitable[T]]) -> T:
     """Run `command` with a client. Raises what it raises."""
     from longtake.client import Longtake  # brings Temporal in, which `--help` need not wait for
 
+    keep_stdout_clean()
+
     async def attended() -> T:
         farewell = Farewell()
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, farewell)
@@ -52,3 +54,10 @@ def attend(command: Callable[[Longtake, Farewell], Awaitable[T]]) -> T:
             return await command(longtake, farewell)
 
     return asyncio.run(attended())
+
+
+def keep_stdout_clean() -> None:
+    """Temporal's core logs to stdout, where results belong. What matters is raised anyway."""
+    from temporalio.runtime import Runtime, TelemetryConfig
+
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))

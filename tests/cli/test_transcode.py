@@ -7,8 +7,12 @@ from time import monotonic
 
 import pytest
 from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+from temporalio.testing import WorkflowEnvironment
 
 from longtake import JobResult
+from longtake.embedded import server_binary
+from longtake.starting import SEARCH_ATTRIBUTES
 from tests.cli.conftest import Command
 
 OF_A_RESULT = {"job_id", "state", "outputs", "stats", "decisions", "warnings"}
@@ -94,6 +98,23 @@ async def test_ctrl_c_detaches_at_once_and_says_how_to_rejoin(
     description = await temporal.get_workflow_handle("mine").describe()
     assert description.status is not None
     assert description.status.name == "RUNNING"
+
+
+async def test_a_service_that_dies_meanwhile_leaves_stdout_clean(alone: Command) -> None:
+    binary = str(server_binary())
+    keys = [SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES]
+    asked = ("transcode", "talk.mov", "-o", "talk.mp4", "--id", "mine", "--json")
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary, search_attributes=keys
+    ) as environment:
+        client = environment.client
+        alone.environment["TEMPORAL_ADDRESS"] = client.service_client.config.target_host
+        process = await alone.start(*asked)
+        await line_with(process.stderr, "queued")
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 3
+    assert json.loads(out)["error"]["type"] == "ServiceUnreachable"
+    assert "the same command again goes on where it was" in err.decode()
 
 
 async def test_an_unreachable_service_is_exit_code_3(alone: Command) -> None:

@@ -34,6 +34,9 @@ def test_contracts_can_be_had_without_temporal() -> None:
 
 def test_longtake_costs_little_beyond_temporal() -> None:
     assert import_seconds("import longtake") < 0.15
+    temporal = import_seconds("import temporalio.client, temporalio.contrib.pydantic")
+    client = import_seconds("from longtake import Longtake, Transcode")
+    assert client < 1.8 * temporal, "a ratio, for other work may share the processors"
 
 
 def test_public_names_are_there_and_no_others() -> None:
