@@ -18,8 +18,8 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     """Resolve the settings, check both ends, pin and probe the source."""
     settings = resolve(job)
     here = place()
-    here.storage.check_output(job.output, overwrite=job.overwrite)
-    source = await here.storage.fingerprint(job.input)
+    here.storage(job.output).check_output(job.output, job.input, overwrite=job.overwrite)
+    source = await here.storage(job.input).fingerprint(job.input)
     facts, index_key = await _probe(here, source)
     return Admission(source=source, facts=facts, settings=settings, index_key=index_key)
 
@@ -32,7 +32,7 @@ async def _probe(here: Place, source: Source) -> tuple[MediaFacts, str | None]:
         facts = MediaFacts.model_validate_json(here.store.read(facts_key))
         if not facts.video or here.store.find(index_key):
             return facts, index_key if facts.video else None
-    facts, index = await inspect_in_child(await here.storage.localize(source))
+    facts, index = await inspect_in_child(await here.storage(source.uri).localize(source))
     if index is not None:
         here.store.put(index_key, index.to_bytes())
     here.store.put(facts_key, facts.model_dump_json().encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from functools import partial
 from pathlib import Path
 
 from temporalio import activity
@@ -24,22 +25,27 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     here = place()
     plan = here.plan(request.plan_key)
     index = here.index(request.index_key) if request.index_key else None
-    source = await here.storage.localize(request.source)
+    source = await here.storage(request.source.uri).localize(request.source)
     chunks = [_part(here, key) for key in request.chunk_keys]
     audio = _part(here, request.audio_key) if request.audio_key else None
     beat.total_s = plan.media_s
     # Later attempts, here or elsewhere, take the right to publish from earlier ones.
     lease = here.store.lease(f"output-{_name(request.output)}", _term())
-    with here.storage.staging(request.output, request.job_id) as staged:
+    storage = here.storage(request.output)
+    with storage.staging(request.output, request.job_id) as staged:
         finished = await join(source, plan, chunks, audio, staged, beat.on_tick)
-        facts = await verify(staged, plan, index)
+        facts, warnings = await verify(staged, plan, index)
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
-        await here.storage.localize(request.source)
+        await here.storage(request.source.uri).localize(request.source)
         with lease.held() as ours:
             if not ours:
                 raise ResourceExhausted("a later attempt publishes this output; this one stops")
-            here.storage.publish(staged, request.output, sha256, overwrite=request.overwrite)
+            await asyncio.to_thread(
+                partial(
+                    storage.publish, staged, request.output, sha256, overwrite=request.overwrite
+                )
+            )
     output = Output(uri=request.output, role="main", bytes=size, sha256=sha256, media=facts)
     stats = Stats(
         cpu_s=round(finished.cpu_s, 3),
@@ -47,7 +53,7 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
         retries=activity.info().attempt - 1,
         peak_memory_bytes=finished.peak_memory_bytes,
     )
-    return Published(outputs=(output,), stats=stats)
+    return Published(outputs=(output,), stats=stats, warnings=warnings)
 
 
 def _part(here: Place, key: str) -> Path:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.steps import CONCLUDE, JobRecord, Nothing
+from longtake.errors import InvalidJob
 
 
 @implements(CONCLUDE, stage="publishing")
 async def conclude(record: JobRecord, beat: Beat) -> Nothing:
     """Write the job's record, and remove files in the making that a killed attempt left."""
     here = place()
+    here.jobs.write(record)
     output = record.summary.output
     if output:
-        here.storage.discard_staged(output, record.summary.job_id)
-    here.jobs.write(record)
+        with contextlib.suppress(InvalidJob):  # an output of no storage left nothing anywhere
+            here.storage(output).discard_staged(output, record.summary.job_id)
     return Nothing()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
 from pathlib import Path
@@ -20,11 +21,18 @@ from longtake.contracts.steps import (
     ChunkRequest,
     EncodeDone,
 )
-from longtake.errors import Poisoned, ProcessKilled, ProcessStalled
+from longtake.errors import (
+    CapabilityMissing,
+    InputCorrupt,
+    Poisoned,
+    ProcessKilled,
+    ProcessStalled,
+)
 from media.audio import encode_audio as encode_sound
+from media.audio import encoder as sound_encoder
 from media.process import Finished
-from media.tools import engine_version
-from media.video import ChunkMismatch
+from media.tools import device_version, engine_version
+from media.video import ChunkMismatch, encoder
 from media.video import encode_chunk as encode_picture
 from storage.work import content_key
 
@@ -34,6 +42,7 @@ POISON_AFTER = 3
 @implements(ENCODE_CHUNK, stage="encoding")
 async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     """One chunk, verified frame by frame."""
+    _check_engine(request.engine)
     here = place()
     plan, index = here.plan(request.plan_key), here.index(request.index_key)
     if plan.video is None:
@@ -41,12 +50,13 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     chunk = plan.video.chunks[request.number]
     frames = index.slice(chunk.start_pts, chunk.end_pts)
     beat.total_s = float(len(frames) * _seconds_a_frame(frames, index.time_base))
-    source = await here.storage.localize(request.source)
+    source = await here.storage(request.source.uri).localize(request.source)
     video = plan.video
     key = content_key(
         "chunk",
         source=request.source.sha256,
-        video=video.model_dump(mode="json", exclude={"chunks", "copied", "start_s", "frames"}),
+        recipe=[plan.demuxer, video.stream, video.first_pts, *video.filters, *encoder(video)],
+        device=device_version() if video.encoder != "libx264" else None,
         chunk=chunk.model_dump(mode="json"),
         engine=engine_version(),
     )
@@ -54,24 +64,27 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     async def encode(draft: Path) -> Finished:
         return await encode_picture(source, plan, index, chunk, draft, beat.on_tick)
 
-    done = await _once(here, key, len(frames), encode)
-    await here.storage.localize(request.source)  # the source must not have changed meanwhile
+    done = await _once(here, key, len(frames), encode, whole=len(video.chunks) == 1)
+    await here.storage(request.source.uri).localize(
+        request.source
+    )  # the source must not have changed meanwhile
     return done
 
 
 @implements(ENCODE_AUDIO, stage="encoding")
 async def encode_audio(request: AudioRequest, beat: Beat) -> EncodeDone:
     """The whole sound, once."""
+    _check_engine(request.engine)
     here = place()
     plan = here.plan(request.plan_key)
     if plan.audio is None:
         raise ValueError(f"plan {request.plan_key} has no sound")
     beat.total_s = plan.media_s
-    source = await here.storage.localize(request.source)
+    source = await here.storage(request.source.uri).localize(request.source)
     key = content_key(
         "audio",
         source=request.source.sha256,
-        audio=plan.audio.model_dump(mode="json"),
+        recipe=[plan.demuxer, *plan.audio.streams, *sound_encoder(plan.audio)],
         origin=str(plan.origin_s),
         end=str(plan.end_s),
         engine=engine_version(),
@@ -81,12 +94,17 @@ async def encode_audio(request: AudioRequest, beat: Beat) -> EncodeDone:
         return await encode_sound(source, plan, draft, beat.on_tick)
 
     done = await _once(here, key, 0, encode)
-    await here.storage.localize(request.source)
+    await here.storage(request.source.uri).localize(request.source)
     return done
 
 
 async def _once(
-    here: Place, key: str, frames: int, encode: Callable[[Path], Awaitable[Finished]]
+    here: Place,
+    key: str,
+    frames: int,
+    encode: Callable[[Path], Awaitable[Finished]],
+    *,
+    whole: bool = False,
 ) -> EncodeDone:
     """Encode to a draft and publish it, unless the key is taken."""
     retries = activity.info().attempt - 1
@@ -96,13 +114,17 @@ async def _once(
         try:
             finished = await encode(draft)
         except ChunkMismatch as mismatch:
+            if whole:
+                raise InputCorrupt(
+                    f"the source does not decode as it is indexed: {mismatch}"
+                ) from (mismatch)
             raise ApplicationError(
                 str(mismatch), type=CHUNK_MISMATCH, non_retryable=True
             ) from mismatch
         except (ProcessKilled, ProcessStalled) as killed:
             _poison(here, key, killed)
             raise
-        size = here.store.publish(draft, key).stat().st_size
+        size = (await asyncio.to_thread(here.store.publish, draft, key)).stat().st_size
     stats = Stats(
         encode_s=round(finished.wall_s, 3),
         cpu_s=round(finished.cpu_s, 3),
@@ -113,6 +135,15 @@ async def _once(
     return EncodeDone(
         key=key, frames=frames, reused=False, stats=stats, decode_errors=finished.errors
     )
+
+
+def _check_engine(planned: str) -> None:
+    """Parts of two engine versions must not meet in one output."""
+    if engine_version() != planned:
+        raise CapabilityMissing(
+            f"this worker's engine is {engine_version()}, and the job was planned for {planned}: "
+            "a worker of that version goes on; or cancel the job and `longtake retry` it"
+        )
 
 
 def _poison(here: Place, key: str, killed: ProcessKilled | ProcessStalled) -> None:

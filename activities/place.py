@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+from longtake.errors import InvalidJob
 from longtake.index import JobIndex
+from longtake.paths import local_path
 from longtake.settings import Home
 from media.index import Index
 from media.plan import Plan
+from storage.base import Storage
 from storage.cache import FingerprintCache
 from storage.local import LocalStorage
 from storage.work import WorkStore
@@ -19,8 +22,15 @@ class Place:
     """The storages of a worker process."""
 
     store: WorkStore
-    storage: LocalStorage
+    files: LocalStorage
     jobs: JobIndex
+
+    def storage(self, uri: str) -> Storage:
+        """The storage that holds `uri`. Raises InvalidJob if none does."""
+        if local_path(uri) is None:
+            scheme = uri.partition("://")[0]
+            raise InvalidJob(f"{uri}: {scheme}:// is not supported; use a local path")
+        return self.files
 
     def plan(self, key: str) -> Plan:
         """The plan under a key."""
@@ -39,7 +49,7 @@ def place() -> Place:
     store.drop_dead_drafts()  # of workers that were killed on this host
     return Place(
         store=store,
-        storage=LocalStorage(FingerprintCache(home.cache)),
+        files=LocalStorage(FingerprintCache(home.cache)),
         jobs=JobIndex(home.jobs),
     )
 

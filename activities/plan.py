@@ -6,6 +6,7 @@ from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.steps import PLAN, PlanRequest, PlanSummary
 from media.plan import Clip, make_plan
+from media.tools import engine_version
 from storage.work import content_key
 
 
@@ -33,6 +34,7 @@ async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
         frames=made.video.frames if made.video and made.video.chunks else 0,
         media_s=made.media_s,
         encode_audio=encodes_audio,
+        engine=engine_version(),
         decisions=made.decisions,
         warnings=made.warnings,
     )

@@ -101,7 +101,9 @@ async def _attempt(run: Run[In, Out], request: In, beat: Beat) -> Out:
         work.cancel()
         await asyncio.wait({work})
         raise
-    except (LongtakeError, OSError) as error:
+    except ApplicationError:
+        raise
+    except Exception as error:
         raise translate(error, activity.info().attempt) from error
     finally:
         heart.cancel()
@@ -129,10 +131,14 @@ def _handed_back() -> ApplicationError:
     )
 
 
-def translate(error: LongtakeError | OSError, attempt: int) -> ApplicationError:
+def translate(error: Exception, attempt: int) -> ApplicationError:
     """The failure that Temporal sees."""
     if isinstance(error, OSError):
         error = _from_system(error)
+    if not isinstance(error, LongtakeError):
+        words = f"a step failed in a way that nobody expected: {type(error).__name__}: {error}"
+        final = attempt >= SURPRISE_TRIES
+        return ApplicationError(words, type="LongtakeError", non_retryable=final)
     final = not error.retry or (isinstance(error, ResourceExhausted) and attempt >= ROOM_TRIES)
     return ApplicationError(error.message, type=type(error).__name__, non_retryable=final)
 

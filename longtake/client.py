@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,7 +56,9 @@ class Longtake:
         self._client = client
         self._notify = notify
         self._embedded = client is None and service.configured() is None
-        self._index = JobIndex(Home.from_environment().jobs) if self._embedded else None
+        shared = "LONGTAKE_WORK_STORE" in os.environ  # then the workers' index is ours, too
+        has_index = self._embedded or shared
+        self._index = JobIndex(Home.from_environment().jobs) if has_index else None
         self._connecting = asyncio.Lock()
 
     @classmethod

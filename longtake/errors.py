@@ -106,8 +106,9 @@ class OperatorError(LongtakeError):
 
 
 class CapabilityMissing(OperatorError):
-    """No worker or tool here can do what was asked."""
+    """No worker or tool here can do what was asked; the job waits for one that can."""
 
+    retry = True
     http_status = 503
 
 

@@ -65,6 +65,8 @@ def resolve(job: Transcode) -> EncodeSettings:
 
     Raises InvalidJob for an unknown preset and for options that contradict each other.
     """
+    _check_options("video", job.video)
+    _check_options("audio", job.audio)
     preset = _preset_of(job)
     try:
         return EncodeSettings(
@@ -83,7 +85,19 @@ def _preset_of(job: Transcode) -> EncodePreset:
     return find_preset(job.preset or DEFAULT_PRESET)
 
 
+def _check_options(kind: str, options: VideoOptions | AudioOptions) -> None:
+    """A stream that is copied or left out has no quality to ask for."""
+    others = set(options.model_dump(exclude_none=True)) - {"codec"}
+    if options.codec in ("copy", "none") and others:
+        raise InvalidJob(
+            f"{kind}.codec {options.codec} and {kind}.{min(others)} contradict each other: "
+            "leave one out"
+        )
+
+
 def _preset_name(job: Transcode) -> str:
+    if job.preset is None and job.video.crf == 0:
+        return "lossless"
     return "inline" if isinstance(job.preset, EncodePreset) else job.preset or DEFAULT_PRESET
 
 

@@ -4,6 +4,7 @@
 |-----------------------|---------------------------------------------------------------------|
 | `LONGTAKE_HOME`       | state of the embedded service: database, work store, job index, logs |
 | `LONGTAKE_WORK_STORE` | where workers keep finished steps; a folder that all of them share   |
+| `LONGTAKE_LOG_LEVEL`  | how much workers log: debug, info (default), warning or error        |
 | `LONGTAKE_DRAIN_GRACE`| seconds a worker that was told to stop may take to finish (default 30) |
 """
 
@@ -42,8 +43,12 @@ class Home:
 
     @property
     def jobs(self) -> Path:
-        """The index of jobs that outlives the server's retention: one JSON file a job."""
-        return self.path / "jobs"
+        """The index of jobs that outlives the server's retention: one JSON file a job.
+
+        Beside a shared work store it is shared, too.
+        """
+        shared = os.environ.get("LONGTAKE_WORK_STORE")
+        return self.work_store / "jobs" if shared else self.path / "jobs"
 
     @property
     def server(self) -> Path:

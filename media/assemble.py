@@ -8,15 +8,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.media import MediaFacts
-from longtake.errors import InputCorrupt, ProcessKilled
+from longtake.errors import InputCorrupt
 from media.command import Ffmpeg
-from media.fragments import split_init
+from media.fragments import rendition
 from media.index import Index
 from media.isolate import inspect_in_child
-from media.plan import Plan, VideoPlan
+from media.plan import AudioPlan, Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 
-PIECE = 1 << 20
+SOUND_SLACK_S = 0.25
+"""A few codec frames: encoders' priming and the resampler's filling of gaps."""
 _MUXERS = {"mp4": "mp4", "mkv": "matroska"}
 
 
@@ -39,9 +40,21 @@ def mux_command(
         maps += ["-map", f"{len([i for i in command.inputs if i == '-i']) - 1}:a:0"]
     return (
         command.then(*maps, "-c", "copy", "-sn", "-dn")
-        .then(*(("-map_metadata", "-1") if encoded else ()))
+        .then(*_tags(plan, encoded))
         .then("-fflags", "+bitexact", "-max_interleave_delta", "0")
         .write(target, _MUXERS[plan.container], *_muxer_options(plan))
+    )
+
+
+def _tags(plan: Plan, encoded: bool) -> tuple[str, ...]:
+    """A file that was encoded carries the sound's language, and no stray tags or chapters."""
+    language = plan.audio.language if plan.audio is not None and not plan.audio.copied else None
+    hevc = plan.video is not None and plan.video.copied and plan.video.codec == "hevc"
+    return (
+        *(("-map_metadata", "-1", "-map_chapters", "-1") if encoded else ()),
+        *(("-metadata:s:a:0", f"language={language}") if language else ()),
+        # Apple's players refuse HEVC under the name hev1.
+        *(("-tag:v", "hvc1") if hevc and plan.container == "mp4" else ()),
     )
 
 
@@ -72,7 +85,7 @@ async def assemble(
     command = mux_command(source, plan, audio, target, encoded=bool(chunks))
     try:
         return await run_ffmpeg(
-            command.arguments(), on_tick=on_tick, stdin=_rendition(chunks) if chunks else None
+            command.arguments(), on_tick=on_tick, stdin=_fed(chunks) if chunks else None
         )
     except ProcessFailed as error:
         raise InputCorrupt(
@@ -80,30 +93,50 @@ async def assemble(
         ) from error
 
 
-async def _rendition(chunks: Sequence[Path]) -> AsyncIterator[bytes]:
-    """The init segment once, then every chunk's fragments: one CMAF track."""
-    for number, chunk in enumerate(chunks):
-        with chunk.open("rb") as file:
-            file.seek(0 if number == 0 else split_init(chunk))
-            while piece := await asyncio.to_thread(file.read, PIECE):
-                yield piece
+async def _fed(chunks: Sequence[Path]) -> AsyncIterator[bytes]:
+    """The rendition, read in a thread so that the event loop stays free."""
+    pieces = rendition(chunks)
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
 
 
-async def verify(target: Path, plan: Plan, index: Index | None) -> MediaFacts:
+async def verify(
+    target: Path, plan: Plan, index: Index | None
+) -> tuple[MediaFacts, tuple[str, ...]]:
     """Look at the finished file as a stranger would, and compare it with the plan.
 
-    Returns its facts. Raises InputCorrupt where the source is to blame, ProcessKilled (tried
-    again) where the file is not what was written.
+    Returns its facts, and warnings. Raises InputCorrupt: what comes out wrong here would come
+    out wrong again.
     """
     facts, found = await inspect_in_child(target)
+    warnings: list[str] = []
     if plan.video is not None and index is not None:
         if found is None:
-            raise ProcessKilled(f"{target.name} holds no picture, though one was written")
+            raise InputCorrupt("the joined file holds no picture, though one was written")
         if not plan.video.copied:
             _compare(plan, plan.video, index, found)
-    if plan.audio is not None and len(facts.audio) != len(plan.audio.streams):
-        raise InputCorrupt(f"{len(facts.audio)} of {len(plan.audio.streams)} sound tracks came out")
-    return facts
+        elif len(found.pts) != len(index.pts):
+            warnings.append(
+                f"the copied picture has {len(found.pts)} frames, the source shows "
+                f"{len(index.pts)}: a copy keeps frames that the source hides"
+            )
+    if plan.audio is not None:
+        _check_sound(plan.audio, facts)
+    return facts, tuple(warnings)
+
+
+def _check_sound(audio: AudioPlan, facts: MediaFacts) -> None:
+    """Every track is there; encoded sound begins at zero and ends where it should."""
+    if len(facts.audio) != len(audio.streams):
+        raise InputCorrupt(f"{len(facts.audio)} of {len(audio.streams)} sound tracks came out")
+    if audio.copied:
+        return
+    track = facts.audio[0]
+    if track.start_s > SOUND_SLACK_S or track.duration_s < audio.length_s - SOUND_SLACK_S:
+        raise InputCorrupt(
+            f"the sound came out from {track.start_s:.2f} s on, {track.duration_s:.2f} s long; "
+            f"it should be {audio.length_s:.2f} s: the source's sound is damaged"
+        )
 
 
 def _compare(plan: Plan, video: VideoPlan, index: Index, found: Index) -> None:
@@ -118,7 +151,7 @@ def _compare(plan: Plan, video: VideoPlan, index: Index, found: Index) -> None:
         abs(a - b) > slack for a, b in zip(shown, wanted, strict=True)
     ):
         worst = max((abs(a - b) for a, b in zip(shown, wanted, strict=False)), default=Fraction())
-        raise ProcessKilled(
+        raise InputCorrupt(
             f"the joined file shows {len(shown)} of {len(wanted)} frames, "
             f"up to {float(worst):.6f} s off"
         )

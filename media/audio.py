@@ -34,9 +34,17 @@ def audio_command(source: Path, plan: Plan, target: Path) -> Ffmpeg:
                 )
             ),
         )
-        .then("-c:a", "aac", "-b:a", str(audio.settings.bitrate_bps), "-ac", str(audio.channels))
+        .then(*encoder(audio))
         .then("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
         .write(target, "ipod")
+    )
+
+
+def encoder(audio: AudioPlan) -> tuple[str, ...]:
+    """The encoder and its settings."""
+    return (
+        *("-c:a", "aac", "-b:a", str(audio.settings.bitrate_bps)),
+        *("-ac", str(audio.channels), "-ar", str(audio.sample_rate)),
     )
 
 

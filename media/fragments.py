@@ -6,46 +6,49 @@ constant, so chunks are verified by their boxes (ISO/IEC 14496-12: tfhd, tfdt, t
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
-from longtake.errors import ProcessKilled
+from longtake.errors import InputCorrupt
 
 Box = tuple[bytes, int, int]
 """Type, first byte of the content, byte behind the content."""
 
 
+def rendition(chunks: Sequence[Path]) -> Iterator[bytes]:
+    """One CMAF track for FFmpeg's reader: the init segment once, then every chunk's fragments.
+
+    The reader shifts a track by the most negative composition offset it has met so far, so a
+    later chunk with a longer reordering would come late. Here the longest reordering of all
+    chunks is added to every offset: none is negative, and all frames move by one constant,
+    which the reader's start takes away again.
+    """
+    delay = max(_reordering(chunk) for chunk in chunks)
+    for number, chunk in enumerate(chunks):
+        with chunk.open("rb") as file:
+            if number == 0:
+                yield file.read(split_init(chunk))
+            for kind, start, end in _boxes_of_file(file, split_init(chunk)):
+                file.seek(start)
+                data = file.read(end - start)
+                yield _delayed(data, delay) if kind == b"moof" else data
+
+
 def split_init(path: Path) -> int:
     """Bytes of the init segment (ftyp and moov): where the first fragment begins."""
     with path.open("rb") as file:
-        size = path.stat().st_size
-        at = 0
-        while at + 8 <= size:
-            file.seek(at)
-            length, kind = struct.unpack(">I4s", file.read(8))
+        for kind, start, _ in _boxes_of_file(file, 0):
             if kind in (b"moof", b"styp", b"sidx"):
-                return at
-            at += length
-    raise ProcessKilled(f"{path.name} holds no fragment; its encoder ended too early")
+                return start
+    raise InputCorrupt("no frame of the source could be decoded")
 
 
 def presentation_times(path: Path) -> list[int]:
     """Presentation time of every frame, sorted, in the track's time scale."""
-    times: list[int] = []
-    with path.open("rb") as file:
-        size = path.stat().st_size
-        at = 0
-        while at + 8 <= size:
-            file.seek(at)
-            length, kind = struct.unpack(">I4s", file.read(8))
-            if length == 1:
-                length = struct.unpack(">Q", file.read(8))[0]
-            if kind == b"moof":
-                file.seek(at + 8)
-                times += _times_of_fragment(file.read(length - 8))
-            at += length or size
-    return sorted(times)
+    return sorted(time for moof in _moofs(path) for time in _times_of_fragment(moof))
 
 
 def time_scale(path: Path) -> int:
@@ -54,6 +57,72 @@ def time_scale(path: Path) -> int:
     at = init.index(b"mdhd") + 4
     version = init[at]
     return int(struct.unpack_from(">I", init, at + (20 if version == 1 else 12))[0])
+
+
+def _moofs(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        for kind, start, end in _boxes_of_file(file, 0):
+            if kind == b"moof":
+                file.seek(start)
+                yield file.read(end - start)
+
+
+def _boxes_of_file(file: BinaryIO, at: int) -> Iterator[Box]:
+    """Top-level boxes from `at` on: type, first byte of the whole box, byte behind it."""
+    size = file.seek(0, os.SEEK_END)
+    while at + 8 <= size:
+        file.seek(at)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if length == 1:
+            length = struct.unpack(">Q", file.read(8))[0]
+        end = at + length if length else size
+        yield kind, at, end
+        at = end
+
+
+def _reordering(path: Path) -> int:
+    """How far the earliest composition offset of a chunk lies below zero."""
+    offsets = [
+        offset
+        for moof in _moofs(path)
+        for run, duration in _runs(moof)
+        for _, offset in _run(moof, run, duration)
+    ]
+    return -min(offsets, default=0)
+
+
+def _delayed(moof: bytes, delay: int) -> bytes:
+    """The fragment with `delay` added to every composition offset."""
+    changed = bytearray(moof)
+    for run, _ in _runs(moof):
+        for field in _offset_fields(moof, run):
+            offset = struct.unpack_from(">i", moof, field)[0]
+            struct.pack_into(">i", changed, field, offset + delay)
+    return bytes(changed)
+
+
+def _runs(moof: bytes) -> Iterator[tuple[int, int]]:
+    """Where each trun of a fragment begins, and the duration its samples have by default."""
+    for kind, start, end in _boxes(moof, 8, len(moof)):
+        if kind != b"traf":
+            continue
+        duration = 0
+        for inner, at, _ in _boxes(moof, start, end):
+            if inner == b"tfhd":
+                duration = _default_duration(moof, at)
+            elif inner == b"trun":
+                yield at, duration
+
+
+def _offset_fields(moof: bytes, at: int) -> Iterator[int]:
+    """Where the composition offset of each sample of a trun stands."""
+    flags = int.from_bytes(moof[at + 1 : at + 4], "big")
+    count = struct.unpack_from(">I", moof, at + 4)[0]
+    first = at + 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
+    before = sum(4 for bit in (0x100, 0x200, 0x400) if flags & bit)
+    sample = before + (4 if flags & 0x800 else 0)
+    if flags & 0x800:
+        yield from (first + number * sample + before for number in range(count))
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
@@ -66,7 +135,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 def _times_of_fragment(moof: bytes) -> list[int]:
     times: list[int] = []
-    for kind, start, end in _boxes(moof, 0, len(moof)):
+    for kind, start, end in _boxes(moof, 8, len(moof)):
         if kind == b"traf":
             times += _times_of_track(moof, start, end)
     return times

@@ -69,7 +69,7 @@ def output_pixel_format(facts: VideoFacts, settings: VideoSettings) -> str:
         if facts.color_transfer in HDR_TRANSFERS:
             raise InputUnsupported(
                 f"the picture is HDR ({facts.color_transfer}) and the output would be SDR; tone "
-                "mapping is not built yet. Keep it: use `--preset remux`, or crf 0"
+                "mapping is not built yet. Keep it: use `--preset remux`, or crf 0 without a preset"
             )
         return "yuv420p"
     if facts.pixel_format not in X264_FORMATS:

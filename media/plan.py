@@ -26,6 +26,8 @@ class VideoPlan(Contract):
     """The picture: copied as it is, or encoded in chunks."""
 
     stream: int
+    codec: str
+    """The source's."""
     copied: bool
     time_base: Rational
     start_s: Rational
@@ -50,6 +52,9 @@ class AudioPlan(Contract):
     copied: bool
     sample_rate: int = 48_000
     channels: int = 2
+    length_s: float = 0.0
+    """From zero on the output's clock to the end of the sound, in seconds."""
+    language: str | None = None
     settings: AudioSettings = AudioSettings()
 
 
@@ -143,6 +148,7 @@ def _plan_video(
     first = frames[0] if frames else 0
     return VideoPlan(
         stream=video.index,
+        codec=video.codec,
         copied=copied,
         time_base=index.time_base,
         start_s=first * index.time_base - origin,
@@ -200,10 +206,20 @@ def _plan_audio(
     return AudioPlan(
         streams=(chosen.index,),
         copied=why is None,
+        length_s=_sound_length(facts, chosen, clip),
+        language=chosen.language,
         sample_rate=settings.audio.sample_rate or _aac_rate(chosen.sample_rate),
         channels=min(chosen.channels, settings.audio.channels),
         settings=settings.audio,
     )
+
+
+def _sound_length(facts: MediaFacts, track: AudioFacts, clip: Clip) -> float:
+    begin = facts.start_s + float(clip.start or 0)
+    end = track.start_s + track.duration_s
+    if clip.end is not None:
+        end = min(end, facts.start_s + float(clip.end))
+    return round(max(0.0, end - begin), 6)
 
 
 def _main_track(tracks: tuple[AudioFacts, ...]) -> AudioFacts:
@@ -242,7 +258,8 @@ def _with_chunks(
     if one_chunk or not video.exact or len(index.keyframes) < 2:
         chunks = whole(index, first, last)
     else:
-        seconds = (index.end_pts - index.pts[0]) * index.time_base
+        shown = index.slice(first, last)
+        seconds = (shown[-1] - shown[0]) * index.time_base
         chunks = cut(index, chunk_s or chunk_length(seconds), first, last)
     return video.model_copy(update={"chunks": chunks, "threads": encoder_threads(len(chunks))})
 

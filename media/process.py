@@ -285,12 +285,12 @@ async def _watch(child: _Child, stall_s: float) -> None:
         await asyncio.sleep(min(1.0, stall_s / 4))
         now = time.monotonic()
         try:
-            times = program.cpu_times()
+            spent = sum(sum(p.cpu_times()[:2]) for p in (program, *program.children()))
         except psutil.NoSuchProcess:
             await asyncio.sleep(3600)  # it has ended, and its exit is on the way
             continue
-        if times.user + times.system > computed or child.waiting_for_input:
-            computed, computed_at = times.user + times.system, now
+        if spent > computed or child.waiting_for_input:
+            computed, computed_at = spent, now
         idle, silent = now - max(computed_at, child.moved_at), now - child.moved_at
         if idle > stall_s or silent > SILENCE_S:
             raise ProcessStalled(

@@ -6,6 +6,7 @@ import functools
 import platform
 import re
 import subprocess
+from pathlib import Path
 
 from longtake.errors import CapabilityMissing
 
@@ -42,6 +43,15 @@ def simd_baseline() -> str | None:
     held to what every x86-64 server has. Elsewhere there is one level only: None.
     """
     return "sse4.2" if platform.machine() in ("x86_64", "AMD64") else None
+
+
+@functools.cache
+def device_version() -> str:
+    """The GPU's driver: hardware encoders promise no bytes beyond it."""
+    try:
+        return Path("/proc/driver/nvidia/version").read_text("ascii").splitlines()[0]
+    except (OSError, IndexError):
+        return "unknown"
 
 
 @functools.cache

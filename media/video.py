@@ -123,11 +123,11 @@ async def encode_chunk(
         raise InputCorrupt(
             f"{source.name} could not be encoded (exit code {error.code}): {error.stderr}"
         ) from error
-    verify_chunk(_video_of(plan), index, chunk, target, finished.stderr)
+    missing = verify_chunk(_video_of(plan), index, chunk, target, finished.stderr)
+    before = 0
     if finished.errors and chunk.seek_pts is not None:
         before = await _errors_before(source, plan, chunk)
-        return replace(finished, errors=max(0, finished.errors - before))
-    return finished
+    return replace(finished, errors=max(0, finished.errors - before) + missing)
 
 
 async def _errors_before(source: Path, plan: Plan, chunk: Chunk) -> int:
@@ -145,8 +145,11 @@ async def _errors_before(source: Path, plan: Plan, chunk: Chunk) -> int:
 
 def verify_chunk(
     video: VideoPlan, index: Index, chunk: Chunk, target: Path, stderr: str = ""
-) -> None:
-    """Compare every frame's time with the index. Raises ChunkMismatch or InputCorrupt."""
+) -> int:
+    """Compare every frame's time with the index; returns how many frames are missing.
+
+    None may be missing where the index is exact. Raises ChunkMismatch or InputCorrupt.
+    """
     wanted = index.slice(chunk.start_pts, chunk.end_pts)
     if target.stat().st_size == 0:
         raise InputCorrupt(f"no frame of the source could be decoded. {stderr}".strip())
@@ -159,6 +162,7 @@ def verify_chunk(
         raise InputCorrupt(
             f"only {len(found)} of {len(wanted)} frames could be decoded. {stderr}".strip()
         )
+    return max(0, len(wanted) - len(found))
 
 
 def _in_time_base(target: Path, time_base: Fraction) -> Sequence[Fraction | int]:

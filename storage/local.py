@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import glob
+import errno
 import hashlib
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from longtake.contracts.steps import Source
 from longtake.errors import (
@@ -24,23 +23,19 @@ from longtake.errors import (
     ResourceExhausted,
     StorageUnavailable,
 )
+from longtake.paths import local_path
 from storage.cache import FingerprintCache
 
-_PIECE = 4 << 20
-_NO_SPACE = (28, 122)
-"""ENOSPC and EDQUOT."""
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def path_of(uri: str) -> Path:
     """The path that a plain path or `file:` URI names. Raises InvalidJob for other schemes."""
-    parts = urlsplit(uri)
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost"):
-            raise InvalidJob(f"{uri}: a file: URI names no host; write file:///path")
-        return Path(unquote(parts.path))
-    if len(parts.scheme) > 1 and uri.startswith(f"{parts.scheme}://"):
-        raise InvalidJob(f"{uri}: {parts.scheme}:// is not supported; use a local path")
-    return Path(uri)
+    path = local_path(uri)
+    if path is None:
+        raise InvalidJob(f"{uri} is not a local path")
+    return path
 
 
 class LocalStorage:
@@ -57,13 +52,14 @@ class LocalStorage:
         """
         path = path_of(uri)
         version, size = self._stat(path)
-        sha256 = self._cache.get(version)
+        known_as = f"{path} {path.stat().st_ino} {version}"  # of this host, for its cache only
+        sha256 = self._cache.get(known_as)
         if sha256 is None:
             try:
                 sha256 = await asyncio.to_thread(sha256_of, path)
             except PermissionError as error:
                 raise _forbidden(path) from error
-            self._cache.put(version, sha256)
+            self._cache.put(known_as, sha256)
         return Source(uri=uri, bytes=size, sha256=sha256, version=version)
 
     async def localize(self, source: Source) -> Path:
@@ -92,12 +88,17 @@ class LocalStorage:
             raise InputUnsupported(f"{path} is not a file; name a media file")
         if not os.access(path, os.R_OK):
             raise _forbidden(path)
-        version = f"{found.st_dev:x}-{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
-        return version, found.st_size
+        # Not device and inode: on a network mount each host has its own.
+        return f"{found.st_size:x}-{found.st_mtime_ns:x}", found.st_size
 
-    def check_output(self, uri: str, *, overwrite: bool) -> None:
-        """Fail early if the output cannot be published. Raises OutputConflict with words."""
+    def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
+        """Fail early if the output cannot be published.
+
+        Raises OutputConflict with words, InvalidJob if the output is the source itself.
+        """
         path = path_of(uri)
+        if path.exists() and path_of(source).exists() and path.samefile(path_of(source)):
+            raise InvalidJob(f"{path} is the source itself, by another name; write to another file")
         if path.is_dir():
             raise OutputConflict(f"{path} is a folder; name a file in it")
         if path.exists() and not overwrite:
@@ -122,7 +123,7 @@ class LocalStorage:
     def discard_staged(self, uri: str, job_id: str) -> None:
         """Remove what killed attempts of a job left beside its output."""
         path = path_of(uri)
-        for left in path.parent.glob(f"{glob.escape(_staged_prefix(path, job_id))}*.part"):
+        for left in path.parent.glob(f"{_staged_prefix(path, job_id)}*.part"):
             left.unlink(missing_ok=True)
 
     def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
@@ -134,10 +135,8 @@ class LocalStorage:
         path = path_of(uri)
         with storage_errors(path):
             sync(staged)
-            staged.chmod(0o666 & ~_umask())
-            try:
-                os.link(staged, path)  # unlike rename, it never replaces
-            except FileExistsError:
+            staged.chmod(0o666 & ~_UMASK)
+            if not link(staged, path):
                 self._replace(staged, path, sha256, overwrite)
             sync(path.parent)
 
@@ -153,8 +152,27 @@ class LocalStorage:
 
 
 def _staged_prefix(path: Path, job_id: str) -> str:
-    job = hashlib.sha256(job_id.encode()).hexdigest()[:12]
-    return f".{path.name[:80]}.{job}."
+    token = hashlib.sha256(f"{path.name} {job_id}".encode()).hexdigest()[:16]
+    return f".longtake-{token}-"
+
+
+def link(draft: Path, path: Path) -> bool:
+    """Give `draft` its public name, unless the name is taken: unlike rename, never replace.
+
+    Returns whether `path` is now the draft.
+    """
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # FAT and some network file systems have no links; there a narrow race remains.
+        if path.exists():
+            return False
+        draft.rename(path)
+    return True
 
 
 def sync(path: Path) -> None:
@@ -203,3 +221,6 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+_UMASK = _umask()  # asked once, at import: asking means setting, which threads would notice

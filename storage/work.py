@@ -19,10 +19,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from longtake.errors import ResourceExhausted
-from storage.local import storage_errors, sync
+from storage.local import link, storage_errors, sync
 
 TEMPORARY = "tmp"
 OBJECTS = "objects"
+NOTES = "notes"
 _HOST = platform.node().replace(".", "-") or "host"
 
 
@@ -89,14 +90,13 @@ class WorkStore:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             sync(draft)
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
+            link(draft, path)
             sync(path.parent)
         return path
 
     def note(self, key: str, name: str, text: str) -> int:
         """Leave a note on a key (such as that its process was killed); returns how many lie."""
-        folder = self.folder / "notes" / key
+        folder = self.folder / NOTES / key
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
@@ -122,9 +122,14 @@ class WorkStore:
         return dropped
 
     def sweep(self, older_than_s: float) -> tuple[int, int]:
-        """Remove what was not used for so long. Returns files removed and bytes freed."""
+        """Remove what was not used for so long. Returns files removed and bytes freed.
+
+        Only what this store itself wrote, and never leases: they are tiny, and one that is
+        gone would let an old attempt publish.
+        """
         horizon, removed, freed = time.time() - older_than_s, 0, 0
-        for path in self.folder.rglob("*"):
+        own = (OBJECTS, TEMPORARY, NOTES)
+        for path in (found for name in own for found in (self.folder / name).rglob("*")):
             with contextlib.suppress(OSError):
                 found = path.lstat()
                 if path.is_file() and found.st_mtime < horizon:

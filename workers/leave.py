@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
+import shutil
 import sys
 from typing import NoReturn
 
@@ -15,6 +17,14 @@ def leave(code: int) -> NoReturn:
     issue 300).
     """
     logging.shutdown()
+    _remove_socket_folder()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _remove_socket_folder() -> None:
+    """What an ordinary exit would remove: the temporary folder of multiprocessing's sockets."""
+    folder = multiprocessing.current_process()._config.get("tempdir")  # type: ignore[attr-defined]
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)

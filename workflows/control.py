@@ -50,9 +50,11 @@ class JobWorkflow:
         self._reason = ""
         self._main: asyncio.Task[JobResult] | None = None
         self._running: set[workflow.ActivityHandle[Any]] = set()
+        self._held: set[workflow.ActivityHandle[Any]] = set()
         self._window = asyncio.Semaphore(WINDOW)
         self._late = False
         self.stage: Stage | None = None
+        self.preset: str | None = None
         self.done = 0
         self.total = 0
         self.frames_done = 0
@@ -62,15 +64,17 @@ class JobWorkflow:
     async def pause(self) -> None:
         """Stop running steps and start no new ones. Each running step begins again later."""
         self._paused = True
-        for handle in self._running:
+        for handle in self._running - self._held:
+            self._held.add(handle)
             handle.cancel()
-        self._tell()
+        self._show("paused")
 
     @workflow.signal
     async def resume(self) -> None:
         """Go on."""
         self._paused = False
-        self._tell()
+        if self.stage is not None:
+            self._show(self.stage)
 
     @workflow.signal
     async def cancel(self, reason: str = "") -> None:
@@ -120,8 +124,13 @@ class JobWorkflow:
         *,
         queue: str | None = None,
         for_at_most: timedelta = LONGEST,
+        ends_the_job: bool = False,
     ) -> Out:
-        """Run a step on its role's queue, as often as it takes; wait while paused."""
+        """Run a step on its role's queue, as often as it takes; wait while paused.
+
+        A cancel that meets a step which then ends well still counts, unless that step
+        `ends_the_job`: what is published is published.
+        """
         async with self._window:
             while True:
                 await workflow.wait_condition(lambda: not self._paused)
@@ -141,23 +150,33 @@ class JobWorkflow:
                 )
                 self._running.add(handle)
                 try:
-                    return await handle
+                    result = await handle
                 except ActivityError as error:
-                    if not (self._paused and is_cancelled_exception(error)):
+                    held = handle in self._held and is_cancelled_exception(error)
+                    if not held or _is_canceled():
                         raise
+                else:
+                    if _is_canceled() and not ends_the_job:
+                        raise asyncio.CancelledError
+                    return result
                 finally:
                     self._running.discard(handle)
+                    self._held.discard(handle)
 
     def enter(self, stage: Stage) -> None:
         """Begin a stage; people see it in lists and in Temporal's UI."""
         self.stage = stage
-        workflow.upsert_search_attributes([STAGE.value_set(stage)])
-        self._tell()
+        self._show("paused" if self._paused else stage)
 
     def finished(self, frames: int) -> None:
         """Count a finished chunk."""
         self.done += 1
         self.frames_done += frames
+        self._tell()
+
+    def _show(self, word: str) -> None:
+        """Show a stage, or `paused` or `canceled`, in lists and in Temporal's UI."""
+        workflow.upsert_search_attributes([STAGE.value_set(word)])
         self._tell()
 
     def _tell(self) -> None:
@@ -177,17 +196,20 @@ class JobWorkflow:
             late = JobError(
                 type="DeadlineExceeded",
                 message=f"the job was not done by its deadline, {job.deadline}; what is finished "
-                "is kept, and `longtake retry` with a later deadline goes on from there",
+                "is kept, and `longtake retry` goes on from there without a deadline",
             )
             raise await self._failed(job, kind, late) from error
-        reason = self._reason or "cancelled through Temporal"
+        reason = self._reason or workflow.cancellation_reason() or "cancelled through Temporal"
         result = JobResult(
             job_id=workflow.info().workflow_id,
             state="canceled",
             error=JobError(type="JobCanceled", message=reason),
         )
         await self._conclude(job, kind, result)
-        if self._reason:  # Temporal itself was not asked to cancel, so it would call this a bug
+        if self._reason:
+            # Temporal calls a workflow canceled only if Temporal itself was asked; and a
+            # workflow may not ask on its own behalf.
+            self._show("canceled")
             raise ApplicationError(reason, type="JobCanceled", non_retryable=True) from error
         raise asyncio.CancelledError(reason) from error
 
@@ -200,13 +222,12 @@ class JobWorkflow:
         """Note the end in the job index. A job is not lost if the note is."""
         info = workflow.info()
         facts = job.model_dump(mode="json")
-        preset = facts.get("preset")
         summary = JobSummary(
             job_id=info.workflow_id,
             kind=kind,
             state=result.state,
             tenant=job.tenant,
-            preset=preset if isinstance(preset, str) else None,
+            preset=self.preset,
             stage=self.stage,
             input=facts.get("input"),
             output=facts.get("output"),
@@ -216,10 +237,17 @@ class JobWorkflow:
         )
         self._paused = False
         record = JobRecord(summary=summary, job=facts, result=result, error=result.error)
+        note = self.step(CONCLUDE, record, "note the end", for_at_most=timedelta(minutes=1))
         try:
-            await self.step(CONCLUDE, record, "note the end", for_at_most=timedelta(minutes=1))
+            await asyncio.ensure_future(note)  # a task of its own: this one may be canceled
         except ActivityError as error:
             workflow.logger.warning("the job index was not written: %s", error.cause)
+
+
+def _is_canceled() -> bool:
+    """Was the task that runs now told to stop, even if what it awaited ended well?"""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _job_error(error: ActivityError | ApplicationError) -> JobError:

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         WorkersAsked,
     )
     from longtake.contracts.transcode import Transcode
+    from longtake.errors import InvalidJob
     from longtake.queues import task_queue
 
 
@@ -37,14 +38,17 @@ class TranscodeWorkflow(JobWorkflow):
     """One file in, one file out."""
 
     @workflow.run
-    async def run(self, job: Transcode) -> JobResult:
-        """Run the job to its end."""
+    async def run(self, job: Transcode | None = None) -> JobResult:
+        """Run the job to its end. A start without a job fails; it would hang otherwise."""
+        if job is None:
+            raise InvalidJob("a Transcode takes one argument: the job, as JSON")
         return await self.run_job(job, "transcode", self._transcode(job))
 
     async def _transcode(self, job: Transcode) -> JobResult:
         self.enter("probing")
         admission = await self.step(ADMIT, job, f"look at {job.input}")
-        workflow.upsert_search_attributes([PRESET.value_set(admission.settings.preset)])
+        self.preset = admission.settings.preset
+        workflow.upsert_search_attributes([PRESET.value_set(self.preset)])
         gpu, decision = await self._choose_gpu(job)
         try:
             plan, parts = await self._encode(job, admission, gpu=gpu, whole=False)
@@ -68,6 +72,7 @@ class TranscodeWorkflow(JobWorkflow):
                 audio_key=audio.key if audio else None,
             ),
             f"join, verify and publish {job.output}",
+            ends_the_job=True,
         )
         encoded = [*chunks, audio] if audio else chunks
         return JobResult(
@@ -76,7 +81,7 @@ class TranscodeWorkflow(JobWorkflow):
             outputs=published.outputs,
             stats=self._stats(admission, plan, chunks, [e.stats for e in encoded], published.stats),
             decisions=plan.decisions | decision,
-            warnings=(*plan.warnings, *_damage(encoded)),
+            warnings=(*plan.warnings, *_damage(encoded), *published.warnings),
         )
 
     async def _choose_gpu(self, job: Transcode) -> tuple[bool, dict[str, str]]:
@@ -125,6 +130,7 @@ class TranscodeWorkflow(JobWorkflow):
             source=admission.source,
             plan_key=plan.plan_key,
             index_key=admission.index_key or "",
+            engine=plan.engine,
             number=number,
         )
         words = f"encode chunk {number + 1} of {plan.chunks}"
@@ -136,7 +142,7 @@ class TranscodeWorkflow(JobWorkflow):
     async def _audio(self, admission: Admission, plan: PlanSummary) -> EncodeDone | None:
         if not plan.encode_audio:
             return None
-        request = AudioRequest(source=admission.source, plan_key=plan.plan_key)
+        request = AudioRequest(source=admission.source, plan_key=plan.plan_key, engine=plan.engine)
         return await self.step(ENCODE_AUDIO, request, "encode the sound")
 
     def _stats(

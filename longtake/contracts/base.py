@@ -27,6 +27,8 @@ def _parse_seconds(value: object) -> Fraction:
         seconds = Fraction(str(value))
     elif isinstance(value, str) and (clock := _CLOCK.fullmatch(value.strip())):
         hours, minutes, rest = clock.groups()
+        if minutes and Fraction(rest) >= 60:
+            raise ValueError(f"{value!r} has {rest} seconds behind its minutes; 59.999 at most")
         seconds = int(hours or 0) * 3600 + int(minutes or 0) * 60 + Fraction(rest)
     elif isinstance(value, str) and re.fullmatch(r"\d+/[1-9]\d*", value.strip()):
         seconds = Fraction(value.strip())

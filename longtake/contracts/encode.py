@@ -24,6 +24,9 @@ Crf = Annotated[int, Field(ge=0, le=51)]
 Pixels = Annotated[int, Field(ge=16, le=16384)]
 BitRate = Annotated[int, Field(ge=8_000, le=500_000_000)]
 
+SampleRate = Literal[8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
+"""Rates in Hz that AAC has and players take."""
+
 CONTAINER_OF_SUFFIX: dict[str, Container] = {".mp4": "mp4", ".m4v": "mp4", ".mkv": "mkv"}
 
 
@@ -72,7 +75,7 @@ class AudioOptions(Contract):
     channels: Annotated[int, Field(ge=1, le=8)] | None = Field(
         default=None, description="At most so many channels; more are mixed down."
     )
-    sample_rate: Annotated[int, Field(ge=8_000, le=96_000)] | None = Field(
+    sample_rate: SampleRate | None = Field(
         default=None, description="Hz; left out everywhere, the source's own."
     )
     smart_copy: bool | None = Field(

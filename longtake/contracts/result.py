@@ -52,7 +52,8 @@ class Output(Contract):
 
 
 class Stats(Contract):
-    """What the job cost. Seconds of encoding and CPU include work that had to be repeated."""
+    """What the job cost, in attempts that ended well; work lost with a killed process is not
+    counted, `retries` says how often that was."""
 
     media_s: float = 0.0
     wall_s: float = 0.0

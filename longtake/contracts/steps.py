@@ -68,6 +68,8 @@ class PlanSummary(Contract):
     frames: int
     media_s: float
     encode_audio: bool
+    engine: str
+    """Engine version that the plan is for: parts of two versions are never joined."""
     decisions: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
@@ -78,6 +80,7 @@ class ChunkRequest(Contract):
     source: Source
     plan_key: str
     index_key: str
+    engine: str
     number: int
 
 
@@ -86,6 +89,7 @@ class AudioRequest(Contract):
 
     source: Source
     plan_key: str
+    engine: str
 
 
 CHUNK_MISMATCH = "ChunkMismatch"
@@ -121,6 +125,7 @@ class Published(Contract):
 
     outputs: tuple[Output, ...]
     stats: Stats
+    warnings: tuple[str, ...] = ()
 
 
 class JobRecord(Contract):

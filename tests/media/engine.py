@@ -75,7 +75,7 @@ async def _make(
         sound = target.with_name(f"{target.stem}.sound")
         await encode_audio(source, plan, sound, no_tick)
     await assemble(source, plan, chunks, sound, target, no_tick)
-    found = await verify(target, plan, index)
+    found, _ = await verify(target, plan, index)
     return Made(target, plan, index, facts, found, chunks, fell_back=one_chunk)
 
 

@@ -28,6 +28,9 @@ MADE = {
     "variable-rate.mp4": "-f lavfi -i testsrc2=s=320x180:r=60:d=8 "
     "-vf \"select='not(mod(n,7))+not(mod(n,5))+between(n,60,80)'\" "
     "-fps_mode passthrough -enc_time_base 1:90000 {quick} -bf 2 -g 30",
+    "freeze.mp4": "-f lavfi -i testsrc2=s=320x180:r=60:d=8 -vf "
+    "\"select='lt(t,1)+between(t,2.5,3.999)*not(mod(n,6))+gte(t,4.5)'\" "
+    "-fps_mode passthrough -enc_time_base 1:90000 {quick} -g 60 -video_track_timescale 90000",
     "edit-list.mp4": "-ss 1.3 -i {whole} -c copy",
     "start-offset.mp4": "{picture} {quick} -g 50 -output_ts_offset 7.3 "
     "-movflags +frag_keyframe+empty_moov",

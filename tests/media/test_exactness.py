@@ -43,6 +43,20 @@ async def test_lossless_chunks_equal_the_made_source(name: str, tmp_path: Path) 
     assert_equal(made, source)
 
 
+@pytest.mark.parametrize("speed", ["veryfast", "slow"])
+@pytest.mark.parametrize("name", ["freeze.mp4", "open-gop.mp4", "variable-rate.mp4"])
+async def test_lossy_chunks_with_b_frames_keep_every_time(
+    name: str, speed: str, tmp_path: Path
+) -> None:
+    """Chunks reorder by different lengths; the joined file must not show it."""
+    source = make(name, tmp_path)
+    lossy: dict[str, Any] = {"video": {"crf": 30, "speed": speed}, "audio": {"codec": "none"}}
+    made = await transcode(source, tmp_path / "out.mp4", chunk_s=1, **lossy)
+    assert len(made.chunks) >= 3
+    before, after = frames(source, "yuv420p"), frames(made.path, "yuv420p")
+    assert [time for time, _ in after] == [time for time, _ in before]
+
+
 @pytest.mark.parametrize(
     "name", ["closed-gop.mp4", "open-gop-milliseconds.mkv", "variable-rate.mp4"]
 )

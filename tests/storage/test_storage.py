@@ -89,8 +89,16 @@ def test_an_output_that_cannot_be_written_is_refused_early(
     taken.touch()
     for uri in (tmp_path, taken, tmp_path / "no" / "folder.mp4"):
         with pytest.raises(OutputConflict):
-            storage.check_output(str(uri), overwrite=False)
-    storage.check_output(str(taken), overwrite=True)
+            storage.check_output(str(uri), "in.mp4", overwrite=False)
+    storage.check_output(str(taken), "in.mp4", overwrite=True)
+
+
+def test_the_source_by_another_name_is_no_output(storage: LocalStorage, tmp_path: Path) -> None:
+    source, alias = tmp_path / "in.mp4", tmp_path / "alias.mp4"
+    source.write_bytes(b"the only copy")
+    alias.symlink_to(source)
+    with pytest.raises(InvalidJob, match="the source itself"):
+        storage.check_output(str(source), str(alias), overwrite=True)
 
 
 def test_publishing_never_replaces_by_surprise(storage: LocalStorage, tmp_path: Path) -> None:
@@ -124,7 +132,7 @@ def test_publishing_the_same_bytes_again_touches_nothing(
 def test_what_a_killed_attempt_left_is_removed(storage: LocalStorage, tmp_path: Path) -> None:
     target = tmp_path / "a [b]*.mp4"
     with storage.staging(str(target), "job") as staged:
-        left = staged.with_name(staged.name.replace(staged.name[-13:-5], "deadbeef"))
+        left = staged.with_name(f"{staged.name[:-13]}deadbeef.part")
         left.touch()
     other = tmp_path / ".other.mp4.part"
     other.touch()

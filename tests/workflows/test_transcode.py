@@ -6,6 +6,7 @@ import asyncio
 import sysconfig
 import uuid
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class Pretend:
     def __init__(self) -> None:
         self.chunks = 3
         self.mismatch = False
+        self.ignores_cancel = False
         self.hang = asyncio.Event()
         self.hang.set()
         self.plans: list[PlanRequest] = []
@@ -77,7 +79,12 @@ class Pretend:
         self.plans.append(request)
         count = 1 if request.whole else self.chunks
         return PlanSummary(
-            plan_key="plan", chunks=count, frames=10 * count, media_s=10.0, encode_audio=True
+            plan_key="plan",
+            engine="1",
+            chunks=count,
+            frames=10 * count,
+            media_s=10.0,
+            encode_audio=True,
         )
 
     @activity.defn(name=ENCODE_CHUNK.name)
@@ -86,7 +93,12 @@ class Pretend:
             raise ApplicationError("2 of 3 frames", type=CHUNK_MISMATCH, non_retryable=True)
         while not self.hang.is_set():
             activity.heartbeat()
-            await asyncio.sleep(0.05)
+            try:
+                await asyncio.sleep(0.05)
+            except asyncio.CancelledError:
+                if not self.ignores_cancel:
+                    raise
+                break  # it was as good as done
         return EncodeDone(key=f"chunk-{request.number}", frames=10, reused=False, stats=Stats())
 
     @activity.defn(name=ENCODE_AUDIO.name)
@@ -135,7 +147,12 @@ async def pretend(client: Client) -> AsyncIterator[Pretend]:
             workflow_failure_exception_types=[ValidationError, LongtakeError],
         ),
         *(Worker(client, task_queue=f"longtake-{q}", activities=steps.steps()) for q in ("io",)),
-        Worker(client, task_queue="longtake-cpu", activities=steps.steps()),
+        Worker(
+            client,
+            task_queue="longtake-cpu",
+            activities=steps.steps(),
+            max_heartbeat_throttle_interval=timedelta(seconds=1),
+        ),
     ]
     tasks = [asyncio.ensure_future(worker.run()) for worker in workers]
     yield steps
@@ -211,6 +228,68 @@ async def test_the_cancel_signal_ends_the_job_and_notes_why(
     assert "changed our minds" in error.message
     assert pretend.records[-1].summary.state == "canceled"
     assert pretend.assembled == []
+
+
+@pytest.mark.parametrize("how", ["signal", "temporal"])
+async def test_a_cancel_counts_though_the_running_step_ends_well(
+    client: Client, pretend: Pretend, how: str
+) -> None:
+    pretend.hang.clear()
+    pretend.ignores_cancel = True
+    handle = await begin(client)
+    await until(lambda: pretend.plans)
+    await asyncio.sleep(0.5)
+    await (handle.signal("cancel", "no") if how == "signal" else handle.cancel(reason="no"))
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(handle.result(), 30)
+    assert pretend.assembled == []
+    assert pretend.records[-1].summary.state == "canceled"
+    assert "no" in str(pretend.records[-1].error)
+
+
+async def test_a_deadline_counts_though_the_running_step_ends_well(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.hang.clear()
+    pretend.ignores_cancel = True
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    error = await asyncio.wait_for(
+        failure(await begin(client, JOB | {"deadline": soon.isoformat()})), 30
+    )
+    assert error.type == "DeadlineExceeded"
+    assert pretend.assembled == []
+
+
+async def test_pause_and_resume_at_once_lose_nothing(client: Client, pretend: Pretend) -> None:
+    pretend.hang.clear()
+    handle = await begin(client)
+    await until(lambda: pretend.plans)
+    await asyncio.sleep(0.5)
+    await handle.signal("pause")
+    await handle.signal("resume")
+    await asyncio.sleep(0.5)
+    pretend.hang.set()
+    assert (await asyncio.wait_for(handle.result(), 30))["state"] == "succeeded"
+
+
+async def test_a_paused_job_can_be_canceled_at_once(client: Client, pretend: Pretend) -> None:
+    pretend.hang.clear()
+    handle = await begin(client)
+    await until(lambda: pretend.plans)
+    await asyncio.sleep(0.5)
+    await handle.signal("pause")
+    await handle.cancel(reason="no")
+    with pytest.raises(WorkflowFailureError):
+        await asyncio.wait_for(handle.result(), 30)
+    assert pretend.records[-1].summary.state == "canceled"
+
+
+async def test_a_start_without_a_job_fails_at_once(client: Client, pretend: Pretend) -> None:
+    handle: WorkflowHandle[Any, Any] = await client.start_workflow(
+        "Transcode", id=f"job-{uuid.uuid4()}", task_queue="longtake"
+    )
+    error = await asyncio.wait_for(failure(handle), 10)
+    assert error.type == "InvalidJob"
 
 
 async def test_a_paused_job_starts_nothing_until_it_is_resumed(

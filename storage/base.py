@@ -1,0 +1,31 @@
+"""What every storage can do, so that activities need not know which one it is."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from longtake.contracts.steps import Source
+
+
+class Storage(Protocol):
+    """A place where sources and outputs live, such as local files or a bucket."""
+
+    async def fingerprint(self, uri: str) -> Source:
+        """Pin a source by its content. Raises InputNotFound, InputForbidden, InputUnsupported."""
+
+    async def localize(self, source: Source) -> Path:
+        """A local path to read the pinned bytes from. Raises InputCorrupt if they changed."""
+
+    def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
+        """Fail early if the output cannot be published. Raises OutputConflict, InvalidJob."""
+
+    def staging(self, uri: str, job_id: str) -> AbstractContextManager[Path]:
+        """A private local path to write the output to; gone at the end, whatever happened."""
+
+    def discard_staged(self, uri: str, job_id: str) -> None:
+        """Remove what killed attempts of a job left."""
+
+    def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
+        """Make the staged file visible, whole and at once. Raises OutputConflict."""
