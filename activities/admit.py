@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
@@ -26,7 +28,7 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
 
 async def _probe(here: Place, source: Source) -> tuple[MediaFacts, str | None]:
     """Facts and index of a source; looked up by content, so each is probed once."""
-    identity = {"source": source.sha256, "engine": engine_version()}
+    identity = {"source": source.sha256, "engine": engine_version(), "probe": version("av")}
     facts_key, index_key = content_key("facts", **identity), content_key("index", **identity)
     if here.store.find(facts_key):
         facts = MediaFacts.model_validate_json(here.store.read(facts_key))

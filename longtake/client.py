@@ -159,7 +159,10 @@ class Longtake:
             await handle.cancel(reason=reason)
 
     async def pause(self, job_id: str) -> None:
-        """Start no further step of a job until it is resumed. Raises InvalidJob if it is over."""
+        """Stop a job's running steps and start no new ones until it is resumed.
+
+        What is finished is kept; each running step begins again. Raises InvalidJob if it is over.
+        """
         handle = await self._open(job_id, "pause")
         with service_errors():
             await handle.signal("pause")
@@ -234,7 +237,7 @@ class JobHandle:
         await self.longtake.cancel(self.id, reason)
 
     async def pause(self) -> None:
-        """Start no further step."""
+        """Stop running steps and start no new ones."""
         await self.longtake.pause(self.id)
 
     async def resume(self) -> None:

@@ -110,7 +110,7 @@ class LongtakeSync:
         self._wait(self._client.cancel(job_id, reason))
 
     def pause(self, job_id: str) -> None:
-        """Start no further step of a job until it is resumed."""
+        """Stop a job's running steps and start no new ones until it is resumed."""
         self._wait(self._client.pause(job_id))
 
     def resume(self, job_id: str) -> None:
@@ -156,7 +156,7 @@ class JobHandleSync:
         self.longtake.cancel(self.id, reason)
 
     def pause(self) -> None:
-        """Start no further step."""
+        """Stop running steps and start no new ones."""
         self.longtake.pause(self.id)
 
     def resume(self) -> None:

@@ -20,7 +20,7 @@ def doctor(as_json: Json = False) -> None:
     checks = asyncio.run(_all())
     healthy = all(check.ok for check in checks)
     if as_json:
-        print_json({"ok": healthy, "checks": [asdict(check) for check in checks]})
+        print_json({"ok": healthy, **_where(), "checks": [asdict(check) for check in checks]})
     else:
         for check in checks:
             _show(check)
@@ -34,6 +34,22 @@ async def _all() -> list[Check]:
     async for check in service_checks():
         found.append(check)  # noqa: PERF401 - told in order
     return found
+
+
+def _where() -> dict[str, str | None]:
+    """Addresses of Temporal and of its UI, for programs; null where there is none."""
+    from longtake import service
+
+    try:
+        if cluster := service.configured():
+            return {"temporal": cluster.address, "ui": None}
+    except LongtakeError:
+        return {"temporal": None, "ui": None}
+    running = service.status().service
+    return {
+        "temporal": running.address if running else None,
+        "ui": running.ui if running else None,
+    }
 
 
 def _is_embedded() -> bool:

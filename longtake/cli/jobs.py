@@ -85,7 +85,7 @@ def cancel(
 
 
 def pause(job_id: JobId, as_json: Json = False) -> None:
-    """Pause a job: what runs is finished, nothing more is begun."""
+    """Pause a job: its running steps stop and begin again when it is resumed."""
 
     async def hold(longtake: Longtake, _: Farewell) -> None:
         await longtake.pause(job_id)
