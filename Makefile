@@ -30,6 +30,8 @@ format: $(READY) ## put the code in order
 	@$(BIN)/ruff format .
 
 bench: $(READY) ## measure against bare FFmpeg, print the table
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+		--no-build-isolation -e '.[bench]'
 	@$(BIN)/python -m bench
 
 clean: ## remove .venv and everything that was built

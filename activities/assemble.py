@@ -14,8 +14,11 @@ from activities.running import Beat, implements
 from longtake.contracts.result import Output, Stats
 from longtake.contracts.steps import ASSEMBLE, AssembleRequest, Published
 from longtake.errors import ResourceExhausted
-from media.assemble import assemble as join
+from media.assemble import assemble as mux
 from media.assemble import verify
+from media.fragments import join
+from media.plan import Plan
+from media.process import Finished
 from storage.local import sha256_of
 
 
@@ -33,7 +36,7 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     lease = here.store.lease(f"output-{_name(request.output)}", _term())
     storage = here.storage(request.output)
     with storage.staging(request.output, request.job_id) as staged:
-        finished = await join(source, plan, chunks, audio, staged, beat.on_tick)
+        finished = await _mux(here, source, plan, chunks, audio, staged, beat)
         facts, warnings = await verify(staged, plan, index)
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
@@ -54,6 +57,22 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
         peak_memory_bytes=finished.peak_memory_bytes,
     )
     return Published(outputs=(output,), stats=stats, warnings=warnings)
+
+
+async def _mux(
+    here: Place,
+    source: Path,
+    plan: Plan,
+    chunks: list[Path],
+    audio: Path | None,
+    staged: Path,
+    beat: Beat,
+) -> Finished:
+    if not chunks:
+        return await mux(source, plan, None, audio, staged, beat.on_tick)
+    with here.store.drafting("rendition") as rendition:
+        await asyncio.to_thread(join, chunks, rendition)
+        return await mux(source, plan, rendition, audio, staged, beat.on_tick)
 
 
 def _part(here: Place, key: str) -> Path:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
 from media.command import Ffmpeg
-from media.fragments import rendition
 from media.index import Index
 from media.isolate import inspect_in_child
 from media.plan import AudioPlan, Plan, VideoPlan
@@ -22,31 +19,31 @@ _MUXERS = {"mp4": "mp4", "mkv": "matroska"}
 
 
 def mux_command(
-    source: Path, plan: Plan, audio: Path | None, target: Path, *, encoded: bool
+    source: Path, plan: Plan, rendition: Path | None, audio: Path | None, target: Path
 ) -> Ffmpeg:
-    """The command that muxes the picture (fragments on stdin, or the source's) and the sound."""
+    """The command that muxes the picture (joined chunks, or the source's) and the sound."""
     command = Ffmpeg.quiet()
     maps: list[str] = []
-    if plan.video is not None and encoded:
-        command = command.read("pipe:0", "mov", "-itsoffset", _seconds(plan.video.start_s))
+    if plan.video is not None and rendition is not None:
+        command = command.read(rendition, "mov", "-itsoffset", _seconds(plan.video.start_s))
         maps += ["-map", "0:v:0"]
     takes_source = _copies_from_source(plan)
     if takes_source:
         command = command.read(source, plan.demuxer)
-        number = 1 if encoded else 0
+        number = 0 if rendition is None else 1
         maps += [f for stream in takes_source for f in ("-map", f"{number}:{stream}")]
     if audio is not None:
         command = command.read(audio, "mov")
         maps += ["-map", f"{len([i for i in command.inputs if i == '-i']) - 1}:a:0"]
     return (
         command.then(*maps, "-c", "copy", "-sn", "-dn")
-        .then(*_tags(plan, encoded))
+        .then(*_tags(plan, encoded=rendition is not None))
         .then("-fflags", "+bitexact", "-max_interleave_delta", "0")
         .write(target, _MUXERS[plan.container], *_muxer_options(plan))
     )
 
 
-def _tags(plan: Plan, encoded: bool) -> tuple[str, ...]:
+def _tags(plan: Plan, *, encoded: bool) -> tuple[str, ...]:
     """A file that was encoded carries the sound's language, and no stray tags or chapters."""
     language = plan.audio.language if plan.audio is not None and not plan.audio.copied else None
     hevc = plan.video is not None and plan.video.copied and plan.video.codec == "hevc"
@@ -76,28 +73,20 @@ def _seconds(value: Fraction) -> str:
 async def assemble(
     source: Path,
     plan: Plan,
-    chunks: Sequence[Path],
+    rendition: Path | None,
     audio: Path | None,
     target: Path,
     on_tick: OnTick,
 ) -> Finished:
-    """Write the output to `target`. Raises InputCorrupt, and what `run_ffmpeg` raises."""
-    command = mux_command(source, plan, audio, target, encoded=bool(chunks))
+    """Write the output to `target`, from the joined chunks and the encoded sound, as far as
+    there are any. Raises InputCorrupt, and what `run_ffmpeg` raises."""
+    command = mux_command(source, plan, rendition, audio, target)
     try:
-        return await run_ffmpeg(
-            command.arguments(), on_tick=on_tick, stdin=_fed(chunks) if chunks else None
-        )
+        return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
         raise InputCorrupt(
             f"the parts could not be joined (exit code {error.code}): {error.stderr}"
         ) from error
-
-
-async def _fed(chunks: Sequence[Path]) -> AsyncIterator[bytes]:
-    """The rendition, read in a thread so that the event loop stays free."""
-    pieces = rendition(chunks)
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-        yield piece
 
 
 async def verify(

@@ -32,9 +32,9 @@ def chunk_length(duration_s: Fraction) -> Fraction:
     Short films are cut finer, so that four slots have work; long ones coarser, so that an
     hour is not a thousand steps. A kill costs at most one chunk.
     """
-    if duration_s < 40:
+    if duration_s < 20:
         return max(duration_s / 4, Fraction(5, 2))
-    return min(max(duration_s / 60, Fraction(10)), Fraction(30))
+    return min(max(duration_s / 60, Fraction(5)), Fraction(30))
 
 
 def cut(index: Index, length_s: Fraction, start: int | None, end: int | None) -> tuple[Chunk, ...]:

@@ -45,7 +45,7 @@ class Ffmpeg:
     def read(self, path: Path | str, demuxer: str, *options: str) -> Ffmpeg:
         """An input, its format pinned after our own look at it, and nothing else reachable."""
         guarded = (
-            *("-protocol_whitelist", "file,pipe"),
+            *("-protocol_whitelist", "file"),
             *("-format_whitelist", ",".join(ALLOWED_DEMUXERS)),
             *("-codec_whitelist", ",".join(ALLOWED_DECODERS)),
             *("-threads", "1"),  # of the decoder
@@ -77,4 +77,4 @@ def filters(steps: Iterable[str | None]) -> str:
 def _as_url(path: Path | str) -> str:
     # `file:` keeps a name such as "a:b.mp4" or "-x.mp4" from being read as something else.
     text = str(path)
-    return text if text == "-" or text.startswith("pipe:") else f"file:{text}"
+    return text if text == "-" else f"file:{text}"

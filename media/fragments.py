@@ -7,6 +7,7 @@ constant, so chunks are verified by their boxes (ISO/IEC 14496-12: tfhd, tfdt, t
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,23 +19,18 @@ Box = tuple[bytes, int, int]
 """Type, first byte of the content, byte behind the content."""
 
 
-def rendition(chunks: Sequence[Path]) -> Iterator[bytes]:
-    """One CMAF track for FFmpeg's reader: the init segment once, then every chunk's fragments.
+def join(chunks: Sequence[Path], target: Path) -> None:
+    """Write one CMAF track: the init segment once, then every chunk's fragments.
 
-    The reader shifts a track by the most negative composition offset it has met so far, so a
-    later chunk with a longer reordering would come late. Here the longest reordering of all
-    chunks is added to every offset: none is negative, and all frames move by one constant,
-    which the reader's start takes away again.
+    To a file, not a pipe: FFmpeg's reader shifts a track by its most negative composition
+    offset, and only in a file that it can seek in does it know that offset from the start.
+    Through a pipe, frames move when a chunk with longer reordering comes (measured).
     """
-    delay = max(_reordering(chunk) for chunk in chunks)
-    for number, chunk in enumerate(chunks):
-        with chunk.open("rb") as file:
-            if number == 0:
-                yield file.read(split_init(chunk))
-            for kind, start, end in _boxes_of_file(file, split_init(chunk)):
-                file.seek(start)
-                data = file.read(end - start)
-                yield _delayed(data, delay) if kind == b"moof" else data
+    with target.open("wb") as joined:
+        for number, chunk in enumerate(chunks):
+            with chunk.open("rb") as file:
+                file.seek(0 if number == 0 else split_init(chunk))
+                shutil.copyfileobj(file, joined, 1 << 20)
 
 
 def split_init(path: Path) -> int:
@@ -78,51 +74,6 @@ def _boxes_of_file(file: BinaryIO, at: int) -> Iterator[Box]:
         end = at + length if length else size
         yield kind, at, end
         at = end
-
-
-def _reordering(path: Path) -> int:
-    """How far the earliest composition offset of a chunk lies below zero."""
-    offsets = [
-        offset
-        for moof in _moofs(path)
-        for run, duration in _runs(moof)
-        for _, offset in _run(moof, run, duration)
-    ]
-    return -min(offsets, default=0)
-
-
-def _delayed(moof: bytes, delay: int) -> bytes:
-    """The fragment with `delay` added to every composition offset."""
-    changed = bytearray(moof)
-    for run, _ in _runs(moof):
-        for field in _offset_fields(moof, run):
-            offset = struct.unpack_from(">i", moof, field)[0]
-            struct.pack_into(">i", changed, field, offset + delay)
-    return bytes(changed)
-
-
-def _runs(moof: bytes) -> Iterator[tuple[int, int]]:
-    """Where each trun of a fragment begins, and the duration its samples have by default."""
-    for kind, start, end in _boxes(moof, 8, len(moof)):
-        if kind != b"traf":
-            continue
-        duration = 0
-        for inner, at, _ in _boxes(moof, start, end):
-            if inner == b"tfhd":
-                duration = _default_duration(moof, at)
-            elif inner == b"trun":
-                yield at, duration
-
-
-def _offset_fields(moof: bytes, at: int) -> Iterator[int]:
-    """Where the composition offset of each sample of a trun stands."""
-    flags = int.from_bytes(moof[at + 1 : at + 4], "big")
-    count = struct.unpack_from(">I", moof, at + 4)[0]
-    first = at + 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
-    before = sum(4 for bit in (0x100, 0x200, 0x400) if flags & bit)
-    sample = before + (4 if flags & 0x800 else 0)
-    if flags & 0x800:
-        yield from (first + number * sample + before for number in range(count))
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:

@@ -30,7 +30,7 @@ INSPECT_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=1 << 20)
 _PR_SET_PDEATHSIG = 1
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["media.inspect"])
+_context.set_forkserver_preload(["media.inspect", __name__])
 
 
 async def in_child(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
-import json
 import os
 import re
 import signal
@@ -17,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -101,24 +100,21 @@ async def run_ffmpeg(
     *,
     on_tick: OnTick = _no_tick,
     limits: Limits = Limits(),
-    stdin: AsyncIterator[bytes] | None = None,
     stall_s: float = STALL_S,
 ) -> Finished:
-    """Run an FFmpeg command that was built with `-progress pipe:1`; feed it `stdin` if given.
+    """Run an FFmpeg command that was built with `-progress pipe:1`.
 
     Cancelling the task ends the child: SIGINT, two seconds later SIGKILL, to its whole group.
     Raises ProcessFailed (exit code not 0), ProcessKilled (ended by a signal), ProcessStalled,
     ResourceExhausted (no room on the disk).
     """
     started = time.monotonic()
-    child = _start(command, limits, piped=stdin is not None)
+    child = _start(command, limits)
     exited = _exit_of(child.process)
     tasks = [
         asyncio.ensure_future(_read_progress(child, on_tick)),
         asyncio.ensure_future(_read_stderr(child)),
     ]
-    if stdin is not None:
-        tasks.append(asyncio.ensure_future(_feed(child, stdin)))
     watchdog = asyncio.ensure_future(_watch(child, stall_s))
     try:
         first: set[asyncio.Future[Any]] = {exited, watchdog}
@@ -149,7 +145,6 @@ class _Child:
     process: subprocess.Popen[bytes]
     moved_at: float
     last: Tick | None = None
-    waiting_for_input: bool = False
     errors: int = 0
     tail: collections.deque[bytes] = field(default_factory=lambda: collections.deque(maxlen=64))
 
@@ -160,18 +155,19 @@ class _Child:
         return text[-STDERR_BYTES:]
 
     def close(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+        for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
 
-def _start(command: Sequence[str], limits: Limits, *, piped: bool) -> _Child:
+def _start(command: Sequence[str], limits: Limits) -> _Child:
     # Started from this thread, the event loop's: the parent-death signal follows the thread.
-    options = {"parent": os.getpid(), "nice": NICENESS, "limits": limits.as_rlimits()}
+    rlimits = ",".join(f"{name}={value}" for name, value in limits.as_rlimits().items())
+    options = (str(os.getpid()), str(NICENESS), rlimits)
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_LAUNCHER), json.dumps(options), *command],
-        stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+        [sys.executable, "-I", "-S", str(_LAUNCHER), *options, *command],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=_environment(os.environ),
@@ -256,27 +252,6 @@ async def _read_stderr(child: _Child) -> None:
         child.errors += piece.count(b"\n")
 
 
-async def _feed(child: _Child, stdin: AsyncIterator[bytes]) -> None:
-    """Write `stdin` to the child. A child that no longer reads has failed: its exit tells."""
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.connect_write_pipe(
-        asyncio.streams.FlowControlMixin, child.process.stdin
-    )
-    writer = asyncio.StreamWriter(transport, protocol, None, loop)
-    try:
-        child.waiting_for_input = True
-        async for piece in stdin:
-            child.waiting_for_input = False
-            writer.write(piece)
-            await writer.drain()
-            child.waiting_for_input = True
-    except (BrokenPipeError, ConnectionResetError):
-        pass
-    finally:
-        child.waiting_for_input = False
-        writer.close()
-
-
 async def _watch(child: _Child, stall_s: float) -> None:
     """Return never; raise ProcessStalled once the child has stopped moving."""
     program = psutil.Process(child.process.pid)
@@ -289,7 +264,7 @@ async def _watch(child: _Child, stall_s: float) -> None:
         except psutil.NoSuchProcess:
             await asyncio.sleep(3600)  # it has ended, and its exit is on the way
             continue
-        if spent > computed or child.waiting_for_input:
+        if spent > computed:
             computed, computed_at = spent, now
         idle, silent = now - max(computed_at, child.moved_at), now - child.moved_at
         if idle > stall_s or silent > SILENCE_S:

@@ -12,6 +12,7 @@ from longtake.contracts import MediaFacts, Transcode
 from longtake.presets import resolve
 from media.assemble import assemble, verify
 from media.audio import encode_audio
+from media.fragments import join
 from media.index import Index
 from media.isolate import inspect_in_child
 from media.plan import Clip, Plan, make_plan
@@ -74,7 +75,10 @@ async def _make(
     if plan.audio is not None and not plan.audio.copied:
         sound = target.with_name(f"{target.stem}.sound")
         await encode_audio(source, plan, sound, no_tick)
-    await assemble(source, plan, chunks, sound, target, no_tick)
+    rendition = target.with_name(f"{target.stem}.rendition") if chunks else None
+    if rendition is not None:
+        join(chunks, rendition)
+    await assemble(source, plan, rendition, sound, target, no_tick)
     found, _ = await verify(target, plan, index)
     return Made(target, plan, index, facts, found, chunks, fell_back=one_chunk)
 
