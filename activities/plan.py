@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.steps import PLAN, PlanRequest, PlanSummary
+from media.chunks import heaviest_first
 from media.plan import Clip, make_plan
 from media.tools import engine_version
 from storage.work import content_key
@@ -15,9 +16,10 @@ async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
     """Plan, put the plan in the work store, and answer what the workflow must know of it."""
     here = place()
     admission, job = request.admission, request.job
+    index = here.index(admission.index_key) if admission.index_key else None
     made = make_plan(
         admission.facts,
-        here.index(admission.index_key) if admission.index_key else None,
+        index,
         admission.settings,
         clip=Clip(start=job.start, end=job.end),
         chunk_s=job.chunk_s,
@@ -31,6 +33,7 @@ async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
     return PlanSummary(
         plan_key=key,
         chunks=len(made.video.chunks) if made.video else 0,
+        order=heaviest_first(index, made.video.chunks) if made.video and index else (),
         frames=made.video.frames if made.video and made.video.chunks else 0,
         media_s=made.media_s,
         encode_audio=encodes_audio,

@@ -57,6 +57,15 @@ def whole(index: Index, start: int | None, end: int | None) -> tuple[Chunk, ...]
     return (Chunk(start_pts=start, end_pts=end, seek_pts=None),) if index.pts else ()
 
 
+def heaviest_first(index: Index, chunks: tuple[Chunk, ...]) -> tuple[int, ...]:
+    """Numbers of the chunks, the longest work first: so no slot is idle for long at the end.
+
+    Richer source, more bytes, more work (longest processing time first, R. L. Graham 1969).
+    """
+    weights = [index.size(chunk.start_pts, chunk.end_pts) for chunk in chunks]
+    return tuple(sorted(range(len(chunks)), key=lambda number: -weights[number]))
+
+
 def _boundaries(index: Index, length_s: Fraction, frames: tuple[int, ...]) -> list[int]:
     length = length_s / index.time_base
     last_pts = frames[-1]

@@ -20,6 +20,7 @@ class Track:
 
     stream: Any
     pts: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
     size: int = 0
     missing_pts: int = 0
@@ -93,6 +94,7 @@ def _count(track: Track, packet: Any, demuxer: str) -> None:
     track.counted += 1
     if picture and (track.codec != "vp8" or vp8_is_shown(bytes(packet))):
         track.pts.append(packet.pts)
+        track.sizes.append(packet.size)
         if packet.is_keyframe and _can_start(track, packet):
             track.starts.append(packet.pts)
 

@@ -21,6 +21,8 @@ class Index:
     time_base: Fraction
     pts: tuple[int, ...]
     """Strictly rising presentation times of the shown frames."""
+    sizes: tuple[int, ...]
+    """Bytes of each frame's packet: a hint of how rich it is."""
     keyframes: tuple[int, ...]
     """Presentation times of the frames where decoding can start."""
     end_pts: int
@@ -32,9 +34,18 @@ class Index:
 
     def slice(self, start: int | None, end: int | None) -> tuple[int, ...]:
         """The frames shown from `start` (included) to `end` (not included)."""
+        first, last = self._range(start, end)
+        return self.pts[first:last]
+
+    def size(self, start: int | None, end: int | None) -> int:
+        """Bytes of the frames shown from `start` (included) to `end` (not included)."""
+        first, last = self._range(start, end)
+        return sum(self.sizes[first:last])
+
+    def _range(self, start: int | None, end: int | None) -> tuple[int, int]:
         first = 0 if start is None else bisect_left(self.pts, start)
         last = len(self.pts) if end is None else bisect_left(self.pts, end)
-        return self.pts[first:last]
+        return first, last
 
     def to_bytes(self) -> bytes:
         """Compressed JSON; times as differences, which compress well."""
@@ -42,6 +53,7 @@ class Index:
             "stream": self.stream,
             "time_base": str(self.time_base),
             "pts": _differences(self.pts),
+            "sizes": self.sizes,
             "keyframes": _differences(self.keyframes),
             "end_pts": self.end_pts,
             "origin_s": str(self.origin_s),
@@ -57,6 +69,7 @@ class Index:
             stream=document["stream"],
             time_base=Fraction(document["time_base"]),
             pts=_sums(document["pts"]),
+            sizes=tuple(document["sizes"]),
             keyframes=_sums(document["keyframes"]),
             end_pts=document["end_pts"],
             origin_s=Fraction(document["origin_s"]),

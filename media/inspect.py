@@ -120,11 +120,13 @@ def _check_complete(
 
 
 def _index(track: Track, demuxer: str, origin: Fraction) -> Index:
-    pts = tuple(sorted(track.pts))
+    frames = sorted(zip(track.pts, track.sizes, strict=True))
+    pts = tuple(time for time, _ in frames)
     return Index(
         stream=track.stream.index,
         time_base=track.time_base,
         pts=pts,
+        sizes=tuple(size for _, size in frames),
         keyframes=tuple(sorted(set(track.starts))),
         end_pts=max(track.end, pts[-1] + 1 if pts else 0),
         origin_s=origin,

@@ -110,18 +110,19 @@ class TranscodeWorkflow(JobWorkflow):
             self.enter("encoding")
         # The sound is short work; it goes first, so that it does not lag behind at the end.
         sound = asyncio.ensure_future(self._audio(admission, plan))
-        chunks = [
-            asyncio.ensure_future(self._chunk(admission, plan, number, gpu))
-            for number in range(plan.chunks)
-        ]
+        chunks = {
+            number: asyncio.ensure_future(self._chunk(admission, plan, number, gpu))
+            for number in plan.order or range(plan.chunks)
+        }
+        tasks = (sound, *chunks.values())
         try:
-            await asyncio.gather(sound, *chunks)
+            await asyncio.gather(*tasks)
         except BaseException:
-            for task in (sound, *chunks):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(sound, *chunks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        return plan, ([chunk.result() for chunk in chunks], sound.result())
+        return plan, ([chunks[n].result() for n in range(plan.chunks)], sound.result())
 
     async def _chunk(
         self, admission: Admission, plan: PlanSummary, number: int, gpu: bool

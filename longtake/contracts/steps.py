@@ -65,6 +65,8 @@ class PlanSummary(Contract):
 
     plan_key: str
     chunks: int
+    order: tuple[int, ...] = ()
+    """Numbers of the chunks in the order in which they are best begun."""
     frames: int
     media_s: float
     encode_audio: bool

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.chunks import chunk_length, cut, whole
+from media.chunks import chunk_length, cut, heaviest_first, whole
 from media.index import Index
 
 
@@ -25,6 +25,7 @@ def indexes(draw: st.DrawFn) -> Index:
         stream=0,
         time_base=base,
         pts=tuple(pts),
+        sizes=tuple(draw(st.integers(1, 10**6)) for _ in pts),
         keyframes=tuple(sorted(keyframes)),
         end_pts=pts[-1] + 1,
         origin_s=pts[0] * base,
@@ -66,6 +67,15 @@ def test_decoding_begins_at_a_keyframe_one_gop_early(index: Index, length: Fract
         assert chunk.seek_pts in index.keyframes
         between = [k for k in index.keyframes if chunk.seek_pts < k <= chunk.start_pts]
         assert len(between) == 1
+
+
+@given(indexes(), st.fractions(Fraction(1, 100), 60))
+def test_the_heaviest_chunk_is_encoded_first(index: Index, length: Fraction) -> None:
+    chunks = cut(index, length, None, None)
+    order = heaviest_first(index, chunks)
+    assert sorted(order) == list(range(len(chunks)))
+    weights = [index.size(chunks[n].start_pts, chunks[n].end_pts) for n in order]
+    assert weights == sorted(weights, reverse=True)
 
 
 @given(indexes())
