@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 _IDR = 5
 _SEI = 6
 _RECOVERY_POINT = 6
 
 
-def h264_can_start(packet: bytes, length_size: int | None) -> bool:
+def h264_start(packet: bytes, length_size: int | None) -> Literal["closed", "open"] | None:
     """Does decoding from this packet give whole pictures at once?
 
-    True for an IDR picture and for a recovery point with `recovery_frame_cnt` 0
-    (ITU-T H.264, D.2.8). `length_size`: bytes of a NAL's length field, None for Annex B.
+    "closed": an IDR picture, which nothing after it reaches behind. "open": a recovery point
+    with `recovery_frame_cnt` 0 (ITU-T H.264, D.2.8), whose leading pictures may. None: no.
+    `length_size`: bytes of a NAL's length field, None for Annex B.
     """
     for nal in _nal_units(packet, length_size):
         kind = nal[0] & 0x1F
         if kind == _IDR:
-            return True
+            return "closed"
         if kind == _SEI:
             count = _recovery_frame_count(nal[1:].replace(b"\x00\x00\x03", b"\x00\x00"))
             if count is not None:
-                return count == 0
-    return False
+                return "open" if count == 0 else None
+    return None
 
 
 def h264_length_size(extradata: bytes | None) -> int | None:

@@ -21,31 +21,41 @@ class Chunk(Contract):
     seek_pts: int | None
     """Keyframe at which decoding begins; None decodes from the first packet.
 
-    It lies one GOP before the boundary's own: leading pictures of an open GOP need
-    references from the GOP before (measured: without it, HEVC and MPEG-2 lose frames).
+    Where the boundary's own GOP is not known to be closed, it lies one GOP before: leading
+    pictures need references from there (measured: without it, HEVC and MPEG-2 lose frames).
     """
+
+
+SHORTEST_S = Fraction(5, 2)
 
 
 def chunk_length(duration_s: Fraction) -> Fraction:
-    """Seconds of content in a chunk, by the length of the whole.
+    """Seconds of content in a chunk at most, by the length of the whole.
 
     Short films are cut finer, so that four slots have work; long ones coarser, so that an
-    hour is not a thousand steps. A kill costs at most one chunk.
+    hour is not a thousand steps. A kill costs at most one chunk a slot.
     """
-    if duration_s < 20:
-        return max(duration_s / 4, Fraction(5, 2))
     return min(max(duration_s / 60, Fraction(5)), Fraction(30))
 
 
-def cut(index: Index, length_s: Fraction, start: int | None, end: int | None) -> tuple[Chunk, ...]:
+def cut(
+    index: Index,
+    start: int | None,
+    end: int | None,
+    length_s: Fraction,
+    shortest_s: Fraction | None = None,
+) -> tuple[Chunk, ...]:
     """Cut the frames from `start` to `end` at keyframes, each chunk `length_s` or longer.
 
+    With `shortest_s` the chunks become shorter toward the end, down to that: an eighth of what
+    is left (guided self-scheduling, Polychronopoulos and Kuck 1987), so that no slot waits
+    long for another at the end, and a kill there costs little.
     The last chunk may be shorter, but not shorter than a third: it joins the one before.
     """
     frames = index.slice(start, end)
     if not frames:
         return ()
-    boundaries = _boundaries(index, length_s, frames)
+    boundaries = _boundaries(index, frames, length_s, shortest_s or length_s)
     edges: list[int | None] = [start, *boundaries, end]
     return tuple(
         Chunk(start_pts=a, end_pts=b, seek_pts=_seek(index, a)) for a, b in pairwise(edges)
@@ -66,12 +76,15 @@ def heaviest_first(index: Index, chunks: tuple[Chunk, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(chunks)), key=lambda number: -weights[number]))
 
 
-def _boundaries(index: Index, length_s: Fraction, frames: tuple[int, ...]) -> list[int]:
-    length = length_s / index.time_base
+def _boundaries(
+    index: Index, frames: tuple[int, ...], length_s: Fraction, shortest_s: Fraction
+) -> list[int]:
+    longest, shortest = length_s / index.time_base, shortest_s / index.time_base
     last_pts = frames[-1]
     boundaries: list[int] = []
     at = Fraction(frames[0])
     while True:
+        length = min(max((last_pts - at) / 8, shortest), longest)
         following = bisect_left(index.keyframes, at + length)
         if following == len(index.keyframes) or index.keyframes[following] > last_pts:
             break
@@ -83,8 +96,10 @@ def _boundaries(index: Index, length_s: Fraction, frames: tuple[int, ...]) -> li
 
 
 def _seek(index: Index, start: int | None) -> int | None:
-    """The keyframe before the one at or before `start`; None if there is none."""
+    """Where to begin to decode for `start`; None is the first packet."""
     if start is None:
         return None
     own = bisect_right(index.keyframes, start) - 1
+    if own >= 0 and index.keyframes[own] in index.closed:
+        return index.keyframes[own]
     return index.keyframes[own - 1] if own >= 1 else None

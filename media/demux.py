@@ -9,8 +9,9 @@ from typing import Any
 import av
 import av.error
 
-from media.bitstream import h264_can_start, h264_length_size, vp8_is_shown
+from media.bitstream import h264_length_size, h264_start, vp8_is_shown
 
+_SEEKS_EXACTLY = ("mov", "matroska")
 _PRIMED = ("mov", "matroska", "ogg")
 
 
@@ -22,6 +23,7 @@ class Track:
     pts: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
+    closed: list[int] = field(default_factory=list)
     size: int = 0
     missing_pts: int = 0
     first: int | None = None
@@ -95,11 +97,18 @@ def _count(track: Track, packet: Any, demuxer: str) -> None:
     if picture and (track.codec != "vp8" or vp8_is_shown(bytes(packet))):
         track.pts.append(packet.pts)
         track.sizes.append(packet.size)
-        if packet.is_keyframe and _can_start(track, packet):
-            track.starts.append(packet.pts)
+        if packet.is_keyframe:
+            _count_keyframe(track, packet, demuxer)
 
 
-def _can_start(track: Track, packet: Any) -> bool:
+def _count_keyframe(track: Track, packet: Any, demuxer: str) -> None:
     if track.codec != "h264":
-        return True
-    return h264_can_start(bytes(packet), h264_length_size(track.stream.codec_context.extradata))
+        track.starts.append(packet.pts)
+        return
+    length_size = h264_length_size(track.stream.codec_context.extradata)
+    start = h264_start(bytes(packet), length_size)
+    if start is not None:
+        track.starts.append(packet.pts)
+    # Elsewhere FFmpeg may not land on the very keyframe it is asked for.
+    if start == "closed" and demuxer in _SEEKS_EXACTLY:
+        track.closed.append(packet.pts)

@@ -25,6 +25,8 @@ class Index:
     """Bytes of each frame's packet: a hint of how rich it is."""
     keyframes: tuple[int, ...]
     """Presentation times of the frames where decoding can start."""
+    closed: frozenset[int]
+    """Those keyframes that no frame needs anything before: decoding may start right there."""
     end_pts: int
     """Where the last frame ends."""
     origin_s: Fraction
@@ -55,6 +57,7 @@ class Index:
             "pts": _differences(self.pts),
             "sizes": self.sizes,
             "keyframes": _differences(self.keyframes),
+            "closed": _differences(tuple(sorted(self.closed))),
             "end_pts": self.end_pts,
             "origin_s": str(self.origin_s),
             "unreliable": self.unreliable,
@@ -71,6 +74,7 @@ class Index:
             pts=_sums(document["pts"]),
             sizes=tuple(document["sizes"]),
             keyframes=_sums(document["keyframes"]),
+            closed=frozenset(_sums(document["closed"])),
             end_pts=document["end_pts"],
             origin_s=Fraction(document["origin_s"]),
             unreliable=document["unreliable"],

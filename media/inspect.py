@@ -128,6 +128,7 @@ def _index(track: Track, demuxer: str, origin: Fraction) -> Index:
         pts=pts,
         sizes=tuple(size for _, size in frames),
         keyframes=tuple(sorted(set(track.starts))),
+        closed=frozenset(track.closed),
         end_pts=max(track.end, pts[-1] + 1 if pts else 0),
         origin_s=origin,
         unreliable=_why_unreliable(track, demuxer, pts),

@@ -13,7 +13,7 @@ from longtake.contracts.base import Contract, Rational
 from longtake.contracts.encode import AudioSettings, Container, EncodeSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
-from media.chunks import Chunk, chunk_length, cut, whole
+from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, whole
 from media.index import Index
 from media.picture import output_pixel_format, picture_filters
 from media.smart_copy import why_encode_audio, why_encode_video
@@ -258,10 +258,18 @@ def _with_chunks(
     if one_chunk or not video.exact or len(index.keyframes) < 2:
         chunks = whole(index, first, last)
     else:
-        shown = index.slice(first, last)
-        seconds = (shown[-1] - shown[0]) * index.time_base
-        chunks = cut(index, chunk_s or chunk_length(seconds), first, last)
+        chunks = _cut(index, first, last, chunk_s)
     return video.model_copy(update={"chunks": chunks, "threads": encoder_threads(len(chunks))})
+
+
+def _cut(
+    index: Index, first: int | None, last: int | None, chunk_s: Fraction | None
+) -> tuple[Chunk, ...]:
+    if chunk_s is not None:
+        return cut(index, first, last, chunk_s)
+    shown = index.slice(first, last)
+    seconds = (shown[-1] - shown[0]) * index.time_base
+    return cut(index, first, last, chunk_length(seconds), SHORTEST_S)
 
 
 def encoder_threads(chunks: int) -> int:

@@ -14,11 +14,6 @@ def fresh(code: str) -> str:
     return done.stdout
 
 
-def import_seconds(code: str) -> float:
-    timed = f"import time; begun = time.perf_counter(); {code}; print(time.perf_counter() - begun)"
-    return min(float(fresh(timed)) for _ in range(3))
-
-
 @pytest.mark.parametrize(
     "code", ["import longtake", "from longtake import Longtake, LongtakeSync, Transcode"]
 )
@@ -32,11 +27,10 @@ def test_contracts_can_be_had_without_temporal() -> None:
     assert "temporalio" not in loaded.split()
 
 
-def test_longtake_costs_little_beyond_temporal() -> None:
-    assert import_seconds("import longtake") < 0.15
-    temporal = import_seconds("import temporalio.client, temporalio.contrib.pydantic")
-    client = import_seconds("from longtake import Longtake, Transcode")
-    assert client < 1.8 * temporal, "a ratio, for other work may share the processors"
+def test_importing_the_package_loads_no_contract_yet() -> None:
+    loaded = fresh("import longtake, sys; print(*sys.modules)").split()
+    assert [name for name in loaded if name.startswith("longtake.")] == []
+    assert "pydantic" not in loaded
 
 
 def test_public_names_are_there_and_no_others() -> None:

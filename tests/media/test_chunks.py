@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,9 @@ def indexes(draw: st.DrawFn) -> Index:
         pts=tuple(pts),
         sizes=tuple(draw(st.integers(1, 10**6)) for _ in pts),
         keyframes=tuple(sorted(keyframes)),
+        closed=frozenset(draw(st.sets(st.sampled_from(sorted(keyframes)))))
+        if keyframes
+        else frozenset(),
         end_pts=pts[-1] + 1,
         origin_s=pts[0] * base,
     )
@@ -39,7 +43,7 @@ def test_chunks_tile_the_frames_exactly(
     times = st.none() | st.integers(index.pts[0] - 10, index.pts[-1] + 10)
     start, end = data.draw(times), data.draw(times)
     wanted = index.slice(start, end)
-    chunks = cut(index, length, start, end)
+    chunks = cut(index, start, end, length)
     tiles = [pts for chunk in chunks for pts in index.slice(chunk.start_pts, chunk.end_pts)]
     assert tuple(tiles) == wanted
     assert all(index.slice(chunk.start_pts, chunk.end_pts) for chunk in chunks)
@@ -49,7 +53,7 @@ def test_chunks_tile_the_frames_exactly(
 def test_inner_boundaries_are_keyframes_and_chunks_are_long_enough(
     index: Index, length: Fraction
 ) -> None:
-    chunks = cut(index, length, None, None)
+    chunks = cut(index, None, None, length)
     edges = [chunk.start_pts for chunk in chunks[1:]]
     assert set(edges) <= set(index.keyframes)
     for before, after in zip([index.pts[0], *edges], edges, strict=False):
@@ -59,19 +63,23 @@ def test_inner_boundaries_are_keyframes_and_chunks_are_long_enough(
 
 
 @given(indexes(), st.fractions(Fraction(1, 100), 60))
-def test_decoding_begins_at_a_keyframe_one_gop_early(index: Index, length: Fraction) -> None:
-    for chunk in cut(index, length, None, None):
+def test_decoding_begins_at_a_closed_keyframe_or_one_gop_early(
+    index: Index, length: Fraction
+) -> None:
+    for chunk in cut(index, None, None, length):
         if chunk.seek_pts is None:
             continue
         assert chunk.start_pts is not None
         assert chunk.seek_pts in index.keyframes
         between = [k for k in index.keyframes if chunk.seek_pts < k <= chunk.start_pts]
-        assert len(between) == 1
+        assert len(between) == (0 if chunk.seek_pts in index.closed and not between else 1)
+        if between:
+            assert between[0] not in index.closed
 
 
 @given(indexes(), st.fractions(Fraction(1, 100), 60))
 def test_the_heaviest_chunk_is_encoded_first(index: Index, length: Fraction) -> None:
-    chunks = cut(index, length, None, None)
+    chunks = cut(index, None, None, length)
     order = heaviest_first(index, chunks)
     assert sorted(order) == list(range(len(chunks)))
     weights = [index.size(chunks[n].start_pts, chunks[n].end_pts) for n in order]
@@ -90,8 +98,37 @@ def test_one_chunk_holds_everything(index: Index) -> None:
     assert chunk.seek_pts is None
 
 
+@given(indexes(), st.fractions(1, 60), st.fractions(Fraction(1, 100), 1))
+def test_chunks_become_shorter_toward_the_end_and_never_too_short(
+    index: Index, length: Fraction, shortest: Fraction
+) -> None:
+    chunks = cut(index, None, None, length, shortest)
+    tiles = [pts for chunk in chunks for pts in index.slice(chunk.start_pts, chunk.end_pts)]
+    assert tuple(tiles) == index.pts
+    edges = [index.pts[0], *(chunk.start_pts for chunk in chunks[1:] if chunk.start_pts)]
+    assert all((b - a) * index.time_base >= shortest for a, b in pairwise(edges))
+
+
+def test_the_last_chunks_of_a_minute_are_half_as_long_as_the_first() -> None:
+    frames = tuple(range(60 * 24))
+    index = Index(
+        stream=0,
+        time_base=Fraction(1, 24),
+        pts=frames,
+        sizes=(1,) * len(frames),
+        keyframes=frames[::24],
+        closed=frozenset(),
+        end_pts=len(frames),
+        origin_s=Fraction(),
+    )
+    chunks = cut(index, None, None, Fraction(5), Fraction(5, 2))
+    seconds = [len(index.slice(chunk.start_pts, chunk.end_pts)) / 24 for chunk in chunks]
+    assert seconds[:4] == [5, 5, 5, 5]
+    assert seconds[-4:-1] == [3, 3, 3]
+
+
 def test_chunk_length_grows_with_the_film() -> None:
     lengths = [chunk_length(Fraction(s)) for s in (2, 12, 30, 60, 600, 1200, 10_800)]
     assert lengths == sorted(lengths)
-    assert lengths[0] == Fraction(5, 2)
+    assert lengths[0] == 5
     assert lengths[-1] == 30
