@@ -26,7 +26,7 @@ class Chunk(Contract):
     """
 
 
-SHORTEST_S = Fraction(5, 2)
+SHORTEST_S = Fraction(2)
 
 
 def chunk_length(duration_s: Fraction) -> Fraction:
