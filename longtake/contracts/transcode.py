@@ -43,7 +43,8 @@ class Transcode(Job):
     start: Seconds | None = Field(default=None, description="Where the clip begins; included.")
     end: Seconds | None = Field(default=None, description="Where the clip ends; not included.")
     chunk_s: Annotated[Seconds, Field(ge=1, le=3600)] | None = Field(
-        default=None, description="Least length of a chunk in seconds. A kill costs one chunk."
+        default=None,
+        description="Length of every chunk in seconds, up to the next keyframe. A kill costs one.",
     )
     overwrite: bool = Field(default=False, description="Replace the output if it exists.")
 
