@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from longtake import __version__
 from longtake.cli import engine, jobs, reference, serve
@@ -16,11 +17,10 @@ from longtake.cli.doctor import doctor
 from longtake.cli.report import failure
 from longtake.cli.session import INTERRUPTED
 from longtake.cli.transcode import transcode
-from longtake.errors import LongtakeError
+from longtake.errors import InvalidJob, LongtakeError
 
 app = typer.Typer(
     help="Durable media jobs: what is started is finished, whatever dies on the way.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -71,17 +71,24 @@ def run(arguments: Sequence[str]) -> int:
     0 done, 1 the job failed, 2 a bad request, 3 no service, 130 interrupted.
     """
     try:
-        app(list(arguments), prog_name="longtake")
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else 1
+        return _invoke(arguments)
     except LongtakeError as error:
         if "--json" in arguments:
             print_json(failure(error))
         complain(error)
         return error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Exception:  # a bug of ours must not skip the way out in `main`
         err.print(traceback.format_exc(), markup=False)
         return 1
-    return 0
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """The exit code of a command line. Raises InvalidJob for one that is not understood."""
+    try:
+        code = app(list(arguments) or ["--help"], prog_name="longtake", standalone_mode=False)
+    except TyperException as error:
+        words = error.format_message().rstrip(".")
+        raise InvalidJob(f"{words}. `--help` shows what there is") from error
+    return code if isinstance(code, int) else 0

@@ -7,7 +7,7 @@ from typing import Any
 from longtake.cli.console import out, print_json, warn
 from longtake.cli.display import duration
 from longtake.contracts.media import MediaFacts
-from longtake.contracts.result import JobResult, JobStatus, Output, Stats
+from longtake.contracts.result import JobError, JobResult, JobStatus, Output, Stats
 from longtake.errors import LongtakeError
 
 
@@ -35,12 +35,16 @@ def document(result: JobResult) -> dict[str, Any]:
 
 
 def failure(error: LongtakeError) -> dict[str, Any]:
-    """The JSON document of a command that failed."""
-    return {
-        "job_id": error.job_id,
-        "state": "canceled" if type(error).__name__ == "JobCanceled" else "failed",
-        "error": {"type": type(error).__name__, "message": error.message},
-    }
+    """The JSON document of a command that failed: a result without outputs.
+
+    `job_id` is null where there was no job yet.
+    """
+    result = JobResult(
+        job_id=error.job_id or "",
+        state="canceled" if type(error).__name__ == "JobCanceled" else "failed",
+        error=JobError(type=type(error).__name__, message=error.message),
+    )
+    return document(result) | {"job_id": error.job_id}
 
 
 def report_status(status: JobStatus, *, as_json: bool) -> None:

@@ -153,6 +153,11 @@ async def test_a_misspelt_option_is_a_bad_request(alone: Command) -> None:
     assert done.code == 2
     assert done.out == ""
     assert "--qualty" in done.err
+    done = await alone("transcode", "talk.mov", "-o", "talk.mp4", "--qualty", "3", "--json")
+    assert done.code == 2
+    assert done.document["error"]["type"] == "InvalidJob"
+    assert "--qualty" in done.document["error"]["message"]
+    assert done.document["outputs"] == []
 
 
 @pytest.mark.usefixtures("control")
