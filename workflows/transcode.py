@@ -125,7 +125,7 @@ class TranscodeWorkflow(JobWorkflow):
                     work = self._chunk(admission, plan, number, gpu)
                     chunks[number] = asyncio.ensure_future(work)
             await asyncio.gather(*_all(sound, chunks))
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             for task in _all(sound, chunks):
                 task.cancel()
             await asyncio.gather(*_all(sound, chunks), return_exceptions=True)

@@ -308,16 +308,21 @@ async def test_a_paused_job_starts_nothing_until_it_is_resumed(
     assert (await asyncio.wait_for(handle.result(), 30))["state"] == "succeeded"
 
 
+async def _outstanding(handle: WorkflowHandle[Any, Any]) -> int:
+    return len((await handle.describe()).raw_description.pending_activities)
+
+
 async def test_no_more_steps_are_outstanding_than_the_window(
     client: Client, pretend: Pretend
 ) -> None:
     pretend.chunks = WINDOW + 50
     pretend.hang.clear()
     handle = await begin(client)
-    await until(lambda: pretend.plans)
+    async with asyncio.timeout(60):
+        while await _outstanding(handle) < WINDOW:  # noqa: ASYNC110 - the server's own state
+            await asyncio.sleep(0.2)
     await asyncio.sleep(2)
-    pending = (await handle.describe()).raw_description.pending_activities
-    assert 100 <= len(pending) <= WINDOW
+    assert await _outstanding(handle) == WINDOW
     pretend.hang.set()
     result = await asyncio.wait_for(handle.result(), 60)
     assert result["stats"]["chunks"] == WINDOW + 50
