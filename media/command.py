@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS
+from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS, MAX_PIXELS
 from media.tools import ffmpeg
 
 Arguments = tuple[str, ...]
@@ -48,6 +48,7 @@ class Ffmpeg:
             *("-protocol_whitelist", "file"),
             *("-format_whitelist", ",".join(ALLOWED_DEMUXERS)),
             *("-codec_whitelist", ",".join(ALLOWED_DECODERS)),
+            *("-max_pixels", str(MAX_PIXELS)),
             *("-threads", "1"),  # of the decoder
         )
         source = (*guarded, *options, "-f", demuxer, "-i", _as_url(path))

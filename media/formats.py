@@ -25,6 +25,9 @@ ALLOWED_DECODERS = (
     *("pcm_mulaw", "pcm_bluray", "pcm_dvd"),
 )
 
+MAX_PIXELS = 8192 * 8192
+"""Of one picture: decoders refuse larger ones, also where a stream grows in the middle."""
+
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"pnot")
 
 

@@ -20,11 +20,13 @@ from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported, Longt
 from media.bitstream import x264_build
 from media.demux import Track, demux
 from media.facts import audio_facts, rounded, video_facts
-from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS, sniff
+from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS, MAX_PIXELS, sniff
 from media.index import Index
+from media.isolate import restrict
 
-MAX_PIXELS = 8192 * 8192
 MAX_STREAMS = 64
+MAX_DURATION_S = 48 * 3600
+"""Two frames that are a year apart would become a year of frames at a constant rate."""
 _LENGTH_IN_HEADER = ("mov", "matroska", "avi", "flv")
 FIXED_4_4_4 = 151
 """From this build on, x264's 4:4:4 streams decode without the message in their first frame."""
@@ -84,6 +86,11 @@ def _describe(
     _check_complete(file, container, demuxer, [*pictures, *sounds], origin)
     indexes = [_index(t, demuxer, origin) for t in pictures]
     end = max((t.start_s + t.duration_s for t in (*pictures, *sounds)), default=origin)
+    if end - origin > MAX_DURATION_S:
+        raise InputTooLarge(
+            f"{file} lasts {float(end - origin) / 3600:,.0f} hours; at most "
+            f"{MAX_DURATION_S // 3600} are read"
+        )
     facts = MediaFacts(
         container=demuxer,
         duration_s=rounded(end - origin),
@@ -172,6 +179,7 @@ def _warnings(indexes: list[Index]) -> list[str]:
 
 def main(path: str) -> int:
     """Print the facts of a file, or the error, as one JSON document."""
+    restrict()
     try:
         facts, _ = inspect(path)
     except LongtakeError as error:

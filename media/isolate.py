@@ -1,19 +1,16 @@
 """Run a function on untrusted files in a child process of its own.
 
 The child is forked from a small server that has PyAV loaded already (multiprocessing's
-forkserver), so it starts in milliseconds. It is limited like every child, and it ends with
-its worker: the server ends when the worker does, and the child dies with the server.
+forkserver), so it starts in milliseconds. Like every child it is limited and without network,
+and it ends with its worker: the server ends when the worker does, the child with the server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import multiprocessing
 import os
-import resource
 import signal
-import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,13 +18,13 @@ from typing import Any, TypeVar
 
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_class
+from media import launch
 from media.index import Index
 from media.process import NICENESS, Limits
 
 Result = TypeVar("Result")
 
 INSPECT_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=1 << 20)
-_PR_SET_PDEATHSIG = 1
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["media.inspect", __name__])
@@ -87,7 +84,9 @@ def _unpack(answer: Any, function: Callable[..., Result]) -> Result:
 
 
 def _serve(connection: Connection, function: Callable[..., Any], arguments: Any) -> None:
-    _restrict()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer
+    restrict()
+    launch.die_with_parent()
     try:
         connection.send((True, function(*arguments)))
     except LongtakeError as error:
@@ -97,16 +96,11 @@ def _serve(connection: Connection, function: Callable[..., Any], arguments: Any)
         connection.send((False, ("InputCorrupt", message)))
 
 
-def _restrict() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def restrict() -> None:
+    """Limits, niceness and no network for this process, for good."""
     os.nice(NICENESS)
-    for name, value in INSPECT_LIMITS.as_rlimits().items():
-        limit = getattr(resource, name)
-        hard = resource.getrlimit(limit)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (bound, bound))
+    launch.limit(INSPECT_LIMITS.as_rlimits())
+    launch.shut_in()
 
 
 async def inspect_in_child(path: Path) -> tuple[MediaFacts, Index | None]:

@@ -1,45 +1,158 @@
-"""Start a program so that it cannot outlive its parent, nor take more than it may.
+"""Start a program so that it cannot outlive its parent, nor take more than it may, nor call out.
 
-Run as a script, with nothing of Longtake on its path:
+Run without Longtake on its path (see `command`), before every encode, so it imports little:
 
-    python -I -S launch.py PARENT-PID NICENESS RLIMIT_AS=BYTES,… PROGRAM ARG…
+    PARENT-PID NICENESS RLIMIT_AS=BYTES,… PROGRAM ARG…
 
-It sets the parent-death signal, limits and niceness, then becomes PROGRAM. A program of its
-own and not a `preexec_fn`, because code between fork and exec in a process with threads
-(Temporal's core has many) can deadlock. Imports little: it runs before every encode.
+It sets niceness, limits, the sandbox and the parent-death signal, then becomes PROGRAM. A
+program of its own and not a `preexec_fn`, because code between fork and exec in a process with
+threads (Temporal's core has many) can deadlock.
+
+The sandbox, and why it is a seccomp filter: docs/decisions/0017-children-without-network.md.
 """
 
 import ctypes
+import errno
 import os
 import resource
 import signal
 import sys
 
+Program = list[tuple[int, int, int, int]]
+
 _PR_SET_PDEATHSIG = 1
+_PR_SET_SECCOMP = 22
+_PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNET = 0x40000000
+
+_AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_SOCKET = {"x86_64": 41, "aarch64": 198}
+# Ways out other than making a socket: connecting one, io_uring (which makes them), and another
+# process's memory or descriptors (ptrace, process_vm_readv and _writev, pidfd_getfd).
+_DENIED = {
+    "x86_64": (42, 101, 310, 311, 425, 438),
+    "aarch64": (203, 117, 270, 271, 425, 438),
+}
+_X32 = 0x40000000
+"""On x86-64, system calls from this number on are a second way to make the same ones."""
+
+# Classic BPF (linux/filter.h) and what a filter answers (linux/seccomp.h).
+_LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+_ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EACCES
+# Offsets in struct seccomp_data; the low halves of its arguments, on little-endian machines.
+_NUMBER, _ARCHITECTURE, _FAMILY, _TYPE = 0, 4, 16, 24
+_AF_UNIX, _SOCK_STREAM, _SOCK_SEQPACKET = 1, 1, 5
 
 
-def become(parent: int, niceness: int, limits: str, command: list[str]) -> None:
-    """Apply the options to this process and turn it into `command`; never returns."""
+def command(parent: int, niceness: int, limits: str, program: list[str]) -> list[str]:
+    """The command that starts `program` this way.
+
+    As a module and not as a script, so that Python need not compile it at each start.
+    """
+    start = "import sys; sys.path.append(sys.argv.pop(1)); import launch; launch.main()"
+    folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is slow
+    options = [folder, str(parent), str(niceness), limits]
+    return [sys.executable, "-I", "-S", "-c", start, *options, *program]
+
+
+def become(parent: int, niceness: int, limits: str, program: list[str]) -> None:
+    """Apply the options to this process and turn it into `program`; never returns."""
     os.nice(niceness)
-    for limit in limits.split(","):
-        name, _, value = limit.partition("=")
-        number = getattr(resource, name)
-        hard = resource.getrlimit(number)[1]
-        bound = int(value) if hard == resource.RLIM_INFINITY else min(int(value), hard)
-        resource.setrlimit(number, (bound, bound))
+    limit({name: int(value) for name, _, value in (p.partition("=") for p in limits.split(","))})
+    shut_in()
     if sys.platform != "linux":
-        os._exit(watch(parent, command))
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        os._exit(watch(parent, program))
+    die_with_parent()
     if os.getppid() != parent:  # it died before the signal was set
         os._exit(1)
-    os.execv(command[0], command)
+    os.execv(program[0], program)
 
 
-def watch(parent: int, command: list[str]) -> int:
-    """Where there is no parent-death signal: run `command`, end its group if `parent` goes."""
+def limit(limits: dict[str, int]) -> None:
+    """Set resource limits by their names, none above what this process may have."""
+    for name, value in limits.items():
+        number = getattr(resource, name)
+        hard = resource.getrlimit(number)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(number, (bound, bound))
+
+
+def die_with_parent() -> None:
+    """On Linux: SIGKILL when the thread that started this process ends.
+
+    Called after `shut_in`: the kernel forgets it when credentials change.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def shut_in() -> str:
+    """Take the network and new privileges from this process for good, where the system allows.
+
+    Returns how: `seccomp`, `namespace`, or `none`.
+    """
+    if sys.platform != "linux":
+        return "none"
+    system = ctypes.CDLL(None, use_errno=True)
+    if system.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        return "none"
+    machine = os.uname().machine
+    if machine in _AUDIT and sys.maxsize > 1 << 32 and _filter(system, machine):
+        return "seccomp"
+    # For root without a user namespace: in one it would lose its rights to other users' files.
+    spaces = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWUSER | _CLONE_NEWNET
+    return "namespace" if system.unshare(spaces) == 0 else "none"
+
+
+def _filter(system: ctypes.CDLL, machine: str) -> bool:
+    program = filter_program(machine)
+    code = b"".join(
+        word.to_bytes(2, "little") + bytes((yes, no)) + value.to_bytes(4, "little")
+        for word, yes, no, value in program
+    )
+
+    class SockFprog(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+    whole = ctypes.byref(SockFprog(len(program), code))
+    return bool(system.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, whole, 0, 0) == 0)
+
+
+def filter_program(machine: str) -> Program:
+    """The filter as classic BPF: (code, jump if true, jump if false, constant).
+
+    A local stream socket may be made, because CUDA's library listens on one; it cannot be
+    connected to anything. Every other socket is refused with EACCES.
+    """
+    denied = [*_DENIED[machine]]
+    checks = len(denied)
+    return [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUAL, 1, 0, _AUDIT[machine]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER),
+        (_AT_LEAST, checks + 8, 0, _X32),
+        *((_EQUAL, checks - at + 7, 0, number) for at, number in enumerate(denied)),
+        (_EQUAL, 1, 0, _SOCKET[machine]),
+        (_RETURN, 0, 0, _ALLOW),
+        (_LOAD, 0, 0, _FAMILY),
+        (_EQUAL, 0, 4, _AF_UNIX),
+        (_LOAD, 0, 0, _TYPE),
+        (_AND, 0, 0, 0xF),
+        (_EQUAL, 2, 0, _SOCK_STREAM),
+        (_EQUAL, 1, 0, _SOCK_SEQPACKET),
+        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def watch(parent: int, program: list[str]) -> int:
+    """Where there is no parent-death signal: run `program`, end its group if `parent` goes."""
     import subprocess
 
-    child = subprocess.Popen(command)
+    child = subprocess.Popen(program)
     while True:
         try:
             code = child.wait(timeout=0.2)
@@ -53,5 +166,6 @@ def watch(parent: int, command: list[str]) -> int:
     return code
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Become what the command line says."""
     become(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])

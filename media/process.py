@@ -24,6 +24,7 @@ from typing import IO, Any
 import psutil
 
 from longtake.errors import ProcessKilled, ProcessStalled, ResourceExhausted
+from media import launch
 
 STALL_S = 15.0
 """No progress and no CPU time for so long: stalled."""
@@ -32,7 +33,6 @@ SILENCE_S = 900.0
 STDERR_BYTES = 2000
 NICENESS = 10
 
-_LAUNCHER = Path(__file__).with_name("launch.py")
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS"), "1"
 )
@@ -164,9 +164,8 @@ class _Child:
 def _start(command: Sequence[str], limits: Limits) -> _Child:
     # Started from this thread, the event loop's: the parent-death signal follows the thread.
     rlimits = ",".join(f"{name}={value}" for name, value in limits.as_rlimits().items())
-    options = (str(os.getpid()), str(NICENESS), rlimits)
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_LAUNCHER), *options, *command],
+        launch.command(os.getpid(), NICENESS, rlimits, list(command)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -82,6 +82,14 @@ async def _announce(settings: WorkerSettings, workers: Sequence[Worker]) -> None
     if settings.ready is not None:
         os.write(settings.ready, b"ready\n")
         os.close(settings.ready)
+    if settings.roles != ("control",):
+        await _tell_sandbox()
+
+
+async def _tell_sandbox() -> None:
+    from media.sandbox import WORDS, sandbox  # control needs nothing of the engine
+
+    log.info("sandbox", children=WORDS[await asyncio.to_thread(sandbox)])
 
 
 async def _watch_parent(parent: int | None, stop: asyncio.Event) -> None:

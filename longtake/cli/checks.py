@@ -26,8 +26,10 @@ ROOM_BYTES = 2 << 30
 
 _ENGINE = """
 import json, av
+from media.sandbox import WORDS, sandbox
 from media.tools import ffmpeg, ffmpeg_version
-print(json.dumps({"ffmpeg": ffmpeg(), "version": ffmpeg_version(), "pyav": av.__version__}))
+found = {"ffmpeg": ffmpeg(), "version": ffmpeg_version(), "pyav": av.__version__}
+print(json.dumps({**found, "sandbox": WORDS[sandbox()]}))
 """
 _BUILT = 1_735_689_600  # 2025: no clock that is right says less
 
@@ -98,6 +100,7 @@ def _engine(*, needed: bool) -> Iterator[Check]:
         yield Check("engine", False, f"does not run: {words[0]}", again)
         return
     yield Check("engine", True, f"FFmpeg {found['version']}, PyAV {found['pyav']}")
+    yield Check("sandbox", True, found["sandbox"])
     yield orphans(found["ffmpeg"])
 
 

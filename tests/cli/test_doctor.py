@@ -13,7 +13,16 @@ async def test_a_healthy_host_is_told_so(alone: Command) -> None:
     assert done.code == 0
     assert done.document["ok"] is True
     names = [check["name"] for check in done.document["checks"]]
-    assert {"engine", "orphans", "presets", "home", "clock", "environment", "service"} <= set(names)
+    assert {
+        "engine",
+        "sandbox",
+        "orphans",
+        "presets",
+        "home",
+        "clock",
+        "environment",
+        "service",
+    } <= set(names)
     assert all(set(check) == {"name", "ok", "detail", "fix"} for check in done.document["checks"])
     assert not (alone.folder / "home").exists(), "a look changes nothing"
 

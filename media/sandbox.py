@@ -1,0 +1,48 @@
+"""How well children that touch media are shut in on this system: tried out, in words."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from typing import Literal
+
+from media import launch
+
+Sandbox = Literal["seccomp", "namespace", "none"]
+
+WORDS: dict[Sandbox, str] = {
+    "seccomp": "children have no network (a seccomp filter refuses sockets)",
+    "namespace": "children have no network (a network namespace of their own, with nothing in it)",
+    "none": "weaker: this system cannot take the network from a process; "
+    "limits and whitelists alone keep children in",
+}
+
+# Port 9 of this host: whether something listens there or not, only a network can tell.
+_TRIAL = """
+import _socket, errno
+try:
+    _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM).connect(("127.0.0.1", 9))
+    print("none")
+except PermissionError:
+    print("seccomp")
+except OSError as error:
+    print("namespace" if error.errno == errno.ENETUNREACH else "none")
+"""
+
+
+@functools.cache
+def sandbox() -> Sandbox:
+    """What a child that is started like an encoder can reach, judged by one that tries."""
+    program = [sys.executable, "-I", "-S", "-c", _TRIAL]
+    done = subprocess.run(
+        launch.command(os.getpid(), 0, "RLIMIT_CORE=0", program),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    found = done.stdout.strip()
+    return next(mode for mode in WORDS if mode == found)

@@ -1,0 +1,155 @@
+"""A child that touches media cannot call anybody, whatever it is asked to open."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import platform
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from longtake.errors import InputCorrupt
+from media import launch
+from media.isolate import in_child
+from media.process import ProcessFailed, run_ffmpeg
+from media.sandbox import sandbox
+from media.tools import ffmpeg
+from tests.media.listener import listening
+
+shut_in = pytest.mark.skipif(
+    sandbox() == "none", reason="this system cannot take the network from a process"
+)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"),
+    reason="filters are for Linux on these processors",
+)
+def test_linux_takes_the_network_from_children() -> None:
+    assert sandbox() in ("seccomp", "namespace")
+
+
+@shut_in
+async def test_an_encoder_cannot_connect_even_where_nothing_forbids_the_address() -> None:
+    with listening() as listener:
+        command = [ffmpeg(), "-nostdin", "-i", listener.url("film.mp4"), "-f", "null", "-"]
+        with pytest.raises(ProcessFailed):
+            await run_ffmpeg(command)
+        assert listener.settled() == []
+        await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+        assert b"GET /film.mp4" in listener.settled()[0], "the listener would have seen it"
+
+
+@shut_in
+async def test_a_reader_cannot_connect() -> None:
+    with listening() as listener:
+        with pytest.raises(InputCorrupt, match=r"PermissionError|unreachable"):
+            await in_child(socket.create_connection, ("127.0.0.1", listener.port))
+        assert listener.settled() == []
+
+
+@shut_in
+async def test_a_reader_reaches_no_local_server_by_its_path(tmp_path: Path) -> None:
+    path = str(tmp_path / "server")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        if sandbox() == "seccomp":  # a network namespace does not hold paths
+            with pytest.raises(InputCorrupt, match="PermissionError"):
+                await in_child(_call_local, path)
+
+
+def _call_local(path: str) -> None:
+    socket.socket(socket.AF_UNIX).connect(path)
+
+
+_WITHOUT_FILTERS = """
+import socket, sys
+sys.path.append(sys.argv[1])
+import launch
+launch._AUDIT = {}
+print(launch.shut_in())
+try:
+    socket.create_connection(("127.0.0.1", int(sys.argv[2])), 5)
+except OSError as error:
+    print(error.errno)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+def test_where_there_are_no_filters_a_namespace_keeps_the_child_in() -> None:
+    with listening() as listener:
+        words = [sys.executable, "-c", _WITHOUT_FILTERS, str(Path(launch.__file__).parent)]
+        done = subprocess.run(
+            [*words, str(listener.port)], capture_output=True, text=True, timeout=60, check=True
+        )
+        mode, *outcome = done.stdout.split()
+        if mode == "none":
+            pytest.skip("this system lets us make no namespace")
+        assert mode == "namespace"
+        assert outcome == [str(errno.ENETUNREACH)]
+        assert listener.settled() == []
+
+
+ALLOWED, REFUSED, KILLED = 0x7FFF0000, 0x00050000 | errno.EACCES, 0x80000000
+X86, ARM = ("x86_64", 0xC000003E), ("aarch64", 0xC00000B7)
+
+
+@pytest.mark.parametrize(
+    ("machine", "call", "arguments", "answer"),
+    [
+        (X86, 41, (socket.AF_INET, 1), REFUSED),
+        (X86, 41, (10, 2), REFUSED),
+        (X86, 41, (16, 3), REFUSED),
+        (X86, 41, (1, 1), ALLOWED),
+        (X86, 41, (1, 5 | 0x80000), ALLOWED),
+        (X86, 41, (1, 2), REFUSED),
+        (X86, 41, (1, 3), REFUSED),
+        (X86, 42, (), REFUSED),
+        (X86, 101, (), REFUSED),
+        (X86, 310, (), REFUSED),
+        (X86, 311, (), REFUSED),
+        (X86, 425, (), REFUSED),
+        (X86, 438, (), REFUSED),
+        (X86, 0x40000000 + 41, (2, 1), REFUSED),
+        (X86, 0, (), ALLOWED),
+        (X86, 59, (), ALLOWED),
+        (ARM, 198, (2, 1), REFUSED),
+        (ARM, 198, (1, 1), ALLOWED),
+        (ARM, 203, (), REFUSED),
+        (ARM, 117, (), REFUSED),
+        (ARM, 425, (), REFUSED),
+        (ARM, 438, (), REFUSED),
+        (ARM, 63, (), ALLOWED),
+        (("x86_64", 0x40000003), 102, (1,), KILLED),
+        (("aarch64", 0x40000028), 281, (2, 1), KILLED),
+    ],
+)
+def test_what_the_filter_says_to_a_system_call(
+    machine: tuple[str, int], call: int, arguments: tuple[int, ...], answer: int
+) -> None:
+    """The filter on a small model of the kernel's machine: also for the other processor."""
+    name, architecture = machine
+    seen = {0: call, 4: architecture} | {16 + 8 * i: value for i, value in enumerate(arguments)}
+    value, at = 0, 0
+    program = launch.filter_program(name)
+    while True:
+        code, yes, no, constant = program[at]
+        at += 1
+        if code == 0x20:
+            value = seen[constant]
+        elif code == 0x54:
+            value &= constant
+        elif code == 0x15:
+            at += yes if value == constant else no
+        elif code == 0x35:
+            at += yes if value >= constant else no
+        elif code == 0x06:
+            assert constant == answer
+            return
+        else:
+            raise AssertionError(f"unknown instruction {code:#x}")
