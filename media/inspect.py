@@ -80,6 +80,11 @@ def _describe(
     sounds = [t for t in tracks.values() if t.stream.type == "audio" and t.first is not None]
     if not any(t.pts or t.missing_pts for t in pictures) and not sounds:
         raise InputUnsupported(f"{file} holds neither picture nor sound")
+    if pictures and not pictures[0].stream.width * pictures[0].stream.height:
+        raise InputCorrupt(
+            f"{file} has a picture of no size, or of one beyond all bounds: it is damaged, or made "
+            "to do harm. It was refused"
+        )
     origin = min(
         (t.start_s for t in (*pictures, *sounds) if t.first is not None), default=Fraction()
     )

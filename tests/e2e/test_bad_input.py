@@ -11,7 +11,10 @@ import pytest
 
 from tests.conftest import CORPUS
 from tests.e2e.service import Service, until
+from tests.media import hostile
 from tests.media.engine import run
+from tests.media.hostile import TOKEN
+from tests.media.listener import listening
 
 pytestmark = pytest.mark.slow
 
@@ -162,6 +165,34 @@ def test_damaged_payload_ends_in_words_or_a_warning(
     assert done.returncode in (0, 1)
     said = done.stderr + done.stdout
     assert "InputCorrupt" in said or "decode errors" in said
+
+
+def test_a_job_reads_nothing_but_its_input_and_calls_nobody(
+    service: Service, tmp_path: Path
+) -> None:
+    with listening() as listener:
+        bait = hostile.bait(tmp_path, listener.url("latest/meta-data"))
+        said = ""
+        for name in ("list-called.mp4", "list-of-address.m3u8", "script.mp4"):
+            lure = hostile.lure(name, tmp_path, bait)
+            code, words = refused(service, lure, "-o", service.out / "x.mp4")
+            assert code == 1
+            assert "InputUnsupported" in words
+            said += words
+        mixed = hostile.lure("list-of-text.ts", tmp_path, bait)
+        mixed.write_bytes(b"\x00\x00\x00\x14ftypisom\x00\x00\x02\x00isom" + mixed.read_bytes())
+        code, words = refused(service, mixed, "-o", service.out / "x.mp4")
+        assert (code, "InputCorrupt" in words) == (1, True)
+        said += words
+        output = tmp_path / "out.mp4"
+        lure = hostile.playlist_in_avi(tmp_path, bait)
+        assert service.run("transcode", lure, "-o", output, "--speed", "ultrafast").returncode == 0
+        assert listener.settled() == []
+    written = [path for path in service.home.rglob("*") if path.is_file()]
+    assert written
+    assert TOKEN not in said
+    for path in (*written, output):
+        assert TOKEN.encode() not in path.read_bytes(), f"the secret is in {path}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
