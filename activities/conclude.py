@@ -15,8 +15,7 @@ async def conclude(record: JobRecord, beat: Beat) -> Nothing:
     """Write the job's record, and remove files in the making that a killed attempt left."""
     here = place()
     here.jobs.write(record)
-    output = record.summary.output
-    if output:
+    for output in record.staged:
         with contextlib.suppress(InvalidJob):  # an output of no storage left nothing anywhere
             here.storage(output).discard_staged(output, record.summary.job_id)
     return Nothing()

@@ -12,7 +12,7 @@ import re
 from pathlib import PurePosixPath
 
 from longtake.contracts.encode import EncodePreset
-from longtake.contracts.transcode import DEFAULT_PRESET
+from longtake.contracts.transcode import DEFAULT_PRESET, Transcode
 from longtake.kinds import AnyJob, parse, to_json
 from longtake.paths import absolute, name_of, version_of
 
@@ -22,8 +22,8 @@ _SLUG_LENGTH = 40
 
 def located(job: AnyJob) -> AnyJob:
     """The job with absolute paths: workers run in other folders. Raises InvalidJob."""
-    places = {"input": absolute(job.input), "output": absolute(job.output)}
-    return parse(to_json(job) | places)
+    fields = (*job.READS, *job.WRITES)
+    return parse(to_json(job) | {field: absolute(getattr(job, field)) for field in fields})
 
 
 def content_hash(job: AnyJob) -> str:
@@ -39,13 +39,22 @@ def job_id(job: AnyJob) -> str:
     identity: dict[str, object] = {
         "content": content_hash(job),
         "tenant": job.tenant,  # tenants never share a job, only the finished chunks in it
-        "source": version_of(job.input),
+        "source": source_version(job),
     }
-    return f"{job.kind}-{_slug(job.output)}-{_sha256(identity)[:12]}"
+    return f"{job.kind}-{_slug(job.targets[0])}-{_sha256(identity)[:12]}"
 
 
-def preset_name(job: AnyJob) -> str:
-    """What to call the job's preset."""
+def source_version(job: AnyJob) -> str | None:
+    """The version of all that the job reads; None if some of it is not seen here."""
+    versions = [version_of(source) for source in job.sources]
+    known = [version for version in versions if version]
+    return " ".join(known) if len(known) == len(versions) else None
+
+
+def preset_name(job: AnyJob) -> str | None:
+    """What to call the job's preset; None for a kind that has none."""
+    if not isinstance(job, Transcode):
+        return None
     if isinstance(job.preset, EncodePreset):
         return "inline"
     return job.preset or ("lossless" if job.video.crf == 0 else DEFAULT_PRESET)
@@ -53,17 +62,25 @@ def preset_name(job: AnyJob) -> str:
 
 def summary(job: AnyJob) -> str:
     """The job in one line: `transcode talk.mov → talk.mp4, web-720p`."""
-    return f"{job.kind} {name_of(job.input)} → {name_of(job.output)}, {preset_name(job)}"
+    read, written = (", ".join(map(name_of, uris)) for uris in (job.sources, job.targets))
+    return ", ".join(filter(None, (f"{job.kind} {read} → {written}", preset_name(job))))
 
 
 def details(job: AnyJob) -> str:
     """The job in a few lines of Markdown, as the Temporal UI shows them."""
-    lines = [f"from `{job.input}`", f"to `{job.output}`", f"preset {preset_name(job)}"]
+    lines = [f"from `{uri}`" for uri in job.sources] + [f"to `{uri}`" for uri in job.targets]
+    if isinstance(job, Transcode):
+        lines += _settings(job)
+    lines += [f"{key}: {value}" for key, value in job.labels.items()]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _settings(job: Transcode) -> list[str]:
+    lines = [f"preset {preset_name(job)}"]
     if job.start is not None or job.end is not None:
         until = "the end" if job.end is None else f"{float(job.end):g} s"
         lines.append(f"from {float(job.start or 0):g} s to {until}")
-    lines += [f"{key}: {value}" for key, value in job.labels.items()]
-    return "\n".join(f"- {line}" for line in lines)
+    return lines
 
 
 def _slug(output: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from longtake.contracts.result import JobSummary, State
 from longtake.index import JobIndex
+from longtake.kinds import KINDS
 from longtake.runs import Run, find_run, list_runs, own_jobs
 
 # The stage tells a paused job from a running one, and one cancelled by a signal from a failed one.
@@ -68,6 +69,8 @@ def summarize(run: Run) -> JobSummary:
     """A run in one line."""
     job = run.memo.get("job")
     asked = job if isinstance(job, dict) else {}
+    contract = KINDS.get(run.kind)
+    reads, writes = (contract.READS, contract.WRITES) if contract else ((), ())
     return JobSummary(
         job_id=run.job_id,
         kind=run.kind,
@@ -75,8 +78,8 @@ def summarize(run: Run) -> JobSummary:
         tenant=run.attributes.get("LongtakeTenant", "default"),
         preset=run.attributes.get("LongtakePreset"),
         stage=run.stage if run.is_open else None,
-        input=_text(asked.get("input")),
-        output=_text(asked.get("output")),
+        input=_place(asked, reads),
+        output=_place(asked, writes),
         started_at=_iso(run.started_at),
         closed_at=_iso(run.closed_at),
     )
@@ -107,7 +110,9 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def _text(value: object) -> str | None:
+def _place(asked: Mapping[str, object], fields: tuple[str, ...]) -> str | None:
+    """The first of these fields; a document of another version may lack it."""
+    value = asked.get(fields[0]) if fields else None
     return value if isinstance(value, str) else None
 
 

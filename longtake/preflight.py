@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from longtake import presets
+from longtake.contracts.transcode import Transcode
 from longtake.errors import InputForbidden, InputNotFound, InputUnsupported, OutputConflict
 from longtake.kinds import AnyJob
 from longtake.paths import local_path
@@ -15,9 +16,12 @@ from longtake.paths import local_path
 
 def check(job: AnyJob) -> None:
     """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported or OutputConflict."""
-    presets.resolve(job)
-    check_input(job.input)
-    _check_output(job.output)
+    if isinstance(job, Transcode):
+        presets.resolve(job)
+    for source in job.sources:
+        check_input(source)
+    for target in job.targets:
+        _check_output(target, folder=job.WRITES_FOLDER)
 
 
 def check_input(uri: str) -> None:
@@ -37,12 +41,14 @@ def check_input(uri: str) -> None:
         raise InputForbidden(f"{path} may not be read; check its permissions")
 
 
-def _check_output(uri: str) -> None:
+def _check_output(uri: str, *, folder: bool) -> None:
     """Whether the output exists is not asked: the job may be the one that made it."""
     path = local_path(uri)
     if path is None:
         return
-    if path.is_dir():
+    if folder and path.exists() and not path.is_dir():
+        raise OutputConflict(f"{path} is a file; name a folder")
+    if not folder and path.is_dir():
         raise OutputConflict(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
         raise OutputConflict(f"there is no folder {path.parent}; make it first")

@@ -27,7 +27,6 @@ from longtake.index import JobIndex
 from longtake.kinds import AnyJob, parse, to_json
 from longtake.outcome import outcome
 from longtake.outputs import outputs_in_place
-from longtake.paths import version_of
 from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of
@@ -89,7 +88,7 @@ async def _earlier(
         return Started(run.job_id, run.run_id, "running")
     if run.state != "succeeded":
         return "first"
-    if run.memo.get("source") not in (None, version_of(job.input)):
+    if run.memo.get("source") not in (None, identity.source_version(job)):
         return "again"
     result = await outcome(client, run.job_id, run.run_id)
     if await asyncio.to_thread(outputs_in_place, result, run.closed_at, here=here):
@@ -163,7 +162,7 @@ async def _start(client: Client, job: AnyJob, *, again: bool) -> Started:
                 ),
                 memo={
                     "content": identity.content_hash(job),
-                    "source": version_of(job.input),
+                    "source": identity.source_version(job),
                     "job": document,
                 },
                 search_attributes=_search_attributes(job),
@@ -190,6 +189,7 @@ def _search_attributes(job: AnyJob) -> TypedSearchAttributes:
         [
             SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
             for name, value in values.items()
+            if value
         ]
     )
 

@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRej
 from temporalio.service import RPCError
 
 from longtake.contracts.result import Progress, Stage
-from longtake.contracts.steps import ENCODE_CHUNK
+from longtake.contracts.steps import COUNTED
 from longtake.progress import Meter, merge
 from longtake.runs import Run
 from longtake.waiting import waiting_for
@@ -52,7 +52,7 @@ class Watch:
             }
         )
         working = () if state == "paused" else run.steps  # what still beats, is being stopped
-        beats = [step.beat for step in working if step.name == ENCODE_CHUNK.name and step.started]
+        beats = [step.beat for step in working if step.name in COUNTED and step.started]
         return self._meter.read(merge(counted, beats))
 
     async def _ask(self) -> bool:

@@ -53,6 +53,7 @@ class JobWorkflow:
         self._held: set[workflow.ActivityHandle[Any]] = set()
         self._window = asyncio.Semaphore(WINDOW)
         self._late = False
+        self.staged: tuple[str, ...] = ()
         self.stage: Stage | None = None
         self.preset: str | None = None
         self.done = 0
@@ -94,11 +95,12 @@ class JobWorkflow:
             fraction=min(1.0, finished),
             chunks_done=self.done,
             chunks_total=self.total,
+            counts=self._job.COUNTS,
         )
 
     async def run_job(self, job: Job, kind: str, work: Awaitable[JobResult]) -> JobResult:
         """Run `work` to its end: a result, a failure in Longtake's words, or cancelled."""
-        self._job = job
+        self._job, self.staged = job, job.targets
         workflow.upsert_search_attributes([KIND.value_set(kind), TENANT.value_set(job.tenant)])
         self._main = asyncio.ensure_future(work)
         timer = asyncio.ensure_future(self._deadline(job.deadline)) if job.deadline else None
@@ -182,7 +184,7 @@ class JobWorkflow:
     def _tell(self) -> None:
         words = f"**{'paused' if self._paused else self.stage or 'queued'}**"
         if self.total:
-            words += f": {self.done} of {self.total} chunks done"
+            words += f": {self.done} of {self.total} {self._job.COUNTS} done"
         workflow.set_current_details(words)
 
     async def _deadline(self, deadline: datetime) -> None:
@@ -229,14 +231,16 @@ class JobWorkflow:
             tenant=job.tenant,
             preset=self.preset,
             stage=self.stage,
-            input=facts.get("input"),
-            output=facts.get("output"),
+            input=job.sources[0],
+            output=job.targets[0],
             started_at=info.start_time.isoformat(),
             closed_at=workflow.now().isoformat(),
             error=result.error,
         )
         self._paused = False
-        record = JobRecord(summary=summary, job=facts, result=result, error=result.error)
+        record = JobRecord(
+            summary=summary, job=facts, result=result, error=result.error, staged=self.staged
+        )
         note = self.step(CONCLUDE, record, "note the end", for_at_most=timedelta(minutes=1))
         try:
             await asyncio.ensure_future(note)  # a task of its own: this one may be canceled

@@ -98,7 +98,7 @@ def _note(progress: Progress) -> str:
         return f"waits for {progress.waiting_for}"
     notes = []
     if progress.chunks_total:
-        notes.append(f"{progress.chunks_done}/{progress.chunks_total} chunks")
+        notes.append(f"{progress.chunks_done}/{progress.chunks_total} {progress.counts}")
     if progress.fps:
         notes.append(f"{progress.fps:.0f} fps")
     if progress.speed:

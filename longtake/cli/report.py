@@ -58,7 +58,7 @@ def report_status(status: JobStatus, *, as_json: bool) -> None:
         "state": status.state,
         "stage": progress.stage,
         "done": f"{progress.fraction:.0%}" if progress.chunks_total else None,
-        "chunks": f"{progress.chunks_done} of {progress.chunks_total}"
+        progress.counts: f"{progress.chunks_done} of {progress.chunks_total}"
         if progress.chunks_total
         else None,
         "left": duration(progress.eta_s) if progress.eta_s is not None else None,

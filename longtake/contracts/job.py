@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -17,7 +17,19 @@ GpuUse = Literal["never", "prefer", "require"]
 
 
 class Job(Contract):
-    """The envelope: who wants the job, how urgent it is, and until when it is worth doing."""
+    """The envelope: who wants the job, how urgent it is, and until when it is worth doing.
+
+    A kind says which of its fields name places, and what its progress counts.
+    """
+
+    READS: ClassVar[tuple[str, ...]] = ("input",)
+    """Fields that name what is read."""
+    WRITES: ClassVar[tuple[str, ...]] = ("output",)
+    """Fields that name what is written."""
+    WRITES_FOLDER: ClassVar[bool] = False
+    """Whether what is written is a folder of files, which is made if it is not there."""
+    COUNTS: ClassVar[str] = "chunks"
+    """What the steps are called that its progress counts."""
 
     id: JobId | None = Field(
         default=None,
@@ -39,3 +51,13 @@ class Job(Contract):
         description="never: CPU workers only. prefer: a GPU worker if one is alive when the job "
         "is planned, else CPU, and the result says which. require: wait for a GPU worker.",
     )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """URIs of what is read."""
+        return tuple(getattr(self, field) for field in self.READS)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """URIs of what is written."""
+        return tuple(getattr(self, field) for field in self.WRITES)

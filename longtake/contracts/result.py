@@ -37,6 +37,8 @@ class Progress(Contract):
     eta_s: float | None = None
     chunks_done: int = 0
     chunks_total: int = 0
+    counts: str = "chunks"
+    """What is counted: the chunks of a picture, or the parts of another kind of job."""
     waiting_for: str | None = None
     """Plain words when the job waits for something, such as a GPU worker."""
 

@@ -137,6 +137,8 @@ class JobRecord(Contract):
     job: dict[str, object]
     result: JobResult | None = None
     error: JobError | None = None
+    staged: tuple[Uri, ...] = ()
+    """Outputs beside which files in the making may lie."""
 
 
 class Nothing(Contract):
@@ -163,3 +165,6 @@ ENCODE_AUDIO = Step("encode_audio", "cpu", AudioRequest, EncodeDone)
 ASSEMBLE = Step("assemble", "io", AssembleRequest, Published)
 CONCLUDE = Step("conclude", "io", JobRecord, Nothing)
 COUNT_WORKERS = Step("count_workers", "io", WorkersAsked, WorkersAlive)
+
+COUNTED = (ENCODE_CHUNK.name,)
+"""Steps that a job's progress counts: their heartbeats say how far the running ones are."""
