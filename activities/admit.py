@@ -22,11 +22,11 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     here = place()
     here.storage(job.output).check_output(job.output, job.input, overwrite=job.overwrite)
     source = await here.storage(job.input).fingerprint(job.input)
-    facts, index_key = await _probe(here, source)
+    facts, index_key = await probe(here, source)
     return Admission(source=source, facts=facts, settings=settings, index_key=index_key)
 
 
-async def _probe(here: Place, source: Source) -> tuple[MediaFacts, str | None]:
+async def probe(here: Place, source: Source) -> tuple[MediaFacts, str | None]:
     """Facts and index of a source; looked up by content, so each is probed once."""
     identity = {"source": source.sha256, "engine": engine_version(), "probe": version("av")}
     facts_key, index_key = content_key("facts", **identity), content_key("index", **identity)

@@ -20,6 +20,7 @@ from media.fragments import join
 from media.plan import Plan
 from media.process import Finished
 from storage.local import sha256_of
+from storage.work import Lease
 
 
 @implements(ASSEMBLE, stage="assembling")
@@ -29,11 +30,11 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     plan = here.plan(request.plan_key)
     index = here.index(request.index_key) if request.index_key else None
     source = await here.storage(request.source.uri).localize(request.source)
-    chunks = [_part(here, key) for key in request.chunk_keys]
-    audio = _part(here, request.audio_key) if request.audio_key else None
+    chunks = [here.part(key) for key in request.chunk_keys]
+    audio = here.part(request.audio_key) if request.audio_key else None
     beat.total_s = plan.media_s
     # Later attempts, here or elsewhere, take the right to publish from earlier ones.
-    lease = here.store.lease(f"output-{_name(request.output)}", _term())
+    lease = lease_on(here, request.output)
     storage = here.storage(request.output)
     with storage.staging(request.output, request.job_id) as staged:
         finished = await _mux(here, source, plan, chunks, audio, staged, beat)
@@ -75,14 +76,9 @@ async def _mux(
         return await mux(source, plan, rendition, audio, staged, beat.on_tick)
 
 
-def _part(here: Place, key: str) -> Path:
-    path = here.store.find(key)
-    if path is None:
-        raise ResourceExhausted(
-            f"the finished part {key} is gone from the work store; was it swept while the job ran? "
-            "Start the job again: it makes what is missing"
-        )
-    return path
+def lease_on(here: Place, uri: str) -> Lease:
+    """The right of this attempt to publish `uri`."""
+    return here.store.lease(f"output-{_name(uri)}", _term())
 
 
 def _name(uri: str) -> str:

@@ -42,7 +42,7 @@ POISON_AFTER = 3
 @implements(ENCODE_CHUNK, stage="encoding")
 async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     """One chunk, verified frame by frame."""
-    _check_engine(request.engine)
+    check_engine(request.engine)
     here = place()
     plan, index = here.plan(request.plan_key), here.index(request.index_key)
     if plan.video is None:
@@ -64,7 +64,7 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     async def encode(draft: Path) -> Finished:
         return await encode_picture(source, plan, index, chunk, draft, beat.on_tick)
 
-    done = await _once(here, key, len(frames), encode, whole=len(video.chunks) == 1)
+    done = await once(here, key, len(frames), encode, whole=len(video.chunks) == 1)
     await here.storage(request.source.uri).localize(
         request.source
     )  # the source must not have changed meanwhile
@@ -74,7 +74,7 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
 @implements(ENCODE_AUDIO, stage="encoding")
 async def encode_audio(request: AudioRequest, beat: Beat) -> EncodeDone:
     """The whole sound, once."""
-    _check_engine(request.engine)
+    check_engine(request.engine)
     here = place()
     plan = here.plan(request.plan_key)
     if plan.audio is None:
@@ -93,12 +93,12 @@ async def encode_audio(request: AudioRequest, beat: Beat) -> EncodeDone:
     async def encode(draft: Path) -> Finished:
         return await encode_sound(source, plan, draft, beat.on_tick)
 
-    done = await _once(here, key, 0, encode)
+    done = await once(here, key, 0, encode)
     await here.storage(request.source.uri).localize(request.source)
     return done
 
 
-async def _once(
+async def once(
     here: Place,
     key: str,
     frames: int,
@@ -137,7 +137,7 @@ async def _once(
     )
 
 
-def _check_engine(planned: str) -> None:
+def check_engine(planned: str) -> None:
     """Parts of two engine versions must not meet in one output."""
     if engine_version() != planned:
         raise CapabilityMissing(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
-from longtake.errors import InvalidJob
+from longtake.errors import InvalidJob, ResourceExhausted
 from longtake.index import JobIndex
 from longtake.paths import local_path
 from longtake.settings import Home
@@ -31,6 +32,16 @@ class Place:
             scheme = uri.partition("://")[0]
             raise InvalidJob(f"{uri}: {scheme}:// is not supported; use a local path")
         return self.files
+
+    def part(self, key: str) -> Path:
+        """The finished part under a key. Raises ResourceExhausted if it is gone."""
+        path = self.store.find(key)
+        if path is None:
+            raise ResourceExhausted(
+                f"the finished part {key} is gone from the work store; was it swept while the job "
+                "ran? Start the job again: it makes what is missing"
+            )
+        return path
 
     def plan(self, key: str) -> Plan:
         """The plan under a key."""

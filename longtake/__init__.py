@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from longtake.client import JobHandle as JobHandle
     from longtake.client import Longtake as Longtake
     from longtake.contracts import AudioOptions as AudioOptions
+    from longtake.contracts import Command as Command
     from longtake.contracts import EncodePreset as EncodePreset
     from longtake.contracts import Job as Job
     from longtake.contracts import JobError as JobError
@@ -54,7 +55,7 @@ _HOMES = {
     "longtake.client": ("JobHandle", "Longtake"),
     "longtake.sync": ("JobHandleSync", "LongtakeSync"),
     "longtake.contracts": (
-        *("AudioOptions", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
+        *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Output", "Progress", "Stats", "Transcode", "VideoOptions"),
     ),
     "longtake.errors": (

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from pathlib import PurePosixPath
 
+from longtake.contracts.command import Command
 from longtake.contracts.encode import EncodePreset
 from longtake.contracts.transcode import DEFAULT_PRESET, Transcode
 from longtake.kinds import AnyJob, parse, to_json
@@ -71,6 +73,8 @@ def details(job: AnyJob) -> str:
     lines = [f"from `{uri}`" for uri in job.sources] + [f"to `{uri}`" for uri in job.targets]
     if isinstance(job, Transcode):
         lines += _settings(job)
+    if isinstance(job, Command):
+        lines.append(f"arguments `{shlex.join(job.arguments)}`")
     lines += [f"{key}: {value}" for key, value in job.labels.items()]
     return "\n".join(f"- {line}" for line in lines)
 

@@ -8,13 +8,14 @@ from typing import TypeAlias
 from pydantic import ValidationError
 
 from longtake.contracts.base import Contract
+from longtake.contracts.command import Command
 from longtake.contracts.transcode import Transcode
 from longtake.errors import InvalidJob
 from longtake.presets import describe
 
-AnyJob: TypeAlias = Transcode
+AnyJob: TypeAlias = Transcode | Command
 
-KINDS: dict[str, type[AnyJob]] = {"transcode": Transcode}
+KINDS: dict[str, type[AnyJob]] = {"transcode": Transcode, "command": Command}
 """Contract by the value of its `kind`. The class's name is the workflow's type name."""
 
 DEFAULT_KIND = "transcode"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-from longtake import presets
+from longtake import arguments, presets
+from longtake.contracts.command import Command
 from longtake.contracts.transcode import Transcode
 from longtake.errors import InputForbidden, InputNotFound, InputUnsupported, OutputConflict
 from longtake.kinds import AnyJob
@@ -18,6 +19,8 @@ def check(job: AnyJob) -> None:
     """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported or OutputConflict."""
     if isinstance(job, Transcode):
         presets.resolve(job)
+    if isinstance(job, Command):
+        arguments.check(job.arguments)
     for source in job.sources:
         check_input(source)
     for target in job.targets:

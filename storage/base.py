@@ -21,6 +21,10 @@ class Storage(Protocol):
     def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
         """Fail early if the output cannot be published. Raises OutputConflict, InvalidJob."""
 
+    def make_folder(self, uri: str) -> None:
+        """Make a folder for outputs, if there is none; nothing to do where there are no folders.
+        Raises OutputConflict."""
+
     def staging(self, uri: str, job_id: str) -> AbstractContextManager[Path]:
         """A private local path to write the output to; gone at the end, whatever happened."""
 

@@ -109,6 +109,12 @@ class LocalStorage:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OutputConflict(f"{folder} may not be written; check its permissions")
 
+    def make_folder(self, uri: str) -> None:
+        """Make a folder for outputs, if there is none. Raises OutputConflict."""
+        path = path_of(uri)
+        with storage_errors(path):
+            path.mkdir(exist_ok=True)
+
     @contextlib.contextmanager
     def staging(self, uri: str, job_id: str) -> Iterator[Path]:
         """A private name beside the output, on its file system; gone again at the end."""

@@ -14,11 +14,13 @@ from typing import Any, get_args
 
 import pytest
 
-from longtake import errors, presets
+from longtake import arguments, errors, presets
+from longtake.contracts.command import Command
 from longtake.contracts.encode import AudioOptions, VideoOptions
 from longtake.contracts.result import JobResult, Progress, Stage, State, Stats
 from longtake.contracts.transcode import Transcode
 from longtake.errors import LongtakeError
+from longtake.kinds import KINDS, parse
 from media.tools import ffmpeg
 from tests.e2e.service import Service, running, until
 
@@ -205,7 +207,7 @@ def in_jobs_page(*words: str) -> list[str]:
 
 
 def test_every_field_of_a_job_is_explained() -> None:
-    models = (Transcode, VideoOptions, AudioOptions, Progress, Stats, JobResult)
+    models = (*KINDS.values(), VideoOptions, AudioOptions, Progress, Stats, JobResult)
     assert not in_jobs_page(*(name for model in models for name in model.model_fields))
 
 
@@ -251,7 +253,10 @@ def test_example_jobs_are_valid() -> None:
     text = (DOCS / "jobs.md").read_text()
     blocks = re.findall(r"^```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     examples = [json.loads(block) for block in blocks]
-    jobs = [example for example in examples if "input" in example]
-    assert len(jobs) == 2
+    jobs = [parse(example) for example in examples if "input" in example]
+    assert {job.kind for job in jobs} == set(KINDS)
     for job in jobs:
-        presets.resolve(Transcode.model_validate(job))
+        if isinstance(job, Transcode):
+            presets.resolve(job)
+        if isinstance(job, Command):
+            arguments.check(job.arguments)

@@ -12,9 +12,10 @@ from workers.settings import WorkerSettings
 
 def workflows() -> list[type]:
     """Workflows, for `control`. Imported here: the sandbox imports them once more."""
+    from workflows.command import CommandWorkflow
     from workflows.transcode import TranscodeWorkflow
 
-    return [TranscodeWorkflow]
+    return [TranscodeWorkflow, CommandWorkflow]
 
 
 def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]:
@@ -27,13 +28,16 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
     if role == "io":
         from activities.admit import admit
         from activities.assemble import assemble
+        from activities.command import admit_command
         from activities.conclude import conclude
         from activities.fleet import count_workers
         from activities.plan import plan
+        from activities.publish import publish
 
-        return [admit, plan, assemble, conclude, count_workers]
+        return [admit, plan, assemble, conclude, count_workers, admit_command, publish]
     if role in ("cpu", "gpu"):
+        from activities.command import run_command
         from activities.encode import encode_audio, encode_chunk
 
-        return [encode_chunk, encode_audio]
+        return [encode_chunk, encode_audio, run_command]
     return []

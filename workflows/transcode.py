@@ -9,10 +9,11 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from workflows.account import damage, total
 from workflows.control import PRESET, JobWorkflow
 
 with workflow.unsafe.imports_passed_through():
-    from longtake.contracts.result import JobResult, Stats
+    from longtake.contracts.result import JobResult
     from longtake.contracts.steps import (
         ADMIT,
         ASSEMBLE,
@@ -85,9 +86,11 @@ class TranscodeWorkflow(JobWorkflow):
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=published.outputs,
-            stats=self._stats(admission, plan, chunks, [e.stats for e in encoded], published.stats),
+            stats=total(
+                plan.media_s, admission.source.bytes, chunks, [audio] if audio else [], published
+            ),
             decisions=plan.decisions | decision,
-            warnings=(*plan.warnings, *_damage(encoded), *published.warnings),
+            warnings=(*plan.warnings, *damage(encoded), *published.warnings),
         )
 
     async def _choose_gpu(self, job: Transcode) -> tuple[bool, dict[str, str]]:
@@ -154,29 +157,6 @@ class TranscodeWorkflow(JobWorkflow):
         request = AudioRequest(source=admission.source, plan_key=plan.plan_key, engine=plan.engine)
         return await self.step(ENCODE_AUDIO, request, "encode the sound")
 
-    def _stats(
-        self,
-        admission: Admission,
-        plan: PlanSummary,
-        chunks: list[EncodeDone],
-        encoded: list[Stats],
-        published: Stats,
-    ) -> Stats:
-        every = [*encoded, published]
-        elapsed = workflow.now() - workflow.info().start_time
-        return Stats(
-            media_s=plan.media_s,
-            wall_s=round(elapsed.total_seconds(), 3),
-            encode_s=round(sum(s.encode_s for s in encoded), 3),
-            cpu_s=round(sum(s.cpu_s for s in every), 3),
-            bytes_read=admission.source.bytes,
-            bytes_written=sum(s.bytes_written for s in every),
-            chunks=len(chunks),
-            chunks_reused=sum(chunk.reused for chunk in chunks),
-            retries=sum(s.retries for s in every),
-            peak_memory_bytes=max(s.peak_memory_bytes for s in every),
-        )
-
 
 def _all(
     sound: asyncio.Future[EncodeDone | None], chunks: dict[int, asyncio.Future[EncodeDone]]
@@ -193,13 +173,6 @@ def _waves(plan: PlanSummary) -> list[tuple[int, ...]]:
     order = plan.order or tuple(range(plan.chunks))
     size = -(-len(order) // WAVES)
     return [order[at : at + size] for at in range(0, len(order), size or 1)]
-
-
-def _damage(encoded: list[EncodeDone]) -> list[str]:
-    errors = sum(part.decode_errors for part in encoded)
-    if not errors:
-        return []
-    return [f"the source is damaged: {errors} decode errors; what could be decoded was kept"]
 
 
 def _is_mismatch(error: ActivityError) -> bool:

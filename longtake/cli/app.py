@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from longtake import __version__
 from longtake.cli import engine, jobs, reference, serve
+from longtake.cli.command import command
 from longtake.cli.console import complain, err, print_json
 from longtake.cli.demo import demo
 from longtake.cli.doctor import doctor
@@ -31,6 +32,7 @@ _JOBS = "Jobs"
 _SHOW = "Look things up"
 
 app.command(rich_help_panel=_WORK)(transcode)
+app.command(rich_help_panel=_WORK)(command)
 app.command(rich_help_panel=_WORK)(demo)
 app.command(rich_help_panel=_JOBS)(jobs.status)
 app.command(rich_help_panel=_JOBS)(jobs.watch)

@@ -14,7 +14,7 @@ from longtake.cli.follow import follow
 from longtake.cli.options import Json, NoWait
 from longtake.cli.report import report, report_status
 from longtake.cli.session import Farewell, attend
-from longtake.cli.transcode import detach
+from longtake.cli.submit import detach
 from longtake.contracts.result import JobSummary, State
 from longtake.paths import name_of
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import typer
 
 from longtake.cli import options, values
-from longtake.cli.console import print_json, say
-from longtake.cli.follow import follow
-from longtake.cli.report import report
-from longtake.cli.session import Farewell, attend
+from longtake.cli.submit import envelope, given, start_and_follow
 from longtake.errors import OutputConflict
-from longtake.kinds import AnyJob, parse
-
-if TYPE_CHECKING:
-    from longtake.client import JobHandle, Longtake
+from longtake.kinds import parse
 
 
 def transcode(
@@ -67,50 +57,17 @@ def transcode(
         "sample_rate": sample_rate,
     }
     asked = {
-        "id": job_id,
-        "tenant": tenant,
-        "priority": priority,
-        "labels": values.labels(label or []),
-        "deadline": values.deadline(deadline, datetime.now().astimezone()),
+        **envelope(job_id, priority, tenant, label, deadline),
         "gpu": gpu,
         "input": input,
         "output": output,
         "preset": values.preset(preset),
-        "video": _given(picture),
-        "audio": _given(sound),
+        "video": given(picture),
+        "audio": given(sound),
         "start": start,
         "end": end,
         "chunk_s": chunk,
         "overwrite": overwrite,
     }
-    job = parse(_given(asked))
-    attend(lambda longtake, farewell: _run(longtake, farewell, job, as_json, no_wait))
-
-
-async def _run(
-    longtake: Longtake, farewell: Farewell, job: AnyJob, as_json: bool, no_wait: bool
-) -> None:
-    handle = await longtake.start(job)
-    say(f"{_met(handle)} {handle.id}")
-    if no_wait:
-        await detach(handle, as_json=as_json)
-    else:
-        report(await follow(handle, farewell), as_json=as_json)
-
-
-async def detach(handle: JobHandle, *, as_json: bool) -> None:
-    """Leave a job to itself: its id on stdout, the way back on stderr."""
-    if as_json:
-        status = await handle.status()
-        print_json({"job_id": handle.id, "state": status.state})
-    else:
-        typer.echo(handle.id)
-    say(f"`longtake watch {handle.id}` follows it")
-
-
-def _met(handle: JobHandle) -> str:
-    return {"new": "job", "running": "joined job", "done": "done before: job"}[handle.found]
-
-
-def _given(asked: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in asked.items() if value is not None}
+    job = parse(given(asked))
+    start_and_follow(job, as_json=as_json, no_wait=no_wait)

@@ -1,6 +1,7 @@
 """Contracts: the models that go in and come out, the same in Python, JSON and YAML."""
 
 from longtake.contracts.base import Contract, Rational, Seconds, Uri
+from longtake.contracts.command import Command
 from longtake.contracts.encode import (
     AudioOptions,
     AudioSettings,
@@ -28,6 +29,7 @@ __all__ = [
     "AudioFacts",
     "AudioOptions",
     "AudioSettings",
+    "Command",
     "Contract",
     "EncodePreset",
     "EncodeSettings",

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from longtake.contracts.base import Contract, Uri
+from longtake.contracts.command import Command
 from longtake.contracts.encode import EncodeSettings
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.result import JobError, JobResult, JobSummary, Output, Stats
@@ -130,6 +131,44 @@ class Published(Contract):
     warnings: tuple[str, ...] = ()
 
 
+class CommandAdmission(Contract):
+    """What is known of a command before it runs: its source, and its checked arguments."""
+
+    source: Source
+    demuxer: str
+    muxer: str
+    reading: tuple[str, ...]
+    """FFmpeg's options of the input."""
+    writing: tuple[str, ...]
+    """FFmpeg's options of the output."""
+    media_s: float
+    engine: str
+    warnings: tuple[str, ...] = ()
+
+
+class Piece(Contract):
+    """What is published of one finished part: as one file, or cut into its pictures."""
+
+    key: str
+    uris: tuple[Uri, ...]
+    role: str
+
+
+class PublishRequest(Contract):
+    """Publish finished parts under their names, in this order."""
+
+    job_id: str
+    source: Source
+    pieces: tuple[Piece, ...]
+    overwrite: bool
+    lease: Uri
+    """What stands for all the outputs where attempts are told apart."""
+    folder: Uri | None = None
+    """A folder to make first."""
+    verify_media: bool = False
+    """Whether each output must be media that can be read back."""
+
+
 class JobRecord(Contract):
     """A line of the job index, which outlives Temporal's retention."""
 
@@ -166,5 +205,9 @@ ASSEMBLE = Step("assemble", "io", AssembleRequest, Published)
 CONCLUDE = Step("conclude", "io", JobRecord, Nothing)
 COUNT_WORKERS = Step("count_workers", "io", WorkersAsked, WorkersAlive)
 
-COUNTED = (ENCODE_CHUNK.name,)
+ADMIT_COMMAND = Step("admit_command", "io", Command, CommandAdmission)
+RUN_COMMAND = Step("run_command", "cpu", CommandAdmission, EncodeDone)
+PUBLISH = Step("publish", "io", PublishRequest, Published)
+
+COUNTED = (ENCODE_CHUNK.name, RUN_COMMAND.name)
 """Steps that a job's progress counts: their heartbeats say how far the running ones are."""

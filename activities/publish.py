@@ -1,0 +1,87 @@
+"""Publish finished parts of the work store as they are, each whole and at once."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.assemble import lease_on
+from activities.place import Place, place
+from activities.running import Beat, implements
+from longtake.contracts.media import MediaFacts
+from longtake.contracts.result import Output, Stats
+from longtake.contracts.steps import PUBLISH, Published, PublishRequest
+from longtake.errors import InvalidJob, ResourceExhausted, UserError
+from media.isolate import inspect_in_child
+from media.jpeg import split
+from storage.local import sha256_of
+from storage.work import Lease
+
+
+@implements(PUBLISH, stage="publishing")
+async def publish(request: PublishRequest, beat: Beat) -> Published:
+    """Copy each part beside its place, look at it, and publish it."""
+    here = place()
+    lease = lease_on(here, request.lease)
+    if request.folder is not None:
+        here.storage(request.folder).make_folder(request.folder)
+    outputs = [
+        await _publish(here, request, lease, uri, role, data)
+        for uri, role, data in _files(here, request)
+    ]
+    await here.storage(request.source.uri).localize(request.source)
+    stats = Stats(
+        bytes_written=sum(output.bytes for output in outputs),
+        retries=activity.info().attempt - 1,
+    )
+    return Published(outputs=tuple(outputs), stats=stats)
+
+
+def _files(here: Place, request: PublishRequest) -> Iterator[tuple[str, str, Path | bytes]]:
+    """Every output with its role, and the bytes or the file that it is made of."""
+    for piece in request.pieces:
+        path = here.part(piece.key)
+        if len(piece.uris) == 1:
+            yield piece.uris[0], piece.role, path
+            continue
+        for uri, picture in zip(piece.uris, split(path.read_bytes()), strict=True):
+            yield uri, piece.role, picture
+
+
+async def _publish(
+    here: Place, request: PublishRequest, lease: Lease, uri: str, role: str, data: Path | bytes
+) -> Output:
+    storage = here.storage(uri)
+    with storage.staging(uri, request.job_id) as staged:
+        await asyncio.to_thread(_write, data, staged)
+        media = await _verified(staged) if request.verify_media else None
+        sha256 = await asyncio.to_thread(sha256_of, staged)
+        size = staged.stat().st_size
+        with lease.held() as ours:
+            if not ours:
+                raise ResourceExhausted("a later attempt publishes this output; this one stops")
+            await asyncio.to_thread(
+                partial(storage.publish, staged, uri, sha256, overwrite=request.overwrite)
+            )
+    return Output(uri=uri, role=role, bytes=size, sha256=sha256, media=media)
+
+
+def _write(data: Path | bytes, staged: Path) -> None:
+    if isinstance(data, bytes):
+        staged.write_bytes(data)
+    else:
+        shutil.copyfile(data, staged)
+
+
+async def _verified(staged: Path) -> MediaFacts:
+    try:
+        facts, _ = await inspect_in_child(staged)
+    except UserError as error:
+        words = error.message.replace(str(staged), "what came out")
+        raise InvalidJob(f"the arguments made no file that can be read back: {words}") from error
+    return facts
