@@ -13,7 +13,6 @@ from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.result import Output, Stats
 from longtake.contracts.steps import ASSEMBLE, AssembleRequest, Published
-from longtake.errors import ResourceExhausted
 from media.assemble import assemble as mux
 from media.assemble import verify
 from media.fragments import join
@@ -34,22 +33,18 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     audio = here.part(request.audio_key) if request.audio_key else None
     beat.total_s = plan.media_s
     # Later attempts, here or elsewhere, take the right to publish from earlier ones.
-    lease = lease_on(here, request.output)
+    lease = await lease_on(here, request.output)
     storage = here.storage(request.output)
+    # Since the job began its folder may have gone; that it exists may be this job's own doing.
+    storage.check_output(request.output, request.source.uri, overwrite=True)
     with storage.staging(request.output, request.job_id) as staged:
         finished = await _mux(here, source, plan, chunks, audio, staged, beat)
         facts, warnings = await verify(staged, plan, index)
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
         await here.storage(request.source.uri).localize(request.source)
-        with lease.held() as ours:
-            if not ours:
-                raise ResourceExhausted("a later attempt publishes this output; this one stops")
-            await asyncio.to_thread(
-                partial(
-                    storage.publish, staged, request.output, sha256, overwrite=request.overwrite
-                )
-            )
+        show = partial(storage.publish, staged, request.output, sha256, overwrite=request.overwrite)
+        await asyncio.to_thread(lease.publish, show)
     output = Output(uri=request.output, role="main", bytes=size, sha256=sha256, media=facts)
     stats = Stats(
         cpu_s=round(finished.cpu_s, 3),
@@ -76,9 +71,9 @@ async def _mux(
         return await mux(source, plan, rendition, audio, staged, beat.on_tick)
 
 
-def lease_on(here: Place, uri: str) -> Lease:
+async def lease_on(here: Place, uri: str) -> Lease:
     """The right of this attempt to publish `uri`."""
-    return here.store.lease(f"output-{_name(uri)}", _term())
+    return await asyncio.to_thread(here.store.lease, f"output-{_name(uri)}", _term())
 
 
 def _name(uri: str) -> str:

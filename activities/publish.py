@@ -16,7 +16,7 @@ from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.result import Output, Stats
 from longtake.contracts.steps import PUBLISH, Published, PublishRequest
-from longtake.errors import InvalidJob, ResourceExhausted, UserError
+from longtake.errors import InvalidJob, UserError
 from media.isolate import inspect_in_child
 from media.jpeg import split
 from storage.local import sha256_of
@@ -27,7 +27,7 @@ from storage.work import Lease
 async def publish(request: PublishRequest, beat: Beat) -> Published:
     """Copy each part beside its place, look at it, and publish it."""
     here = place()
-    lease = lease_on(here, request.lease)
+    lease = await lease_on(here, request.lease)
     if request.folder is not None:
         here.storage(request.folder).make_folder(request.folder)
     outputs = [
@@ -62,12 +62,8 @@ async def _publish(
         media = await _verified(staged) if request.verify_media else None
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
-        with lease.held() as ours:
-            if not ours:
-                raise ResourceExhausted("a later attempt publishes this output; this one stops")
-            await asyncio.to_thread(
-                partial(storage.publish, staged, uri, sha256, overwrite=request.overwrite)
-            )
+        show = partial(storage.publish, staged, uri, sha256, overwrite=request.overwrite)
+        await asyncio.to_thread(lease.publish, show)
     return Output(uri=uri, role=role, bytes=size, sha256=sha256, media=media)
 
 

@@ -8,19 +8,23 @@ and it ends with its worker: the server ends when the worker does, the child wit
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
+
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_class
 from media import launch
 from media.index import Index
-from media.process import NICENESS, Limits
+from media.process import NICENESS, STALL_S, Limits
 
 Result = TypeVar("Result")
 
@@ -36,24 +40,43 @@ async def in_child(
     """Call `function` in a child and return what it returns (both sides must pickle).
 
     Raises what the function raised, if it is a LongtakeError; InputCorrupt when the child
-    crashed; ProcessStalled after `timeout_s` seconds. Cancelling the task ends the child.
+    crashed; ProcessStalled after `timeout_s` seconds, or when it stands still. Cancelling the
+    task ends the child.
     """
     ours, theirs = _context.Pipe(duplex=False)
     child = _context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
     await asyncio.to_thread(child.start)
     theirs.close()
+    answering = asyncio.ensure_future(_answer(ours))
+    standing = asyncio.ensure_future(_standstill(child.pid or 0))
     try:
-        answer = await asyncio.wait_for(_answer(ours), timeout_s)
-    except TimeoutError:
-        raise ProcessStalled(
-            f"looking into the file took longer than {timeout_s:.0f} s and was ended"
-        ) from None
+        await asyncio.wait({answering, standing}, timeout=timeout_s, return_when="FIRST_COMPLETED")
+        if not answering.done():
+            why = f"stood still for {STALL_S:.0f} s" if standing.done() else "took too long"
+            raise ProcessStalled(f"looking into the file {why} and was ended")
+        answer = answering.result()
     finally:
+        answering.cancel()
+        standing.cancel()
         child.kill()
         await asyncio.to_thread(child.join)
         ours.close()
         child.close()
     return _unpack(answer, function)
+
+
+async def _standstill(pid: int) -> None:
+    """Return once the process has taken no CPU time for STALL_S seconds."""
+    computed, moved_at = -1.0, time.monotonic()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while time.monotonic() - moved_at < STALL_S:
+            await asyncio.sleep(STALL_S / 15)
+            spent = sum(process.cpu_times()[:2])
+            if spent > computed:
+                computed, moved_at = spent, time.monotonic()
+        return
+    await asyncio.Event().wait()  # it has ended: its answer is on the way
 
 
 async def _answer(connection: Connection) -> Any:

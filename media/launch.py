@@ -73,6 +73,8 @@ def become(parent: int, niceness: int, limits: str, program: list[str]) -> None:
 def limit(limits: dict[str, int]) -> None:
     """Set resource limits by their names, none above what this process may have."""
     for name, value in limits.items():
+        if name == "RLIMIT_AS" and sys.platform == "darwin":
+            continue  # macOS maps hundreds of gigabytes into each process and refuses this limit
         number = getattr(resource, name)
         hard = resource.getrlimit(number)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -23,7 +23,12 @@ from typing import IO, Any
 
 import psutil
 
-from longtake.errors import ProcessKilled, ProcessStalled, ResourceExhausted
+from longtake.errors import (
+    ProcessKilled,
+    ProcessStalled,
+    ResourceExhausted,
+    StorageUnavailable,
+)
 from media import launch
 
 STALL_S = 15.0
@@ -292,9 +297,17 @@ def _judge(child: _Child, exited: _Exit, wall_s: float, command: Sequence[str]) 
     if exited.code < 0:
         name = signal.Signals(-exited.code).name
         raise ProcessKilled(f"{program} was ended by {name}. {child.stderr}".strip())
-    if "No space left on device" in child.stderr:
-        folder = Path(command[-1].removeprefix("file:")).parent
+    _blame_the_machine(child.stderr, Path(command[-1].removeprefix("file:")).parent)
+    raise ProcessFailed(program, exited.code, child.stderr)
+
+
+def _blame_the_machine(stderr: str, folder: Path) -> None:
+    """Raise what is no fault of the input: it would else be called corrupt."""
+    if "No space left on device" in stderr or "Disk quota exceeded" in stderr:
         raise ResourceExhausted(
             f"no space left on the disk of {folder}; free some, or write somewhere else"
         )
-    raise ProcessFailed(program, exited.code, child.stderr)
+    if re.search(r"Cannot allocate memory|malloc of size \d+ failed", stderr):
+        raise ResourceExhausted(f"the memory a child process may take was not enough: {stderr}")
+    if "Error opening output" in stderr or "Read-only file system" in stderr:
+        raise StorageUnavailable(f"{folder} cannot be written: {stderr}")

@@ -106,8 +106,7 @@ class LocalStorage:
         folder = path.parent
         if not folder.is_dir():
             raise OutputConflict(f"there is no folder {folder}; make it first")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputConflict(f"{folder} may not be written; check its permissions")
+        _try_to_write(folder)
 
     def make_folder(self, uri: str) -> None:
         """Make a folder for outputs, if there is none. Raises OutputConflict."""
@@ -155,6 +154,19 @@ class LocalStorage:
                 f"{path} appeared while the job ran; use --overwrite, or another name"
             )
         staged.replace(path)
+
+
+def _try_to_write(folder: Path) -> None:
+    """Permissions alone do not tell: root has all, and /proc takes no file."""
+    trial = folder / f".longtake-{secrets.token_hex(8)}.part"
+    try:
+        trial.touch(exist_ok=False)
+    except OSError as error:
+        raise OutputConflict(
+            f"{folder} may not be written ({error.strerror}); check its permissions, or write "
+            "somewhere else"
+        ) from error
+    trial.unlink(missing_ok=True)
 
 
 def _staged_prefix(path: Path, job_id: str) -> str:

@@ -15,8 +15,9 @@ import os
 import platform
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from longtake.errors import ResourceExhausted
 from storage.local import link, storage_errors, sync
@@ -24,6 +25,7 @@ from storage.local import link, storage_errors, sync
 TEMPORARY = "tmp"
 OBJECTS = "objects"
 NOTES = "notes"
+LOCK_WAIT_S = 10.0
 _HOST = platform.node().replace(".", "-") or "host"
 
 
@@ -103,7 +105,10 @@ class WorkStore:
             return len(list(folder.iterdir()))
 
     def lease(self, key: str, term: int) -> Lease:
-        """Begin a term on a key. Later terms take it from earlier ones, wherever these are."""
+        """Begin a term on a key. Later terms take it from earlier ones, wherever these are.
+
+        Raises ResourceExhausted while another process holds the key's lock and stands still.
+        """
         folder = self.folder / "leases"
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -161,18 +166,38 @@ class Lease:
             if self.term > current:
                 self._path.with_suffix(".term").write_text(str(self.term))
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[bool]:
-        """Whether our term is still the latest; nobody can begin a later one inside."""
+    def publish(self, action: Callable[[], None]) -> None:
+        """Call `action` if no later term has begun; nobody can begin one meanwhile.
+
+        Raises ResourceExhausted if one has, or while another process holds the lock.
+        """
         with self._locked() as current:
-            yield current <= self.term
+            if current > self.term:
+                raise ResourceExhausted("a later attempt publishes this output; this one stops")
+            action()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
         with self._path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            _wait_for(lock)
             try:
                 current = int(self._path.with_suffix(".term").read_text())
             except (FileNotFoundError, ValueError):
                 current = 0
             yield current
+
+
+def _wait_for(lock: IO[str]) -> None:
+    """Not for ever: the holder may be a process that stands still."""
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ResourceExhausted(
+                    "another process is publishing this output and does not move; this attempt "
+                    "gives way, and the next one looks again"
+                ) from None
+            time.sleep(0.05)

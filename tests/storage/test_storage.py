@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from longtake.errors import (
     OutputConflict,
     ResourceExhausted,
 )
+from storage import work
 from storage.cache import FingerprintCache
 from storage.local import LocalStorage, path_of, sha256_of
 from storage.work import WorkStore, content_key
@@ -170,13 +172,41 @@ def test_a_missing_object_says_what_to_do(store: WorkStore) -> None:
 
 def test_a_later_term_takes_the_right_to_publish(store: WorkStore) -> None:
     early, late = store.lease("output", 1), store.lease("output", 2)
-    with early.held() as ours:
-        assert not ours
-    with late.held() as ours:
-        assert ours
-    returned = store.lease("output", 1)
-    with returned.held() as ours:
-        assert not ours
+    published: list[str] = []
+    with pytest.raises(ResourceExhausted, match="later attempt"):
+        early.publish(lambda: published.append("early"))
+    late.publish(lambda: published.append("late"))
+    with pytest.raises(ResourceExhausted, match="later attempt"):
+        store.lease("output", 1).publish(lambda: published.append("returned"))
+    assert published == ["late"]
+
+
+def test_a_holder_that_stands_still_holds_nobody_up_for_ever(
+    store: WorkStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "LOCK_WAIT_S", 0.2)
+    lease = store.lease("output", 1)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def stand_still() -> None:
+        inside.set()
+        go_on.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        frozen = pool.submit(lease.publish, stand_still)
+        inside.wait(30)
+        with pytest.raises(ResourceExhausted, match="does not move"):
+            store.lease("output", 2)
+        go_on.set()
+        frozen.result()
+    store.lease("output", 2).publish(lambda: None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a /proc")
+def test_a_folder_that_takes_no_file_is_told_from_one_that_does() -> None:
+    files = LocalStorage(FingerprintCache(Path("/nowhere")))
+    with pytest.raises(OutputConflict, match="may not be written"):
+        files.check_output("/proc/a.mp4", "/media/a.mov", overwrite=False)
 
 
 def test_drafts_of_dead_processes_are_dropped(store: WorkStore) -> None:
