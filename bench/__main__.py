@@ -16,11 +16,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from bench import cold_start, killed, latency, machine, memory, table, throughput
+from bench import cold_start, imports, killed, latency, machine, memory, table, throughput
 from bench.options import OUT, Options
 from bench.report import Measurement
 
 MEASUREMENTS: dict[str, Callable[[Options], Awaitable[Measurement]]] = {
+    "imports": imports.measure,
     "cold_start": cold_start.measure,
     "latency": latency.measure,
     "memory": memory.measure,

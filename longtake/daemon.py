@@ -100,7 +100,7 @@ async def start_or_join(home: Home, notify: Notify | None = None) -> ServiceStat
         service = ready_service(home)
         if service is None:
             _check_installed()
-            tell("starting the embedded service")
+            tell("starting the embedded service; it stays until `longtake down`")
             service = await _wait(home, READY_S)
     except OSError as error:
         raise ServiceUnreachable(

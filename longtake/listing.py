@@ -62,7 +62,7 @@ async def list_jobs(
             if taken >= limit:
                 break
     newest_first = sorted(found.values(), key=lambda job: job.started_at or "", reverse=True)
-    return tuple(newest_first[:limit])
+    return tuple(_with_error(job, index) for job in newest_first[:limit])
 
 
 def summarize(run: Run) -> JobSummary:
@@ -83,6 +83,16 @@ def summarize(run: Run) -> JobSummary:
         started_at=_iso(run.started_at),
         closed_at=_iso(run.closed_at),
     )
+
+
+def _with_error(job: JobSummary, index: JobIndex | None) -> JobSummary:
+    """Temporal's list does not say why a job failed; the index does."""
+    if index is None or job.error or job.state not in ("failed", "canceled"):
+        return job
+    record = index.read(job.job_id)
+    if record is None or record.summary.state != job.state:
+        return job
+    return job.model_copy(update={"error": record.error or record.summary.error})
 
 
 async def _known(client: Client, wanted: JobFilter) -> AsyncIterator[JobSummary]:

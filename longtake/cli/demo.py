@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -178,13 +180,21 @@ def _prove(calm: JobResult, rough: JobResult, took_s: float) -> bool:
         out.print("they differ: this is a bug, please report it", style="bold red")
     say(f"\nThat took {duration(took_s)}. Now with a file of yours:\n")
     for command in (
-        f"longtake transcode YOUR_FILE -o out.mp4 -p {PRESET}",
-        "longtake presets",
-        "longtake up           # the service in the foreground, with the address of its UI",
-        "longtake doctor       # if something is odd",
+        f"transcode YOUR_FILE -o out.mp4 -p {PRESET}",
+        "presets",
+        "up           # the service in the foreground, with the address of its UI",
+        "doctor       # if something is odd",
     ):
-        say(f"  {command}")
+        say(f"  {_as_typed()} {command}")
     return same
+
+
+def _as_typed() -> str:
+    """How a person starts this program: by its name, or by its path in a .venv."""
+    if shutil.which("longtake"):
+        return "longtake"
+    path = Path(sys.argv[0]).absolute()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _title(number: str, words: str) -> None:

@@ -57,8 +57,11 @@ def list_(
         jobs = await longtake.list(state=state, kind=kind, tenant=tenant, limit=limit)
         if as_json:
             print_json([job.model_dump(mode="json") for job in jobs])
-        elif jobs:
+        elif jobs and out.is_terminal:
             out.print(_table(jobs))
+        elif jobs:
+            for row in (_HEADINGS, *map(_cells, jobs)):
+                typer.echo("\t".join(row))
         else:
             say("no jobs")
 
@@ -136,21 +139,29 @@ async def _confirm(longtake: Longtake, job_id: str, *, as_json: bool) -> None:
         say(f"job {job_id} is {state}")
 
 
+_HEADINGS = ("JOB", "STATE", "STAGE", "PRESET", "INPUT", "OUTPUT", "STARTED", "ERROR")
+
+
+def _cells(job: JobSummary) -> tuple[str, ...]:
+    places = (name_of(uri) if uri else "" for uri in (job.input, job.output))
+    error = f"{job.error.type}: {' '.join(job.error.message.split())}" if job.error else ""
+    words = (job.job_id, job.state, job.stage, job.preset, *places, _ago(job.started_at), error)
+    return tuple(word or "" for word in words)
+
+
 def _table(jobs: tuple[JobSummary, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("JOB", no_wrap=True, overflow="fold")
-    for heading in ("STATE", "STAGE", "PRESET", "OUTPUT", "STARTED"):
-        table.add_column(heading)
+    table.add_column(_HEADINGS[0], no_wrap=True, overflow="fold")
+    for heading in _HEADINGS[1:]:
+        table.add_column(heading, no_wrap=heading == "ERROR", overflow="ellipsis")
     for job in jobs:
-        output = name_of(job.output) if job.output else ""
-        cells = (job.job_id, job.state, job.stage, job.preset, output, _ago(job.started_at))
-        table.add_row(*(_plain(cell) for cell in cells))
+        table.add_row(*map(_plain, _cells(job)))
     return table
 
 
-def _plain(text: str | None) -> str:
+def _plain(text: str) -> str:
     # Rich reads [brackets] as markup, and file names have them.
-    return (text or "").replace("[", "\\[")
+    return text.replace("[", "\\[")
 
 
 def _ago(started_at: str | None) -> str:

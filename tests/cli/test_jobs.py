@@ -42,7 +42,9 @@ async def test_jobs_are_listed(longtake: Command) -> None:
     listed = await longtake("list")
     assert "mine" in listed.out
     assert "succeeded" in listed.out
-    assert "talk.mp4" in listed.out
+    head, row = listed.out.splitlines()
+    assert head.split("\t")[0] == "JOB"
+    assert {"mine", "succeeded", "talk.mov", "talk.mp4"} <= set(row.split("\t"))
     (line,) = (await longtake("list", "--json")).document
     assert line["job_id"] == "mine"
     assert (await longtake("list", "--state", "failed", "--json")).document == []

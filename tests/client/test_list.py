@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from longtake import JobSummary, Longtake, LongtakeError, Transcode
+from longtake.contracts.result import JobError
 from longtake.contracts.steps import JobRecord
 from longtake.index import JobIndex
 from longtake.listing import JobFilter, list_jobs
@@ -88,3 +89,14 @@ async def test_jobs_that_temporal_forgot_are_listed_from_the_index(
     ]
     failed = await list_jobs(temporal, index, JobFilter(state="failed"), 10)
     assert [job.job_id for job in failed] == ["forgotten"]
+
+
+async def test_a_failed_job_says_in_the_list_why(
+    longtake: Longtake, temporal: Client, clip: Path, tmp_path: Path
+) -> None:
+    index = JobIndex(tmp_path / "jobs")
+    known = record("forgotten", "failed", "2001-01-01T00:00:00+00:00")
+    error = JobError(type="InputCorrupt", message="the end is missing")
+    index.write(known.model_copy(update={"error": error}))
+    (line,) = await list_jobs(temporal, index, JobFilter(), 10)
+    assert line.error == error
