@@ -54,6 +54,7 @@ async def _make(
     index: Index | None,
     *,
     one_chunk: bool,
+    chunk_s: Fraction | int | None = None,
     **options: Any,
 ) -> Made:
     job = Transcode(input=str(source), output=str(target), **options)
@@ -62,7 +63,7 @@ async def _make(
         index,
         resolve(job),
         clip=Clip(start=job.start, end=job.end),
-        chunk_s=job.chunk_s,
+        chunk_s=None if chunk_s is None else Fraction(chunk_s),
         one_chunk=one_chunk,
     )
     chunks = []
