@@ -30,7 +30,7 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     index = here.index(request.index_key) if request.index_key else None
     source = await here.storage(request.source.uri).localize(request.source)
     chunks = [here.part(key) for key in request.chunk_keys]
-    audio = here.part(request.audio_key) if request.audio_key else None
+    sounds = [here.part(key) for key in request.audio_keys]
     beat.total_s = plan.media_s
     # Later attempts, here or elsewhere, take the right to publish from earlier ones.
     lease = await lease_on(here, request.output)
@@ -38,7 +38,7 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     # Since the job began its folder may have gone; that it exists may be this job's own doing.
     storage.check_output(request.output, request.source.uri, overwrite=True)
     with storage.staging(request.output, request.job_id) as staged:
-        finished = await _mux(here, source, plan, chunks, audio, staged, beat)
+        finished = await _mux(here, source, plan, chunks, sounds, staged, beat)
         facts, warnings = await verify(staged, plan, index)
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
@@ -60,15 +60,15 @@ async def _mux(
     source: Path,
     plan: Plan,
     chunks: list[Path],
-    audio: Path | None,
+    sounds: list[Path],
     staged: Path,
     beat: Beat,
 ) -> Finished:
     if not chunks:
-        return await mux(source, plan, None, audio, staged, beat.on_tick)
+        return await mux(source, plan, None, sounds, staged, beat.on_tick)
     with here.store.drafting("rendition") as rendition:
         await asyncio.to_thread(join, chunks, rendition)
-        return await mux(source, plan, rendition, audio, staged, beat.on_tick)
+        return await mux(source, plan, rendition, sounds, staged, beat.on_tick)
 
 
 async def lease_on(here: Place, uri: str) -> Lease:

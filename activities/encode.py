@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.result import Stats
 from longtake.contracts.steps import (
+    ANALYSE_CHUNK,
     CHUNK_MISMATCH,
     ENCODE_AUDIO,
     ENCODE_CHUNK,
+    Analysed,
     AudioRequest,
     ChunkRequest,
     EncodeDone,
@@ -28,10 +31,16 @@ from longtake.errors import (
     ProcessKilled,
     ProcessStalled,
 )
+from media.analysis import analyse_chunk as analyse_picture
+from media.analysis import analysed_bytes, encode_second_pass
+from media.analysis import recipe as analysis_recipe
 from media.audio import encode_audio as encode_sound
-from media.audio import encoder as sound_encoder
+from media.audio import recipe as sound_recipe
+from media.chunks import Chunk
+from media.index import Index
+from media.plan import Plan, VideoPlan
 from media.process import Finished
-from media.tools import device_version, engine_version
+from media.tools import device_class, engine_version
 from media.video import ChunkMismatch, encoder
 from media.video import encode_chunk as encode_picture
 from storage.work import content_key
@@ -39,9 +48,81 @@ from storage.work import content_key
 POISON_AFTER = 3
 
 
+@implements(ANALYSE_CHUNK, stage="encoding")
+async def analyse_chunk(request: ChunkRequest, beat: Beat) -> Analysed:
+    """The first of two passes over a chunk."""
+    work = await _begin(request, beat)
+    key = work.key("analysis", analysis_recipe(work.video))
+
+    async def analyse(draft: Path) -> Finished:
+        return await analyse_picture(
+            work.source, work.plan, work.index, work.chunk, draft, beat.on_tick
+        )
+
+    done = await work.once(key, analyse)
+    found = analysed_bytes(work.here.part(key))
+    return Analysed(**done.model_dump(), bytes=found)
+
+
 @implements(ENCODE_CHUNK, stage="encoding")
 async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     """One chunk, verified frame by frame."""
+    work = await _begin(request, beat)
+    if request.analysis_key is None or request.target_bytes is None:
+        key = work.key("chunk", encoder(work.video))
+
+        async def encode(draft: Path) -> Finished:
+            return await encode_picture(
+                work.source, work.plan, work.index, work.chunk, draft, beat.on_tick
+            )
+
+        return await work.once(key, encode)
+    analysis, target_bytes = work.here.part(request.analysis_key), request.target_bytes
+    key = work.key("chunk", analysis_recipe(work.video, 2), [request.analysis_key, target_bytes])
+
+    async def encode_again(draft: Path) -> Finished:
+        return await encode_second_pass(
+            *(work.source, work.plan, work.index, work.chunk),
+            *(analysis, target_bytes, draft, beat.on_tick),
+        )
+
+    return await work.once(key, encode_again)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A chunk that is to be encoded, and what is needed for it."""
+
+    here: Place
+    request: ChunkRequest
+    source: Path
+    plan: Plan
+    video: VideoPlan
+    index: Index
+    chunk: Chunk
+
+    def key(self, kind: str, recipe: Sequence[str], extra: Sequence[object] = ()) -> str:
+        """The content key of a pass over the chunk."""
+        video = self.video
+        return content_key(
+            kind,
+            source=self.request.source.sha256,
+            recipe=[self.plan.demuxer, video.stream, video.first_pts, *video.filters, *recipe],
+            device=device_class(video.encoder),
+            chunk=self.chunk.model_dump(mode="json"),
+            engine=engine_version(),
+            **({"aim": list(extra)} if extra else {}),
+        )
+
+    async def once(self, key: str, encode: Callable[[Path], Awaitable[Finished]]) -> EncodeDone:
+        """Do it unless the key is taken; the source must not have changed meanwhile."""
+        frames = len(self.index.slice(self.chunk.start_pts, self.chunk.end_pts))
+        done = await once(self.here, key, frames, encode, whole=len(self.video.chunks) == 1)
+        await self.here.storage(self.request.source.uri).localize(self.request.source)
+        return done
+
+
+async def _begin(request: ChunkRequest, beat: Beat) -> _Work:
     check_engine(request.engine)
     here = place()
     plan, index = here.plan(request.plan_key), here.index(request.index_key)
@@ -51,47 +132,30 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     frames = index.slice(chunk.start_pts, chunk.end_pts)
     beat.total_s = float(len(frames) * _seconds_a_frame(frames, index.time_base))
     source = await here.storage(request.source.uri).localize(request.source)
-    video = plan.video
-    key = content_key(
-        "chunk",
-        source=request.source.sha256,
-        recipe=[plan.demuxer, video.stream, video.first_pts, *video.filters, *encoder(video)],
-        device=device_version() if video.encoder != "libx264" else None,
-        chunk=chunk.model_dump(mode="json"),
-        engine=engine_version(),
-    )
-
-    async def encode(draft: Path) -> Finished:
-        return await encode_picture(source, plan, index, chunk, draft, beat.on_tick)
-
-    done = await once(here, key, len(frames), encode, whole=len(video.chunks) == 1)
-    await here.storage(request.source.uri).localize(
-        request.source
-    )  # the source must not have changed meanwhile
-    return done
+    return _Work(here, request, source, plan, plan.video, index, chunk)
 
 
 @implements(ENCODE_AUDIO, stage="encoding")
 async def encode_audio(request: AudioRequest, beat: Beat) -> EncodeDone:
-    """The whole sound, once."""
+    """A whole sound track, once."""
     check_engine(request.engine)
     here = place()
     plan = here.plan(request.plan_key)
-    if plan.audio is None:
-        raise ValueError(f"plan {request.plan_key} has no sound")
+    audio = plan.audio[request.number]
     beat.total_s = plan.media_s
     source = await here.storage(request.source.uri).localize(request.source)
     key = content_key(
         "audio",
         source=request.source.sha256,
-        recipe=[plan.demuxer, *plan.audio.streams, *sound_encoder(plan.audio)],
+        recipe=[plan.demuxer, *sound_recipe(audio)],
+        device=device_class(audio.settings.codec),
         origin=str(plan.origin_s),
         end=str(plan.end_s),
         engine=engine_version(),
     )
 
     async def encode(draft: Path) -> Finished:
-        return await encode_sound(source, plan, draft, beat.on_tick)
+        return await encode_sound(source, plan, request.number, draft, beat.on_tick)
 
     done = await once(here, key, 0, encode)
     await here.storage(request.source.uri).localize(request.source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.steps import PLAN, PlanRequest, PlanSummary
+from media.analysis import target_bytes
 from media.chunks import heaviest_first
 from media.plan import Clip, make_plan
 from media.tools import engine_version
@@ -29,14 +30,14 @@ async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
     document = made.model_dump_json()
     key = content_key("plan", plan=document)
     here.store.put(key, document.encode())
-    encodes_audio = made.audio is not None and not made.audio.copied
     return PlanSummary(
         plan_key=key,
         chunks=len(made.video.chunks) if made.video else 0,
         order=heaviest_first(index, made.video.chunks) if made.video and index else (),
         frames=made.video.frames if made.video and made.video.chunks else 0,
+        target_bytes=target_bytes(made, index) if index else None,
         media_s=made.media_s,
-        encode_audio=encodes_audio,
+        sounds=tuple(n for n, audio in enumerate(made.audio) if not audio.copied),
         engine=engine_version(),
         decisions=made.decisions,
         warnings=made.warnings,

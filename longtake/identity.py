@@ -13,8 +13,7 @@ import shlex
 from pathlib import PurePosixPath
 
 from longtake.contracts.command import Command
-from longtake.contracts.encode import EncodePreset
-from longtake.contracts.transcode import DEFAULT_PRESET, Transcode
+from longtake.contracts.transcode import Transcode
 from longtake.kinds import AnyJob, parse, to_json
 from longtake.paths import absolute, name_of, version_of
 
@@ -55,11 +54,7 @@ def source_version(job: AnyJob) -> str | None:
 
 def preset_name(job: AnyJob) -> str | None:
     """What to call the job's preset; None for a kind that has none."""
-    if not isinstance(job, Transcode):
-        return None
-    if isinstance(job.preset, EncodePreset):
-        return "inline"
-    return job.preset or ("lossless" if job.video.crf == 0 else DEFAULT_PRESET)
+    return job.preset_name if isinstance(job, Transcode) else None
 
 
 def summary(job: AnyJob) -> str:

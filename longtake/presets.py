@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from longtake.contracts.base import Contract
+from longtake.contracts.codecs import ENCODINGS
+from longtake.contracts.containers import why_not
 from longtake.contracts.encode import (
     AudioOptions,
     AudioSettings,
@@ -16,7 +18,8 @@ from longtake.contracts.encode import (
     VideoOptions,
     VideoSettings,
 )
-from longtake.contracts.transcode import DEFAULT_PRESET, Transcode
+from longtake.contracts.sound import SOUNDS
+from longtake.contracts.transcode import Transcode
 from longtake.errors import InvalidJob
 
 _PACKAGE = Path(__file__).parent
@@ -69,25 +72,29 @@ def resolve(job: Transcode) -> EncodeSettings:
     _check_options("audio", job.audio)
     preset = _preset_of(job)
     try:
-        return EncodeSettings(
-            preset=_preset_name(job),
+        settings = EncodeSettings(
+            preset=job.preset_name,
             video=VideoSettings(**_overlay(_base_video(job, preset), job.video)),
-            audio=AudioSettings(**_overlay(preset.audio, job.audio)),
+            audio=AudioSettings(**_overlay(_base_audio(job, preset), job.audio)),
             container=job.container,
         )
     except ValidationError as error:
         raise InvalidJob(f"settings contradict each other: {describe(error)}") from error
+    _check_container(job, settings)
+    return settings
 
 
 def _preset_of(job: Transcode) -> EncodePreset:
     if isinstance(job.preset, EncodePreset):
         return job.preset
-    return find_preset(job.preset or DEFAULT_PRESET)
+    return find_preset(job.preset or job.default_preset)
 
 
 def _check_options(kind: str, options: VideoOptions | AudioOptions) -> None:
     """A stream that is copied or left out has no quality to ask for."""
     others = set(options.model_dump(exclude_none=True)) - {"codec"}
+    if options.codec == "copy":
+        others -= {"tracks"}
     if options.codec in ("copy", "none") and others:
         raise InvalidJob(
             f"{kind}.codec {options.codec} and {kind}.{min(others)} contradict each other: "
@@ -95,30 +102,59 @@ def _check_options(kind: str, options: VideoOptions | AudioOptions) -> None:
         )
 
 
-def _preset_name(job: Transcode) -> str:
-    if job.preset is None and job.video.crf == 0:
-        return "lossless"
-    return "inline" if isinstance(job.preset, EncodePreset) else job.preset or DEFAULT_PRESET
+def _check_container(job: Transcode, settings: EncodeSettings) -> None:
+    """What is encoded must have a place in the container; copies are checked with the source."""
+    for kind, codec in (("video", settings.video.codec), ("audio", settings.audio.codec)):
+        if codec in ENCODINGS or codec in SOUNDS:
+            why = why_not(settings.container, kind, codec)  # type: ignore[arg-type]
+            if why:
+                raise InvalidJob(f"{job.output}: {why}")
 
 
 def _base_video(job: Transcode, preset: EncodePreset) -> VideoOptions:
-    """The preset's options, less those that a lossless encode (crf 0) cannot honour.
+    """The preset's options, less those that the job's own options leave no room for.
 
-    Where no preset was named, lossless means the source's own size and pixel format, too.
+    A quality on another codec's scale means nothing; a bit rate replaces a quality, and a
+    quality a bit rate; lossless (crf 0) has neither cap nor profile. Where no preset was
+    named, lossless means the source's own size and pixel format, too.
     """
-    if job.video.crf != 0:
-        return preset.video
-    if job.preset is None:
-        return VideoOptions(codec="h264", pixel_format="source")
-    return preset.video.model_copy(update={"max_bitrate_bps": None, "profile": None})
+    asked, base = job.video, preset.video
+    codec = asked.codec or base.codec or "h264"
+    dropped: set[str] = set()
+    if asked.crf == 0 and job.preset is None:
+        lossy = base.codec if base.codec in ENCODINGS else "h264"
+        return VideoOptions(codec=lossy, pixel_format="source")
+    if codec != (base.codec or "h264"):
+        dropped |= {"crf", "speed", "profile", "pixel_format"}
+    if codec in ENCODINGS and not ENCODINGS[codec].rate:
+        dropped.add("bitrate_bps")
+    if codec in ENCODINGS and not ENCODINGS[codec].cap:
+        dropped.add("max_bitrate_bps")
+    if asked.crf is not None:
+        dropped.add("bitrate_bps")
+    if asked.crf == 0:
+        dropped |= {"max_bitrate_bps", "profile"}
+    if asked.bitrate_bps is not None:
+        dropped.add("crf")
+    return base.model_copy(update=dict.fromkeys(dropped))
+
+
+def _base_audio(job: Transcode, preset: EncodePreset) -> AudioOptions:
+    """The preset's options; another codec has other rates and depths."""
+    codec = job.audio.codec
+    if codec is None or codec == (preset.audio.codec or "aac"):
+        return preset.audio
+    return preset.audio.model_copy(
+        update=dict.fromkeys(("bitrate_bps", "bit_depth", "sample_rate", "channels"))
+    )
 
 
 def _overlay(preset: VideoOptions | AudioOptions, options: Contract) -> dict[str, Any]:
     """Who names a quality wants that quality: any option of the job's own, unless it is the
-    codec alone, switches the preset's smart copy off."""
+    codec or the track alone, switches the preset's smart copy off."""
     asked = options.model_dump(exclude_none=True)
     merged = preset.model_dump(exclude_none=True) | asked
-    if set(asked) - {"codec"} and "smart_copy" not in asked:
+    if set(asked) - {"codec", "tracks"} and "smart_copy" not in asked:
         merged["smart_copy"] = False
     return merged
 

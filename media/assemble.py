@@ -2,85 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
-from media.command import Ffmpeg
 from media.index import Index
 from media.isolate import inspect_in_child
-from media.plan import AudioPlan, Plan, VideoPlan
+from media.mux import MILLISECONDS, mux_command
+from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 
 SOUND_SLACK_S = 0.25
 """A few codec frames: encoders' priming and the resampler's filling of gaps."""
-_MUXERS = {"mp4": "mp4", "mkv": "matroska"}
-
-
-def mux_command(
-    source: Path, plan: Plan, rendition: Path | None, audio: Path | None, target: Path
-) -> Ffmpeg:
-    """The command that muxes the picture (joined chunks, or the source's) and the sound."""
-    command = Ffmpeg.quiet()
-    maps: list[str] = []
-    if plan.video is not None and rendition is not None:
-        command = command.read(rendition, "mov", "-itsoffset", _seconds(plan.video.start_s))
-        maps += ["-map", "0:v:0"]
-    takes_source = _copies_from_source(plan)
-    if takes_source:
-        command = command.read(source, plan.demuxer)
-        number = 0 if rendition is None else 1
-        maps += [f for stream in takes_source for f in ("-map", f"{number}:{stream}")]
-    if audio is not None:
-        command = command.read(audio, "mov")
-        maps += ["-map", f"{len([i for i in command.inputs if i == '-i']) - 1}:a:0"]
-    return (
-        command.then(*maps, "-c", "copy", "-sn", "-dn")
-        .then(*_tags(plan, encoded=rendition is not None))
-        .then("-fflags", "+bitexact", "-max_interleave_delta", "0")
-        .write(target, _MUXERS[plan.container], *_muxer_options(plan))
-    )
-
-
-def _tags(plan: Plan, *, encoded: bool) -> tuple[str, ...]:
-    """A file that was encoded carries the sound's language, and no stray tags or chapters."""
-    language = plan.audio.language if plan.audio is not None and not plan.audio.copied else None
-    hevc = plan.video is not None and plan.video.copied and plan.video.codec == "hevc"
-    return (
-        *(("-map_metadata", "-1", "-map_chapters", "-1") if encoded else ()),
-        *(("-metadata:s:a:0", f"language={language}") if language else ()),
-        # Apple's players refuse HEVC under the name hev1.
-        *(("-tag:v", "hvc1") if hevc and plan.container == "mp4" else ()),
-    )
-
-
-def _muxer_options(plan: Plan) -> tuple[str, ...]:
-    return ("-movflags", "+faststart", "-write_tmcd", "0") if plan.container == "mp4" else ()
-
-
-def _copies_from_source(plan: Plan) -> list[int]:
-    streams = [plan.video.stream] if plan.video is not None and plan.video.copied else []
-    if plan.audio is not None and plan.audio.copied:
-        streams += plan.audio.streams
-    return streams
-
-
-def _seconds(value: Fraction) -> str:
-    return f"{value.numerator * 1_000_000 // value.denominator}us"
 
 
 async def assemble(
     source: Path,
     plan: Plan,
     rendition: Path | None,
-    audio: Path | None,
+    sounds: Sequence[Path],
     target: Path,
     on_tick: OnTick,
 ) -> Finished:
-    """Write the output to `target`, from the joined chunks and the encoded sound, as far as
+    """Write the output to `target`, from the joined chunks and the encoded tracks, as far as
     there are any. Raises InputCorrupt, and what `run_ffmpeg` raises."""
-    command = mux_command(source, plan, rendition, audio, target)
+    command = mux_command(source, plan, rendition, sounds, target)
     try:
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
@@ -109,23 +57,22 @@ async def verify(
                 f"the copied picture has {len(found.pts)} frames, the source shows "
                 f"{len(index.pts)}: a copy keeps frames that the source hides"
             )
-    if plan.audio is not None:
-        _check_sound(plan.audio, facts)
+    _check_sound(plan, facts)
     return facts, tuple(warnings)
 
 
-def _check_sound(audio: AudioPlan, facts: MediaFacts) -> None:
+def _check_sound(plan: Plan, facts: MediaFacts) -> None:
     """Every track is there; encoded sound begins at zero and ends where it should."""
-    if len(facts.audio) != len(audio.streams):
-        raise InputCorrupt(f"{len(facts.audio)} of {len(audio.streams)} sound tracks came out")
-    if audio.copied:
-        return
-    track = facts.audio[0]
-    if track.start_s > SOUND_SLACK_S or track.duration_s < audio.length_s - SOUND_SLACK_S:
-        raise InputCorrupt(
-            f"the sound came out from {track.start_s:.2f} s on, {track.duration_s:.2f} s long; "
-            f"it should be {audio.length_s:.2f} s: the source's sound is damaged"
-        )
+    if len(facts.audio) != len(plan.audio):
+        raise InputCorrupt(f"{len(facts.audio)} of {len(plan.audio)} sound tracks came out")
+    for audio, track in zip(plan.audio, facts.audio, strict=True):
+        late = track.start_s > SOUND_SLACK_S
+        short = track.duration_s < audio.length_s - SOUND_SLACK_S
+        if not audio.copied and (late or short):
+            raise InputCorrupt(
+                f"the sound came out from {track.start_s:.2f} s on, {track.duration_s:.2f} s "
+                f"long; it should be {audio.length_s:.2f} s: the source's sound is damaged"
+            )
 
 
 def _compare(plan: Plan, video: VideoPlan, index: Index, found: Index) -> None:
@@ -135,7 +82,7 @@ def _compare(plan: Plan, video: VideoPlan, index: Index, found: Index) -> None:
     shown = [pts * found.time_base for pts in found.pts]
     if not video.exact:
         return
-    slack = Fraction(1, 1000) if plan.container == "mkv" else Fraction(1, 1_000_000)
+    slack = Fraction(1, 1000) if plan.container in MILLISECONDS else Fraction(1, 1_000_000)
     if len(shown) != len(wanted) or any(
         abs(a - b) > slack for a, b in zip(shown, wanted, strict=True)
     ):

@@ -1,4 +1,4 @@
-"""Encode the sound of a source: once, whole, aligned to the output's clock."""
+"""Encode a sound track of a source: once, whole, aligned to the output's clock."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from longtake.errors import InputCorrupt
 from media.command import Ffmpeg, filters
 from media.plan import AudioPlan, Plan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.sounds import ENCODERS, layout_filters
 from media.tools import simd_baseline
 
 
-def audio_command(source: Path, plan: Plan, target: Path) -> Ffmpeg:
-    """The command that encodes the plan's first sound track to an M4A in `target`."""
-    audio = _audio_of(plan)
+def audio_command(source: Path, plan: Plan, number: int, target: Path) -> Ffmpeg:
+    """The command that encodes track `number` of the plan to a file of its own in `target`."""
+    audio = plan.audio[number]
     rate = audio.sample_rate
     # Zero of the output's clock, in samples: silence is put before late sound, and what lies
     # before is dropped. Without it, sound that starts late ends up early (measured).
@@ -23,29 +24,39 @@ def audio_command(source: Path, plan: Plan, target: Path) -> Ffmpeg:
         Ffmpeg.quiet()
         .cpu_level(simd_baseline())
         .read(source, plan.demuxer, "-copyts", *_seek(plan))
-        .then("-map", f"0:{audio.streams[0]}", "-vn", "-sn", "-dn")
+        .then("-map", f"0:{audio.stream}", "-vn", "-sn", "-dn")
         .then(
             "-af",
             filters(
                 (
-                    f"aresample={rate}:async=1:first_pts={first}",
+                    # A mix is scaled so that no sum of channels clips, also in float samples.
+                    f"aresample={rate}:async=1:first_pts={first}:rematrix_maxval=1",
                     f"asetpts=PTS-({first})" if first else None,
                     f"atrim=end_pts={end}" if end is not None else None,
+                    *layout_filters(audio),
                 )
             ),
         )
         .then(*encoder(audio))
         .then("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
-        .write(target, "ipod")
+        .write(target, ENCODERS[audio.settings.codec].muxer, *_options(audio))
     )
 
 
 def encoder(audio: AudioPlan) -> tuple[str, ...]:
     """The encoder and its settings."""
-    return (
-        *("-c:a", "aac", "-b:a", str(audio.settings.bitrate_bps)),
-        *("-ac", str(audio.channels), "-ar", str(audio.sample_rate)),
-    )
+    arguments = ENCODERS[audio.settings.codec].arguments(audio)
+    return (*arguments, "-ar", str(audio.sample_rate))
+
+
+def recipe(audio: AudioPlan) -> tuple[str, ...]:
+    """Everything of the track's settings that shapes its bytes."""
+    return (str(audio.stream), *layout_filters(audio), *encoder(audio))
+
+
+def _options(audio: AudioPlan) -> tuple[str, ...]:
+    # Beyond 4 GB a WAV's length needs the header of EBU Tech 3306.
+    return ("-rf64", "auto") if audio.settings.codec == "pcm" else ()
 
 
 def _seek(plan: Plan) -> tuple[str, ...]:
@@ -55,18 +66,15 @@ def _seek(plan: Plan) -> tuple[str, ...]:
     return ("-seek_timestamp", "1", "-ss", f"{int((plan.origin_s - 1) * 1_000_000)}us")
 
 
-async def encode_audio(source: Path, plan: Plan, target: Path, on_tick: OnTick) -> Finished:
-    """Encode the sound to `target`. Raises InputCorrupt, and what `run_ffmpeg` raises."""
+async def encode_audio(
+    source: Path, plan: Plan, number: int, target: Path, on_tick: OnTick
+) -> Finished:
+    """Encode a track to `target`. Raises InputCorrupt, and what `run_ffmpeg` raises."""
+    command = audio_command(source, plan, number, target)
     try:
-        return await run_ffmpeg(audio_command(source, plan, target).arguments(), on_tick=on_tick)
+        return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
         raise InputCorrupt(
             f"the sound of {source.name} could not be encoded (exit code {error.code}): "
             f"{error.stderr}"
         ) from error
-
-
-def _audio_of(plan: Plan) -> AudioPlan:
-    if plan.audio is None:
-        raise ValueError("the plan has no sound")
-    return plan.audio

@@ -121,6 +121,7 @@ def audio_facts(track: Track) -> AudioFacts:
         channels=context.channels,
         layout=context.layout.name,
         sample_rate=context.sample_rate,
+        bits=_bits(track.codec, context),
         start_s=rounded(track.start_s),
         duration_s=rounded(track.duration_s),
         bitrate_bps=_bitrate(track),
@@ -128,3 +129,11 @@ def audio_facts(track: Track) -> AudioFacts:
         title=stream.metadata.get("title"),
         default=bool(stream.disposition & av.stream.Disposition.default),
     )
+
+
+def _bits(codec: str, context: Any) -> int | None:
+    """24-bit samples travel in 32; codecs that do not keep samples decode to floats."""
+    if not codec.startswith("pcm_") and codec not in ("flac", "alac"):
+        return None
+    name = context.format.name if context.format else ""
+    return {"s16": 16, "u8": 8, "s32": 24, "flt": 24, "dbl": 24}.get(name.removesuffix("p"), 16)

@@ -26,10 +26,19 @@ def join(chunks: Sequence[Path], target: Path) -> None:
     offset, and only in a file that it can seek in does it know that offset from the start.
     Through a pipe, frames move when a chunk with longer reordering comes (measured).
     """
+    init = b""
     with target.open("wb") as joined:
         for number, chunk in enumerate(chunks):
             with chunk.open("rb") as file:
-                file.seek(0 if number == 0 else split_init(chunk))
+                own = file.read(split_init(chunk))
+                if number == 0:
+                    init = own
+                    joined.write(init)
+                elif own != init:
+                    raise InputCorrupt(
+                        f"chunk {number + 1} describes its picture otherwise than the first: "
+                        "the source changes its size or format on the way, which cannot be joined"
+                    )
                 shutil.copyfileobj(file, joined, 1 << 20)
 
 

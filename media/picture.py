@@ -10,14 +10,10 @@ from fractions import Fraction
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import VideoFacts
 from longtake.errors import InputUnsupported
+from media.pixel_formats import held_format
 
 SCALER = "lanczos+accurate_rnd+bitexact+full_chroma_int"
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
-
-X264_FORMATS = frozenset(
-    ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "gray")
-) | frozenset(("yuv420p10le", "yuv422p10le", "yuv444p10le", "gray10le"))
-"""Pixel formats that libx264 holds without conversion."""
 
 
 def output_size(facts: VideoFacts, settings: VideoSettings) -> tuple[int, int]:
@@ -54,7 +50,7 @@ def picture_filters(facts: VideoFacts, settings: VideoSettings) -> tuple[str, ..
     steps = []
     if resizes or converts:
         # Full range becomes limited with the format: 8-bit players assume limited.
-        limited = ":out_range=limited" if settings.pixel_format == "yuv420p" else ""
+        limited = ":out_range=limited" if settings.pixel_format != "source" else ""
         steps.append(f"scale={width}:{height}:flags={SCALER}{limited}")
     if converts:
         steps.append(f"format={pixel_format}")
@@ -64,20 +60,13 @@ def picture_filters(facts: VideoFacts, settings: VideoSettings) -> tuple[str, ..
 
 
 def output_pixel_format(facts: VideoFacts, settings: VideoSettings) -> str:
-    """The pixel format of the output. Raises InputUnsupported if H.264 cannot hold it."""
-    if settings.pixel_format == "yuv420p":
-        if facts.color_transfer in HDR_TRANSFERS:
-            raise InputUnsupported(
-                f"the picture is HDR ({facts.color_transfer}) and the output would be SDR; tone "
-                "mapping is not built yet. Keep it: use `--preset remux`, or crf 0 without a preset"
-            )
-        return "yuv420p"
-    if facts.pixel_format not in X264_FORMATS:
+    """The pixel format of the output. Raises InputUnsupported if the codec cannot hold it."""
+    if settings.pixel_format == "yuv420p" and facts.color_transfer in HDR_TRANSFERS:
         raise InputUnsupported(
-            f"H.264 cannot hold the pixel format {facts.pixel_format} as it is; "
-            "leave pixel_format at yuv420p, or copy the stream"
+            f"the picture is HDR ({facts.color_transfer}) and the output would be SDR; tone "
+            "mapping is not built yet. Keep it: use `--preset remux`, or crf 0 without a preset"
         )
-    return facts.pixel_format
+    return held_format(facts.pixel_format, settings)
 
 
 def _turned(facts: VideoFacts, width: int, height: int) -> tuple[int, int]:

@@ -10,16 +10,17 @@ import math
 from fractions import Fraction
 
 from longtake.contracts.base import Contract, Rational
-from longtake.contracts.encode import AudioSettings, Container, EncodeSettings, VideoSettings
+from longtake.contracts.codecs import ENCODINGS
+from longtake.contracts.containers import Container, Kind, why_not
+from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, whole
 from media.index import Index
 from media.picture import output_pixel_format, picture_filters
 from media.smart_copy import why_encode_audio, why_encode_video
-
-MP4_VIDEO = ("h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video")
-MP4_AUDIO = ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")
+from media.sounds import rate_of
+from media.tracks import choose_tracks
 
 
 class VideoPlan(Contract):
@@ -34,7 +35,9 @@ class VideoPlan(Contract):
     """Where the first frame lies on the output's clock, in seconds."""
     frames: int
     first_pts: int = 0
-    encoder: str = "libx264"
+    encoder: str = "h264"
+    """A name in `media.encoders`."""
+    frame_rate: Rational | None = None
     filters: tuple[str, ...] = ()
     pixel_format: str = ""
     gop_frames: int | None = None
@@ -46,15 +49,23 @@ class VideoPlan(Contract):
 
 
 class AudioPlan(Contract):
-    """The sound: copied as it is (all named streams), or the first one encoded whole."""
+    """A sound track: copied as it is, or encoded whole."""
 
-    streams: tuple[int, ...]
+    stream: int
     copied: bool
+    codec: str
+    """The source's."""
+    source_channels: int
+    source_layout: str
     sample_rate: int = 48_000
     channels: int = 2
+    bits: int = 16
+    """Of a sample, where the codec keeps samples."""
     length_s: float = 0.0
     """From zero on the output's clock to the end of the sound, in seconds."""
     language: str | None = None
+    title: str | None = None
+    default: bool = False
     settings: AudioSettings = AudioSettings()
 
 
@@ -67,7 +78,7 @@ class Plan(Contract):
     """What becomes zero in the output: the start of the file, or of the clip."""
     end_s: Rational | None
     video: VideoPlan | None
-    audio: AudioPlan | None
+    audio: tuple[AudioPlan, ...]
     media_s: float
     decisions: dict[str, str]
     warnings: tuple[str, ...]
@@ -102,7 +113,7 @@ def make_plan(
         if not video.copied and index is not None:
             video = _with_chunks(video, index, origin, end, clip, chunk_s, one_chunk)
     audio = _plan_audio(facts, settings, clip, decisions)
-    if video is None and audio is None:
+    if video is None and not audio:
         raise InvalidJob("the output would hold neither picture nor sound")
     length = min(facts.duration_s, float(clip.end or facts.duration_s)) - float(clip.start or 0)
     return Plan(
@@ -154,13 +165,26 @@ def _plan_video(
         start_s=first * index.time_base - origin,
         frames=len(frames),
         first_pts=first,
-        encoder="h264_nvenc" if gpu else "libx264",
+        encoder=_encoder(settings.video, gpu),
+        frame_rate=video.frame_rate,
         filters=() if copied else picture_filters(video, settings.video),
         pixel_format="" if copied else output_pixel_format(video, settings.video),
         gop_frames=_gop_frames(video, settings.video),
         settings=settings.video,
         exact=index.unreliable is None,
     )
+
+
+def _encoder(settings: VideoSettings, gpu: bool) -> str:
+    """The encoder's name in `media.encoders`. Raises InvalidJob where no GPU encodes the codec."""
+    if not gpu:
+        return settings.codec
+    encoding = ENCODINGS.get(settings.codec)
+    if encoding is None or encoding.gpu is None or settings.bitrate_bps:
+        raise InvalidJob(
+            f"GPUs here do not encode {settings.codec} in this way: use gpu never, or h264 with crf"
+        )
+    return encoding.gpu
 
 
 def _video_is_copied(
@@ -173,7 +197,7 @@ def _video_is_copied(
                 "a copied picture can only be cut at keyframes: leave out start and end, "
                 "or encode with `--video h264`"
             )
-        _check_container("video", video.codec, settings.container, MP4_VIDEO)
+        _check_container("video", video.codec, settings.container)
         decisions["video"] = f"copied ({video.codec}), as asked"
         return True
     why = "a clip is cut at frames" if clipped else why_encode_video(video, settings.video)
@@ -186,9 +210,10 @@ def _video_is_copied(
 
 def _plan_audio(
     facts: MediaFacts, settings: EncodeSettings, clip: Clip, decisions: dict[str, str]
-) -> AudioPlan | None:
+) -> tuple[AudioPlan, ...]:
     if settings.audio.codec == "none" or not facts.audio:
-        return None
+        return ()
+    chosen = choose_tracks(facts.audio, settings.audio)
     clipped = clip.start is not None or clip.end is not None
     if settings.audio.codec == "copy":
         if clipped:
@@ -196,22 +221,55 @@ def _plan_audio(
                 "copied sound cannot be cut exactly: leave out start and end, "
                 "or encode with `--audio aac`"
             )
-        for track in facts.audio:
-            _check_container("audio", track.codec, settings.container, MP4_AUDIO)
-        decisions["audio"] = f"copied ({facts.audio[0].codec}), as asked"
-        return AudioPlan(streams=tuple(track.index for track in facts.audio), copied=True)
-    chosen = _main_track(facts.audio)
-    why = "a clip is cut at samples" if clipped else why_encode_audio(chosen, settings.audio)
-    decisions["audio"] = f"encoded: {why}" if why else f"copied: it already meets {settings.preset}"
-    return AudioPlan(
-        streams=(chosen.index,),
-        copied=why is None,
-        length_s=_sound_length(facts, chosen, clip),
-        language=chosen.language,
-        sample_rate=settings.audio.sample_rate or _aac_rate(chosen.sample_rate),
-        channels=min(chosen.channels, settings.audio.channels),
-        settings=settings.audio,
+        for track in chosen:
+            _check_container("audio", track.codec, settings.container)
+        decisions["audio"] = f"copied ({chosen[0].codec}), as asked"
+        return tuple(_plan_track(facts, track, settings, clip, copied=True) for track in chosen)
+    whys = [
+        "a clip is cut at samples" if clipped else why_encode_audio(track, settings.audio)
+        for track in chosen
+    ]
+    for number, why in enumerate(whys, 1):
+        name = "audio" if len(whys) == 1 else f"audio {number}"
+        meets = f"copied: it already meets {settings.preset}"
+        decisions[name] = f"encoded: {why}" if why else meets
+    return tuple(
+        _plan_track(facts, track, settings, clip, copied=why is None)
+        for track, why in zip(chosen, whys, strict=True)
     )
+
+
+def _plan_track(
+    facts: MediaFacts, track: AudioFacts, settings: EncodeSettings, clip: Clip, *, copied: bool
+) -> AudioPlan:
+    audio = settings.audio
+    return AudioPlan(
+        stream=track.index,
+        copied=copied,
+        codec=track.codec,
+        source_channels=track.channels,
+        source_layout=track.layout,
+        sample_rate=track.sample_rate
+        if copied
+        else rate_of(audio.codec, track.sample_rate, audio.sample_rate),
+        channels=track.channels if copied else _channels(track, audio),
+        bits=audio.bit_depth or (24 if (track.bits or 16) > 16 else 16),
+        length_s=_sound_length(facts, track, clip),
+        language=track.language,
+        title=track.title,
+        default=track.default,
+        settings=audio,
+    )
+
+
+def _channels(track: AudioFacts, audio: AudioSettings) -> int:
+    if audio.take_side is None:
+        return min(track.channels, audio.channels)
+    if track.channels != 2:
+        raise InvalidJob(
+            f"take_side {audio.take_side} is for stereo; this track has {track.channels} channels"
+        )
+    return min(2, audio.channels)
 
 
 def _sound_length(facts: MediaFacts, track: AudioFacts, clip: Clip) -> float:
@@ -222,20 +280,10 @@ def _sound_length(facts: MediaFacts, track: AudioFacts, clip: Clip) -> float:
     return round(max(0.0, end - begin), 6)
 
 
-def _main_track(tracks: tuple[AudioFacts, ...]) -> AudioFacts:
-    return next((track for track in tracks if track.default), tracks[0])
-
-
-def _aac_rate(rate: int) -> int:
-    """The source's rate if AAC and players take it, else 48 kHz."""
-    return rate if rate in (16_000, 22_050, 24_000, 32_000, 44_100, 48_000) else 48_000
-
-
-def _check_container(kind: str, codec: str, container: Container, mp4: tuple[str, ...]) -> None:
-    if container == "mp4" and codec not in mp4:
-        raise InvalidJob(
-            f"MP4 cannot hold the source's {kind} ({codec}) as a copy: write to .mkv, or encode it"
-        )
+def _check_container(kind: Kind, codec: str, container: Container) -> None:
+    why = why_not(container, kind, codec)
+    if why:
+        raise InvalidJob(f"the source's {codec} cannot be copied: {why}")
 
 
 def _gop_frames(video: VideoFacts, settings: VideoSettings) -> int | None:
@@ -259,7 +307,9 @@ def _with_chunks(
         chunks = whole(index, first, last)
     else:
         chunks = _cut(index, first, last, chunk_s)
-    return video.model_copy(update={"chunks": chunks, "threads": encoder_threads(len(chunks))})
+    return video.model_copy(
+        update={"chunks": chunks, "threads": encoder_threads(len(chunks), video)}
+    )
 
 
 def _cut(
@@ -272,12 +322,17 @@ def _cut(
     return cut(index, first, last, chunk_length(seconds), SHORTEST_S)
 
 
-def encoder_threads(chunks: int) -> int:
+def encoder_threads(chunks: int, video: VideoPlan) -> int:
     """Threads of one encoder. x264's bytes depend on them, so they follow from the plan alone.
 
     Many chunks keep every core busy with one thread each, at the least CPU; a single one
-    would leave the other cores idle.
+    would leave the other cores idle. Under a cap or a bit rate x264 and SVT-AV1 are held to
+    one thread: their rate control looks at frames that other threads have half done, and each
+    run gives other bytes (measured).
     """
+    watched = video.settings.max_bitrate_bps or video.settings.bitrate_bps
+    if video.encoder in ("h264", "av1") and watched:
+        return 1
     return {1: 4, 2: 2, 3: 2}.get(chunks, 1)
 
 
@@ -287,7 +342,10 @@ def _first_from(index: Index, seconds: Fraction | None) -> int | None:
 
 
 def _warnings(
-    facts: MediaFacts, settings: EncodeSettings, video: VideoPlan | None, audio: AudioPlan | None
+    facts: MediaFacts,
+    settings: EncodeSettings,
+    video: VideoPlan | None,
+    audio: tuple[AudioPlan, ...],
 ) -> list[str]:
     left_out = [f"stream {s.index} ({s.kind}, {s.codec}) is left out" for s in facts.other]
     if video:
@@ -297,7 +355,7 @@ def _warnings(
             f"stream {a.index} (audio, {' '.join(filter(None, (a.language, a.title))) or a.codec}) "
             "is left out"
             for a in facts.audio
-            if a.index not in audio.streams
+            if a.index not in {track.stream for track in audio}
         ]
     warnings = [*facts.warnings, *left_out]
     if video and not video.copied and facts.video[0].interlaced:

@@ -38,6 +38,8 @@ SILENCE_S = 900.0
 STDERR_BYTES = 2000
 NICENESS = 10
 
+_QUIET = {"SVT_LOG": "1"}
+"""SVT-AV1 tells of itself on stderr, where each line counts as an error: errors only."""
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS"), "1"
 )
@@ -182,7 +184,7 @@ def _start(command: Sequence[str], limits: Limits) -> _Child:
 
 def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
     kept = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
-    return {name: inherited[name] for name in kept if name in inherited} | _ONE_THREAD
+    return {name: inherited[name] for name in kept if name in inherited} | _ONE_THREAD | _QUIET
 
 
 def _exit_of(process: subprocess.Popen[bytes]) -> asyncio.Future[_Exit]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from longtake.contracts.encode import AudioSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, VideoFacts
-from media.picture import output_size
+from media.picture import output_pixel_format, output_size
 
 _RANK = {
     "Constrained Baseline": 0,
@@ -12,7 +12,7 @@ _RANK = {
     "Main": 1,
     "High": 2,
 }
-_LIMIT = {"baseline": 0, "main": 1, "high": 2, None: 2}
+_LIMIT = {"baseline": 0, "main": 1, "high": 2}
 _SLACK = 1.1
 """A measured rate may exceed the asked one by so much and still count as met."""
 
@@ -23,9 +23,12 @@ def why_encode_video(facts: VideoFacts, settings: VideoSettings) -> str | None:
     rank = _RANK.get(facts.profile or "", 99)
     reasons = (
         (not settings.smart_copy, "asked to encode"),
-        (facts.codec != "h264", f"its codec is {facts.codec}"),
-        (rank > _LIMIT[settings.profile], f"its profile is {facts.profile}"),
-        (facts.pixel_format != "yuv420p", f"its pixel format is {facts.pixel_format}"),
+        (facts.codec != settings.codec, f"its codec is {facts.codec}"),
+        (facts.codec == "h264" and rank > _most(settings), f"its profile is {facts.profile}"),
+        (
+            facts.pixel_format != _wanted_format(facts, settings),
+            f"its pixel format is {facts.pixel_format}",
+        ),
         (facts.color_range == "full", "its colour range is full"),
         (facts.interlaced, "it is interlaced"),
         (facts.rotation != 0, f"it is turned by {facts.rotation} degrees"),
@@ -38,19 +41,33 @@ def why_encode_video(facts: VideoFacts, settings: VideoSettings) -> str | None:
             f"its keyframes are up to {facts.longest_gop_s:g} s apart",
         ),
         (
-            _over(facts.bitrate_bps, settings.max_bitrate_bps),
+            _over(facts.bitrate_bps, settings.bitrate_bps or settings.max_bitrate_bps),
             f"its bit rate is {facts.bitrate_bps} bit/s",
         ),
     )
     return next((why for applies, why in reasons if applies), None)
 
 
+def _most(settings: VideoSettings) -> int:
+    return _LIMIT.get(settings.profile or "high", 2)
+
+
+def _wanted_format(facts: VideoFacts, settings: VideoSettings) -> str:
+    """8 bits where nothing else is asked for: a copy shows what every player shows."""
+    if settings.codec == "h264" and settings.pixel_format == "source":
+        return "yuv420p"
+    return output_pixel_format(facts, settings)
+
+
 def why_encode_audio(facts: AudioFacts, settings: AudioSettings) -> str | None:
     """The first reason why the stream cannot be copied; None if it can."""
     reasons = (
         (not settings.smart_copy, "asked to encode"),
-        (facts.codec != "aac", f"its codec is {facts.codec}"),
-        (facts.profile not in ("LC", None), f"its profile is {facts.profile}"),
+        (facts.codec.split("_")[0] != settings.codec, f"its codec is {facts.codec}"),
+        (
+            facts.codec == "aac" and facts.profile not in ("LC", None),
+            f"its profile is {facts.profile}",
+        ),
         (facts.channels > settings.channels, f"it has {facts.channels} channels"),
         (
             settings.sample_rate not in (None, facts.sample_rate),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from longtake.errors import CapabilityMissing
 
-RECIPE = "1"
+RECIPE = "2"
 """Raised when a change of ours changes output bytes, so that old chunks are not mixed in."""
 
 
@@ -46,12 +46,31 @@ def simd_baseline() -> str | None:
 
 
 @functools.cache
-def device_version() -> str:
-    """The GPU's driver: hardware encoders promise no bytes beyond it."""
+def device_class(encoder: str) -> str | None:
+    """What of the machine an encoder's bytes depend on beside the engine; None for most.
+
+    Hardware encoders promise nothing beyond card and driver. SVT-AV1 and Opus
+    round differently without AVX2.
+    """
+    if encoder.endswith("_nvenc"):
+        return _driver()
+    if encoder in ("av1", "opus") and simd_baseline():
+        return "avx2" if _has_avx2() else "no-avx2"
+    return None
+
+
+def _driver() -> str:
     try:
         return Path("/proc/driver/nvidia/version").read_text("ascii").splitlines()[0]
     except (OSError, IndexError):
         return "unknown"
+
+
+def _has_avx2() -> bool:
+    try:
+        return " avx2 " in Path("/proc/cpuinfo").read_text("utf-8", "replace").replace("\n", " ")
+    except OSError:
+        return True  # a Mac: every x86-64 one that still runs has it
 
 
 @functools.cache

@@ -10,6 +10,8 @@ from pathlib import Path
 from longtake.errors import InputCorrupt
 from media.chunks import Chunk
 from media.command import Ffmpeg, filters
+from media.encoders import ENCODERS
+from media.encoders.base import Arguments, Pass
 from media.fragments import presentation_times, time_scale
 from media.index import Index
 from media.plan import Plan, VideoPlan
@@ -22,16 +24,25 @@ CMAF = (
     "+skip_sidx+skip_trailer",
     "-avoid_negative_ts", "disabled",  # times are the plan's, not the muxer's
     "-write_tmcd", "0",
+    "-write_btrt", "0",  # a bit rate in the init segment would differ from chunk to chunk
     "-fflags", "+bitexact", "-flags:v", "+bitexact",  # no version strings, no dates
     "-map_metadata", "-1",
 )  # fmt: skip
+CARRIERS = {
+    "cmaf": ("mp4", *CMAF),
+    # The same fragments under MOV's names of codecs (measured: every pixel format of FFV1).
+    "mov": ("mov", *(word.replace("+cmaf", "+empty_moov") for word in CMAF)),
+}
+"""Muxer and its options, by what carries a chunk."""
 
 
 class ChunkMismatch(Exception):
     """A chunk does not hold the planned frames: this source cannot be cut."""
 
 
-def chunk_command(source: Path, plan: Plan, chunk: Chunk, target: Path) -> Ffmpeg:
+def chunk_command(
+    source: Path, plan: Plan, chunk: Chunk, target: Path, which: Pass | None = None
+) -> Ffmpeg:
     """The command that encodes `chunk` of `source` to CMAF fragments in `target`."""
     video = _video_of(plan)
     return (
@@ -41,9 +52,15 @@ def chunk_command(source: Path, plan: Plan, chunk: Chunk, target: Path) -> Ffmpe
         .then(*_filters(video, chunk))
         # Every frame at its own time, in the source's own clock.
         .then("-fps_mode", "passthrough", "-enc_time_base", "demux")
-        .then(*encoder(video))
-        .write(target, "mp4", *CMAF)
+        .then(*encoder(video, which))
+        .write(*_output(video, target, which))
     )
+
+
+def _output(video: VideoPlan, target: Path, which: Pass | None) -> tuple[Path | str, *Arguments]:
+    if which is not None and which.statistics_only:
+        return ("-", "null")
+    return (target, *CARRIERS[ENCODERS[video.encoder].carrier])
 
 
 def _filters(video: VideoPlan, chunk: Chunk) -> tuple[str, ...]:
@@ -71,52 +88,27 @@ def _seek(video: VideoPlan, chunk: Chunk) -> tuple[str, ...]:
     return ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{microseconds}us")
 
 
-def encoder(video: VideoPlan) -> tuple[str, ...]:
-    """The encoder and its settings."""
-    if video.encoder == "h264_nvenc":
-        return _nvenc(video)
-    settings = video.settings
-    # With crf 0 at more than 8 bits x264 is only nearly lossless; qp 0 always is.
-    quality = ("-qp", "0") if settings.crf == 0 else ("-crf", str(settings.crf))
-    return (
-        *("-c:v", "libx264", "-preset", settings.speed, *quality),
-        *("-pix_fmt", video.pixel_format, "-threads", str(video.threads)),
-        *(("-profile:v", settings.profile) if settings.profile else ()),
-        *_gop_and_cap(video),
-        # Same bytes on every CPU, for about 2.5 % more CPU time.
-        *("-x264-params", "cpu-independent=1"),
-    )
-
-
-def _nvenc(video: VideoPlan) -> tuple[str, ...]:
-    """NVENC at the quality of the same CRF, roughly; no promise on bytes (design, section 2)."""
-    settings = video.settings
-    lossless = settings.crf == 0
-    return (
-        *("-c:v", "h264_nvenc", "-preset", "p5", "-pix_fmt", video.pixel_format),
-        *(("-tune", "lossless") if lossless else ("-rc", "vbr", "-cq", str(settings.crf))),
-        *(("-profile:v", settings.profile) if settings.profile and not lossless else ()),
-        *_gop_and_cap(video),
-    )
-
-
-def _gop_and_cap(video: VideoPlan) -> tuple[str, ...]:
-    cap = video.settings.max_bitrate_bps
-    return (
-        *(("-g", str(video.gop_frames)) if video.gop_frames else ()),
-        *(("-maxrate", str(cap), "-bufsize", str(2 * cap)) if cap else ()),
-    )
+def encoder(video: VideoPlan, which: Pass | None = None) -> tuple[str, ...]:
+    """The encoder and its settings, in one of two passes where a bit rate is aimed at."""
+    return ENCODERS[video.encoder].arguments(video, which)
 
 
 async def encode_chunk(
-    source: Path, plan: Plan, index: Index, chunk: Chunk, target: Path, on_tick: OnTick
+    source: Path,
+    plan: Plan,
+    index: Index,
+    chunk: Chunk,
+    target: Path,
+    on_tick: OnTick,
+    *,
+    which: Pass | None = None,
 ) -> Finished:
     """Encode a chunk to `target` and verify it; `errors` counts what did not decode in it.
 
     Raises ChunkMismatch if the frames are not the planned ones, InputCorrupt if the source
     does not decode, and what `run_ffmpeg` raises.
     """
-    command = chunk_command(source, plan, chunk, target)
+    command = chunk_command(source, plan, chunk, target, which)
     try:
         finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:

@@ -37,7 +37,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         return [admit, plan, assemble, conclude, count_workers, admit_command, publish]
     if role in ("cpu", "gpu"):
         from activities.command import run_command
-        from activities.encode import encode_audio, encode_chunk
+        from activities.encode import analyse_chunk, encode_audio, encode_chunk
 
-        return [encode_chunk, encode_audio, run_command]
+        return [analyse_chunk, encode_chunk, encode_audio, run_command]
     return []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import JobResult
     from longtake.contracts.steps import (
         ADMIT,
+        ANALYSE_CHUNK,
         ASSEMBLE,
         CHUNK_MISMATCH,
         COUNT_WORKERS,
@@ -23,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         ENCODE_CHUNK,
         PLAN,
         Admission,
+        Analysed,
         AssembleRequest,
         AudioRequest,
         ChunkRequest,
@@ -34,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.transcode import Transcode
     from longtake.errors import InvalidJob
     from longtake.queues import task_queue
+    from longtake.rates import share
 
 
 WAVES = 4
@@ -65,7 +68,7 @@ class TranscodeWorkflow(JobWorkflow):
             plan, parts = await self._encode(job, admission, gpu=gpu, whole=True)
             decision["chunks"] = "one: chunks of this source did not hold their planned frames"
         self.enter("assembling")
-        chunks, audio = parts
+        chunks, sounds = parts
         published = await self.step(
             ASSEMBLE,
             AssembleRequest(
@@ -76,19 +79,17 @@ class TranscodeWorkflow(JobWorkflow):
                 plan_key=plan.plan_key,
                 index_key=admission.index_key,
                 chunk_keys=tuple(chunk.key for chunk in chunks),
-                audio_key=audio.key if audio else None,
+                audio_keys=tuple(sound.key for sound in sounds),
             ),
             f"join, verify and publish {job.output}",
             ends_the_job=True,
         )
-        encoded = [*chunks, audio] if audio else chunks
+        encoded = [*chunks, *sounds]
         return JobResult(
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=published.outputs,
-            stats=total(
-                plan.media_s, admission.source.bytes, chunks, [audio] if audio else [], published
-            ),
+            stats=total(plan.media_s, admission.source.bytes, chunks, sounds, published),
             decisions=plan.decisions | decision,
             warnings=(*plan.warnings, *damage(encoded), *published.warnings),
         )
@@ -106,7 +107,7 @@ class TranscodeWorkflow(JobWorkflow):
 
     async def _encode(
         self, job: Transcode, admission: Admission, *, gpu: bool, whole: bool
-    ) -> tuple[PlanSummary, tuple[list[EncodeDone], EncodeDone | None]]:
+    ) -> tuple[PlanSummary, tuple[list[EncodeDone], list[EncodeDone]]]:
         self.enter("planning")
         plan = await self.step(
             PLAN,
@@ -114,54 +115,88 @@ class TranscodeWorkflow(JobWorkflow):
             "plan the chunks",
         )
         self.done, self.frames_done = 0, 0
-        self.total, self.frames_total = plan.chunks, plan.frames
-        if plan.chunks or plan.encode_audio:
+        passes = 1 if plan.target_bytes is None else 2
+        self.total, self.frames_total = plan.chunks, plan.frames * passes
+        if plan.chunks or plan.sounds:
             self.enter("encoding")
         # The sound is short work; it goes first, so that it does not lag behind at the end.
-        sound = asyncio.ensure_future(self._audio(admission, plan))
+        sounds = [
+            asyncio.ensure_future(self._audio(admission, plan, number)) for number in plan.sounds
+        ]
         chunks: dict[int, asyncio.Future[EncodeDone]] = {}
         try:
+            analyses = await self._analyse(admission, plan)
             for wave in _waves(plan):
                 if chunks:
                     await workflow.sleep(BETWEEN_WAVES)
                 for number in wave:
-                    work = self._chunk(admission, plan, number, gpu)
+                    request = _request(admission, plan, number, analyses)
+                    work = self._chunk(plan, request, gpu)
                     chunks[number] = asyncio.ensure_future(work)
-            await asyncio.gather(*_all(sound, chunks))
+            await asyncio.gather(*[*sounds, *chunks.values()])
         except (Exception, asyncio.CancelledError):
-            for task in _all(sound, chunks):
+            for task in [*sounds, *chunks.values()]:
                 task.cancel()
-            await asyncio.gather(*_all(sound, chunks), return_exceptions=True)
+            await asyncio.gather(*[*sounds, *chunks.values()], return_exceptions=True)
             raise
-        return plan, ([chunks[n].result() for n in range(plan.chunks)], sound.result())
+        encoded = [chunks[number].result() for number in range(plan.chunks)]
+        return plan, (encoded, [sound.result() for sound in sounds])
 
-    async def _chunk(
-        self, admission: Admission, plan: PlanSummary, number: int, gpu: bool
-    ) -> EncodeDone:
-        request = ChunkRequest(
-            source=admission.source,
-            plan_key=plan.plan_key,
-            index_key=admission.index_key or "",
-            engine=plan.engine,
-            number=number,
-        )
-        words = f"encode chunk {number + 1} of {plan.chunks}"
+    async def _analyse(self, admission: Admission, plan: PlanSummary) -> list[Analysed]:
+        """The first of two passes over every chunk, where a bit rate is aimed at."""
+        if plan.target_bytes is None:
+            return []
+
+        async def analyse(number: int) -> Analysed:
+            words = f"analyse chunk {number + 1} of {plan.chunks}"
+            found = await self.step(ANALYSE_CHUNK, _request(admission, plan, number), words)
+            self.frames_done += found.frames
+            return found
+
+        tasks = {
+            number: asyncio.ensure_future(analyse(number))
+            for number in plan.order or range(plan.chunks)
+        }
+        try:
+            await asyncio.gather(*tasks.values())
+        except (Exception, asyncio.CancelledError):
+            for task in tasks.values():
+                task.cancel()
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
+            raise
+        return [tasks[number].result() for number in range(plan.chunks)]
+
+    async def _chunk(self, plan: PlanSummary, request: ChunkRequest, gpu: bool) -> EncodeDone:
+        words = f"encode chunk {request.number + 1} of {plan.chunks}"
         queue = task_queue("gpu") if gpu else None
         done = await self.step(ENCODE_CHUNK, request, words, queue=queue)
         self.finished(done.frames)
         return done
 
-    async def _audio(self, admission: Admission, plan: PlanSummary) -> EncodeDone | None:
-        if not plan.encode_audio:
-            return None
-        request = AudioRequest(source=admission.source, plan_key=plan.plan_key, engine=plan.engine)
+    async def _audio(self, admission: Admission, plan: PlanSummary, number: int) -> EncodeDone:
+        request = AudioRequest(
+            source=admission.source, plan_key=plan.plan_key, engine=plan.engine, number=number
+        )
         return await self.step(ENCODE_AUDIO, request, "encode the sound")
 
 
-def _all(
-    sound: asyncio.Future[EncodeDone | None], chunks: dict[int, asyncio.Future[EncodeDone]]
-) -> list[asyncio.Future[Any]]:
-    return [sound, *chunks.values()]
+def _request(
+    admission: Admission, plan: PlanSummary, number: int, analyses: Sequence[Analysed] = ()
+) -> ChunkRequest:
+    """A chunk; with analyses, in its second pass, aimed at its share of the bytes."""
+    request = ChunkRequest(
+        source=admission.source,
+        plan_key=plan.plan_key,
+        index_key=admission.index_key or "",
+        engine=plan.engine,
+        number=number,
+    )
+    if not analyses or plan.target_bytes is None:
+        return request
+    shares = share(plan.target_bytes, [found.bytes for found in analyses])
+    return request.model_copy(
+        update={"analysis_key": analyses[number].key, "target_bytes": shares[number]}
+    )
 
 
 def _waves(plan: PlanSummary) -> list[tuple[int, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -27,7 +27,10 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Start, and return at on
 
 Input = Annotated[str, typer.Argument(help="Media file to read.", metavar="IN")]
 Output = Annotated[
-    str, typer.Option("-o", "--output", help="File to make: .mp4, .m4v or .mkv.", metavar="OUT")
+    str,
+    typer.Option(
+        "-o", "--output", help="File to make; its suffix is the container.", metavar="OUT"
+    ),
 ]
 Preset = Annotated[
     str | None,
@@ -42,16 +45,30 @@ Start = Annotated[
 End = Annotated[str | None, typer.Option(help="Where the clip ends.", metavar="TIME")]
 
 Video = Annotated[VideoCodec | None, _picture()]
-Crf = Annotated[int | None, _picture("Quality: 0 is lossless, 18 fine, 23 usual.")]
+Crf = Annotated[int | None, _picture("Quality, on the codec's scale; 0 is lossless.")]
+Bitrate = Annotated[str | None, _picture("Rate to aim at, in two passes: 4M.", "RATE")]
 Height = Annotated[int | None, _picture("Bound for the shorter side in pixels.")]
 Upscale = Annotated[
     bool, typer.Option("--upscale", help="Let --height enlarge.", rich_help_panel="Picture")
 ]
-EncoderSpeed = Annotated[Speed | None, _picture("x264's own preset: slower is smaller.", "NAME")]
+EncoderSpeed = Annotated[
+    Speed | None, _picture("The encoder's own: medium, slow; 0 to 13.", "NAME")
+]
 MaxBitrate = Annotated[str | None, _picture("Cap, such as 4M.", "RATE")]
 KeyframeInterval = Annotated[str | None, _picture("Longest way between keyframes.", "SECONDS")]
 
 Audio = Annotated[AudioCodec | None, _sound()]
+AudioTrack = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--audio-track",
+        help="Number (from 1), language, or all; may be repeated.",
+        metavar="TRACK",
+        rich_help_panel="Sound",
+    ),
+]
+TakeSide = Annotated[Literal["left", "right"] | None, _sound("This channel alone, on both sides.")]
+BitDepth = Annotated[int | None, _sound("16 or 24, for flac and pcm.")]
 AudioBitrate = Annotated[str | None, _sound("Such as 128k.", "RATE")]
 Channels = Annotated[int | None, _sound("At most so many; more are mixed down.")]
 SampleRate = Annotated[int | None, _sound("Hz.")]

@@ -21,15 +21,19 @@ def transcode(
     end: options.End = None,
     video: options.Video = None,
     crf: options.Crf = None,
+    bitrate: options.Bitrate = None,
     height: options.Height = None,
     upscale: options.Upscale = False,
     speed: options.EncoderSpeed = None,
     max_bitrate: options.MaxBitrate = None,
     keyframe_interval: options.KeyframeInterval = None,
     audio: options.Audio = None,
+    audio_track: options.AudioTrack = None,
     audio_bitrate: options.AudioBitrate = None,
     channels: options.Channels = None,
     sample_rate: options.SampleRate = None,
+    bit_depth: options.BitDepth = None,
+    take_side: options.TakeSide = None,
     job_id: options.Id = None,
     priority: options.Priority = None,
     tenant: options.Tenant = None,
@@ -44,6 +48,7 @@ def transcode(
     picture = {
         "codec": video,
         "crf": crf,
+        "bitrate_bps": values.bit_rate(bitrate),
         "speed": speed,
         "height": height,
         "upscale": upscale or None,
@@ -52,9 +57,12 @@ def transcode(
     }
     sound = {
         "codec": audio,
+        "tracks": values.tracks(audio_track or []),
         "bitrate_bps": values.bit_rate(audio_bitrate),
         "channels": channels,
         "sample_rate": sample_rate,
+        "bit_depth": bit_depth,
+        "take_side": take_side,
     }
     asked = {
         **envelope(job_id, priority, tenant, label, deadline),

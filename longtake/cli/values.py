@@ -51,6 +51,13 @@ def labels(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def tracks(words: Sequence[str]) -> str | list[str | int] | None:
+    """Sound tracks from numbers and languages; `all` on its own means all."""
+    if list(words) == ["all"]:
+        return "all"
+    return [int(word) if word.isdigit() else word for word in words] or None
+
+
 def preset(text: str | None) -> str | dict[str, object] | None:
     """A preset's name as it is, or the content of a YAML file. Raises InvalidJob."""
     if text is None or not (text.endswith((".yaml", ".yml")) or "/" in text):

@@ -5,42 +5,64 @@ Options leave open what the preset (or the default) decides; settings are comple
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from longtake.contracts.base import Contract, Seconds
+from longtake.contracts.codecs import ENCODINGS, why_wrong
+from longtake.contracts.containers import Container
+from longtake.contracts.sound import SOUNDS, why_wrong_sound
 
-VideoCodec = Literal["h264", "copy", "none"]
-AudioCodec = Literal["aac", "copy", "none"]
-PixelFormat = Literal["yuv420p", "source"]
-Container = Literal["mp4", "mkv"]
-Profile = Literal["baseline", "main", "high"]
-Speed = Literal[
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+VideoCodec = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1", "copy", "none"]
+AudioCodec = Literal["aac", "opus", "mp3", "flac", "pcm", "ac3", "copy", "none"]
+PixelFormat = Literal["yuv420p", "yuv420p10", "source"]
+Profile = Literal["baseline", "main", "high", "proxy", "lt", "standard", "hq", "4444", "4444xq"]
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Speed = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}),
 ]
+"""A preset's name (x264, x265) or a number (SVT-AV1, VP9)."""
 
-Crf = Annotated[int, Field(ge=0, le=51)]
+Crf = Annotated[int, Field(ge=0, le=63)]
 Pixels = Annotated[int, Field(ge=16, le=16384)]
 BitRate = Annotated[int, Field(ge=8_000, le=500_000_000)]
 
-SampleRate = Literal[8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
-"""Rates in Hz that AAC has and players take."""
+SampleRate = Literal[8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]
+"""Rates in Hz that players take."""
 
-CONTAINER_OF_SUFFIX: dict[str, Container] = {".mp4": "mp4", ".m4v": "mp4", ".mkv": "mkv"}
+Track = Annotated[int, Field(ge=1, le=64)] | Annotated[str, Field(pattern=r"^[A-Za-z-]{2,20}$")]
+"""A sound track by its number, the first is 1, or by its language as the file names it."""
 
 
 class VideoOptions(Contract):
     """What a job or preset says of the picture. What is left out, the preset decides."""
 
     codec: VideoCodec | None = Field(
-        default=None, description="h264, copy (the stream as it is) or none (leave it out)."
+        default=None,
+        description="h264, hevc, av1, vp9, prores, ffv1, copy (the stream as it is) or "
+        "none (leave it out).",
     )
     crf: Crf | None = Field(
-        default=None, description="Quality of x264: 0 is lossless, 18 fine, 23 its default."
+        default=None,
+        description="Constant quality, on the codec's own scale: h264 and hevc 0 to 51, av1 1 to "
+        "63, vp9 0 to 63. 0 is lossless.",
+    )
+    bitrate_bps: BitRate | None = Field(
+        default=None,
+        description="Bit rate of the whole picture in bit/s, in two passes, instead of crf.",
     )
     speed: Speed | None = Field(
-        default=None, description="The encoder's own preset name: slower is smaller."
+        default=None,
+        description="The encoder's own preset: ultrafast to veryslow for h264 and hevc, 0 "
+        "(smallest) to 13 for av1, 0 to 8 for vp9.",
     )
     height: Pixels | None = Field(
         default=None,
@@ -48,10 +70,15 @@ class VideoOptions(Contract):
         "portrait picture of 720p is 720 wide. Smaller pictures stay as they are.",
     )
     upscale: bool | None = Field(default=None, description="Let `height` enlarge, too.")
-    profile: Profile | None = Field(default=None, description="H.264 profile at most.")
+    profile: Profile | None = Field(
+        default=None,
+        description="H.264 profile at most (baseline, main, high), or the profile of "
+        "ProRes (proxy to 4444xq).",
+    )
     pixel_format: PixelFormat | None = Field(
         default=None,
-        description="yuv420p plays everywhere; source keeps bit depth and chroma as they are.",
+        description="yuv420p plays everywhere, yuv420p10 has 10 bits; source keeps bit depth and "
+        "chroma as they are.",
     )
     max_bitrate_bps: BitRate | None = Field(
         default=None, description="Cap in bit/s (capped CRF), over a buffer of two seconds."
@@ -69,9 +96,26 @@ class AudioOptions(Contract):
     """What a job or preset says of the sound."""
 
     codec: AudioCodec | None = Field(
-        default=None, description="aac, copy (the stream as it is) or none (leave it out)."
+        default=None,
+        description="aac, opus, mp3, flac, pcm, ac3, copy (the stream as it is) or none (leave it "
+        "out).",
     )
-    bitrate_bps: BitRate | None = Field(default=None, description="bit/s for the whole stream.")
+    tracks: Literal["all"] | tuple[Track, ...] | None = Field(
+        default=None,
+        description="Which sound tracks: all, or numbers (from 1) and languages. Left out: the "
+        "default one; with copy, all.",
+    )
+    bitrate_bps: BitRate | None = Field(
+        default=None, description="bit/s for each track. Not for flac and pcm."
+    )
+    bit_depth: Literal[16, 24] | None = Field(
+        default=None, description="Bits of flac and pcm; left out, as many as the source has."
+    )
+    take_side: Literal["left", "right"] | None = Field(
+        default=None,
+        description="Take this channel alone, on both sides: for recordings with the voice on "
+        "one side, or with another language on each.",
+    )
     channels: Annotated[int, Field(ge=1, le=8)] | None = Field(
         default=None, description="At most so many channels; more are mixed down."
     )
@@ -94,11 +138,13 @@ class EncodePreset(Contract):
 
 
 class VideoSettings(Contract):
-    """Complete settings of the picture, as the plan uses them. Defaults are the product's."""
+    """Complete settings of the picture, as the plan uses them. Defaults are the codec's."""
 
     codec: VideoCodec = "h264"
-    crf: Crf = 23
-    speed: Speed = "medium"
+    crf: Crf | None = None
+    """None where a bit rate is aimed at, and for codecs without it."""
+    bitrate_bps: BitRate | None = None
+    speed: Speed | None = None
     height: Pixels | None = None
     upscale: bool = False
     profile: Profile | None = None
@@ -107,21 +153,79 @@ class VideoSettings(Contract):
     keyframe_interval_s: Seconds | None = None
     smart_copy: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_codec(cls, given: Any) -> Any:
+        encoding = ENCODINGS.get(given.get("codec") or "h264") if isinstance(given, dict) else None
+        if encoding is None:
+            return given
+        defaults = {
+            "speed": encoding.speed,
+            "profile": encoding.profile,
+            "pixel_format": encoding.pixel_formats[0],
+        }
+        if encoding.crf and not given.get("bitrate_bps"):
+            defaults["crf"] = encoding.crf[2]  # type: ignore[assignment]
+        return defaults | {name: value for name, value in given.items() if value is not None}
+
     @model_validator(mode="after")
-    def _lossless_keeps_everything(self) -> VideoSettings:
-        if self.codec == "h264" and self.crf == 0 and self.max_bitrate_bps:
+    def _fits_the_codec(self) -> VideoSettings:
+        if self.codec not in ENCODINGS:
+            return self
+        wrong = why_wrong(
+            self.codec,
+            crf=self.crf,
+            speed=self.speed,
+            profile=self.profile,
+            pixel_format=self.pixel_format,
+            rate=bool(self.bitrate_bps),
+            cap=bool(self.max_bitrate_bps),
+        )
+        if wrong:
+            raise ValueError(wrong)
+        if self.crf is not None and self.bitrate_bps:
+            raise ValueError("crf and bitrate_bps contradict each other: drop one")
+        if self.lossless and self.max_bitrate_bps:
             raise ValueError("crf 0 is lossless and cannot have max_bitrate_bps: drop one")
         return self
 
+    @property
+    def lossless(self) -> bool:
+        """Whether the decoded output equals what was encoded, bit by bit."""
+        return self.codec == "ffv1" or self.crf == 0
+
 
 class AudioSettings(Contract):
-    """Complete settings of the sound, as the plan uses them."""
+    """Complete settings of the sound, as the plan uses them. Defaults are the codec's."""
 
     codec: AudioCodec = "aac"
-    bitrate_bps: BitRate = 128_000
+    tracks: Literal["all"] | tuple[Track, ...] | None = None
+    bitrate_bps: BitRate | None = None
+    """None for codecs that keep every sample."""
+    bit_depth: Literal[16, 24] | None = None
+    take_side: Literal["left", "right"] | None = None
     channels: int = 2
     sample_rate: int | None = None
     smart_copy: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_codec(cls, given: Any) -> Any:
+        sound = SOUNDS.get(given.get("codec") or "aac") if isinstance(given, dict) else None
+        if sound is None:
+            return given
+        defaults = {"bitrate_bps": sound.bitrate_bps, "channels": sound.channels}
+        return defaults | {name: value for name, value in given.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _fits_the_codec(self) -> AudioSettings:
+        if self.codec in SOUNDS:
+            wrong = why_wrong_sound(
+                self.codec, self.bitrate_bps, self.bit_depth, self.channels, self.sample_rate
+            )
+            if wrong:
+                raise ValueError(wrong)
+        return self
 
 
 class EncodeSettings(Contract):

@@ -49,6 +49,8 @@ class AudioFacts(Contract):
     channels: int
     layout: str
     sample_rate: int
+    bits: int | None = None
+    """Of a sample, where the codec keeps samples; None where it does not."""
     start_s: float
     duration_s: float
     bitrate_bps: int | None = None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from pydantic import model_validator
 
 from longtake.contracts.base import Contract, Uri
 from longtake.contracts.command import Command
@@ -69,12 +71,24 @@ class PlanSummary(Contract):
     order: tuple[int, ...] = ()
     """Numbers of the chunks in the order in which they are best begun."""
     frames: int
+    target_bytes: int | None = None
+    """What the whole picture may take where a bit rate is aimed at; then chunks are analysed."""
     media_s: float
-    encode_audio: bool
+    sounds: tuple[int, ...] = ()
+    """Numbers of the sound tracks that are encoded."""
     engine: str
     """Engine version that the plan is for: parts of two versions are never joined."""
     decisions: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_one_track(cls, given: Any) -> Any:
+        """Histories of 0.1 say whether the one sound track is encoded."""
+        if isinstance(given, dict) and "encode_audio" in given:
+            given = dict(given)
+            given["sounds"] = (0,) if given.pop("encode_audio") else ()
+        return given
 
 
 class ChunkRequest(Contract):
@@ -85,14 +99,18 @@ class ChunkRequest(Contract):
     index_key: str
     engine: str
     number: int
+    analysis_key: str | None = None
+    target_bytes: int | None = None
+    """With `analysis_key`: the chunk's share."""
 
 
 class AudioRequest(Contract):
-    """The whole sound."""
+    """A whole sound track."""
 
     source: Source
     plan_key: str
     engine: str
+    number: int = 0
 
 
 CHUNK_MISMATCH = "ChunkMismatch"
@@ -110,6 +128,13 @@ class EncodeDone(Contract):
     """What of the source did not decode. Not known of a reused part."""
 
 
+class Analysed(EncodeDone):
+    """A chunk's first pass, in the work store under `key`."""
+
+    bytes: int
+    """What the chunk took at constant quality."""
+
+
 class AssembleRequest(Contract):
     """Join, verify and publish."""
 
@@ -120,7 +145,7 @@ class AssembleRequest(Contract):
     plan_key: str
     index_key: str | None
     chunk_keys: tuple[str, ...]
-    audio_key: str | None
+    audio_keys: tuple[str, ...]
 
 
 class Published(Contract):
@@ -199,6 +224,7 @@ class WorkersAlive(Contract):
 
 ADMIT = Step("admit", "io", Transcode, Admission)
 PLAN = Step("plan", "io", PlanRequest, PlanSummary)
+ANALYSE_CHUNK = Step("analyse_chunk", "cpu", ChunkRequest, Analysed)
 ENCODE_CHUNK = Step("encode_chunk", "cpu", ChunkRequest, EncodeDone)
 ENCODE_AUDIO = Step("encode_audio", "cpu", AudioRequest, EncodeDone)
 ASSEMBLE = Step("assemble", "io", AssembleRequest, Published)

@@ -8,16 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from longtake.contracts.base import Seconds, Uri
-from longtake.contracts.encode import (
+from longtake.contracts.containers import (
     CONTAINER_OF_SUFFIX,
-    AudioOptions,
+    CONTAINERS,
+    PRESET_OF_CODEC,
     Container,
-    EncodePreset,
-    VideoOptions,
 )
+from longtake.contracts.encode import AudioOptions, EncodePreset, VideoOptions
 from longtake.contracts.job import Job
-
-DEFAULT_PRESET = "web-1080p"
 
 
 class Transcode(Job):
@@ -28,11 +26,14 @@ class Transcode(Job):
 
     kind: Literal["transcode"] = "transcode"
     input: Uri
-    output: Uri = Field(description="Its suffix decides the container: .mp4, .m4v or .mkv.")
+    output: Uri = Field(
+        description=f"Its suffix decides the container: {', '.join(CONTAINER_OF_SUFFIX)}."
+    )
     preset: str | EncodePreset | None = Field(
         default=None,
-        description=f"Name of a preset, or a whole preset. Left out: {DEFAULT_PRESET}; or, with "
-        "crf 0, lossless at the source's own size and pixel format.",
+        description="Name of a preset, or a whole preset. Left out: what the container is for "
+        "(web-1080p for .mp4, .mov and .mkv); or, with crf 0, lossless at the source's own size "
+        "and pixel format.",
     )
     video: VideoOptions = Field(
         default=VideoOptions(), description="Options that replace the preset's."
@@ -65,3 +66,17 @@ class Transcode(Job):
             known = ", ".join(CONTAINER_OF_SUFFIX)
             raise ValueError(f"output ends in {suffix or 'no suffix'!r}: use one of {known}")
         return CONTAINER_OF_SUFFIX[suffix]
+
+    @property
+    def preset_name(self) -> str:
+        """What the job's preset is called, also where the job names none."""
+        if isinstance(self.preset, EncodePreset):
+            return "inline"
+        if self.preset is None and self.video.crf == 0:
+            return "lossless"
+        return self.preset or self.default_preset
+
+    @property
+    def default_preset(self) -> str:
+        """The preset of a job that names none: what its codec, or else its container, is for."""
+        return PRESET_OF_CODEC.get(self.video.codec or "", CONTAINERS[self.container].preset)

@@ -110,7 +110,7 @@ def test_an_upload_that_stopped_names_both_lengths(service: Service, tmp_path: P
         (("missing.mp4", "-o", "{out}/x.mp4"), "InputNotFound"),
         (("{clip}", "-o", "{out}/none/x.mp4"), "OutputConflict"),
         (("{clip}", "-o", "{out}"), "OutputConflict"),
-        (("{clip}", "-o", "{out}/x.webm"), "InvalidJob"),
+        (("{clip}", "-o", "{out}/x.xyz"), "InvalidJob"),
         (("{clip}", "-o", "{clip}"), "InvalidJob"),
         (("{clip}", "-o", "{out}/x.mp4", "--preset", "web-9000p"), "InvalidJob"),
         (("{clip}", "-o", "{out}/x.mp4", "--crf", "99"), "crf"),

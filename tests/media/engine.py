@@ -10,6 +10,8 @@ from typing import Any
 
 from longtake.contracts import MediaFacts, Transcode
 from longtake.presets import resolve
+from longtake.rates import share
+from media.analysis import analyse_chunk, analysed_bytes, encode_second_pass, target_bytes
 from media.assemble import assemble, verify
 from media.audio import encode_audio
 from media.fragments import join
@@ -31,6 +33,7 @@ class Made:
     source: MediaFacts
     facts: MediaFacts
     chunks: list[Path]
+    errors: int = 0
     fell_back: bool = False
 
 
@@ -66,22 +69,47 @@ async def _make(
         chunk_s=None if chunk_s is None else Fraction(chunk_s),
         one_chunk=one_chunk,
     )
-    chunks = []
+    chunks: list[Path] = []
+    errors = 0
     if plan.video is not None and index is not None:
-        for number, chunk in enumerate(plan.video.chunks):
+        total = target_bytes(plan, index)
+        if total is not None:
+            chunks = await _two_passes(source, target, plan, index, total)
+        for number, chunk in enumerate(plan.video.chunks if total is None else ()):
             path = target.with_name(f"{target.stem}.{number}.chunk")
-            await encode_chunk(source, plan, index, chunk, path, no_tick)
+            errors += (await encode_chunk(source, plan, index, chunk, path, no_tick)).errors
             chunks.append(path)
-    sound = None
-    if plan.audio is not None and not plan.audio.copied:
-        sound = target.with_name(f"{target.stem}.sound")
-        await encode_audio(source, plan, sound, no_tick)
+    sounds = []
+    for number, audio in enumerate(plan.audio):
+        if not audio.copied:
+            path = target.with_name(f"{target.stem}.{number}.sound")
+            await encode_audio(source, plan, number, path, no_tick)
+            sounds.append(path)
     rendition = target.with_name(f"{target.stem}.rendition") if chunks else None
     if rendition is not None:
         join(chunks, rendition)
-    await assemble(source, plan, rendition, sound, target, no_tick)
+    await assemble(source, plan, rendition, sounds, target, no_tick)
     found, _ = await verify(target, plan, index)
-    return Made(target, plan, index, facts, found, chunks, fell_back=one_chunk)
+    return Made(target, plan, index, facts, found, chunks, errors, fell_back=one_chunk)
+
+
+async def _two_passes(
+    source: Path, target: Path, plan: Plan, index: Index, total: int
+) -> list[Path]:
+    assert plan.video is not None
+    analyses, chunks = [], []
+    for number, chunk in enumerate(plan.video.chunks):
+        path = target.with_name(f"{target.stem}.{number}.analysis")
+        await analyse_chunk(source, plan, index, chunk, path, no_tick)
+        analyses.append(path)
+    shares = share(total, [analysed_bytes(path) for path in analyses])
+    for number, chunk in enumerate(plan.video.chunks):
+        path = target.with_name(f"{target.stem}.{number}.chunk")
+        await encode_second_pass(
+            source, plan, index, chunk, analyses[number], shares[number], path, no_tick
+        )
+        chunks.append(path)
+    return chunks
 
 
 def run(*arguments: Any) -> str:

@@ -85,7 +85,7 @@ async def test_sound_is_held_to_one_cpu_level(source: Path, tmp_path: Path) -> N
         input=str(music), output="out.mp4", video=NO_PICTURE, audio=AudioOptions(sample_rate=48_000)
     )
     target = tmp_path / "sound.m4a"
-    pinned = audio_command(music, make_plan(facts, index, resolve(job)), target).arguments()
+    pinned = audio_command(music, make_plan(facts, index, resolve(job)), 0, target).arguments()
     at = pinned.index("-cpuflags")
     free = [*pinned[:at], *pinned[at + 2 :]]
     levels = {

@@ -84,7 +84,7 @@ class Pretend:
             chunks=count,
             frames=10 * count,
             media_s=10.0,
-            encode_audio=True,
+            sounds=(0,),
         )
 
     @activity.defn(name=ENCODE_CHUNK.name)
@@ -203,7 +203,7 @@ async def test_chunks_that_do_not_hold_are_planned_whole(client: Client, pretend
     [
         {"input": "/media/talk.mov"},
         {**JOB, "crff": 3},
-        {**JOB, "output": "/media/talk.webm"},
+        {**JOB, "output": "/media/talk.xyz"},
         {**JOB, "priority": 9},
     ],
     ids=["no output", "unknown field", "unknown container", "priority out of range"],

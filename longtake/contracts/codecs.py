@@ -1,0 +1,121 @@
+"""What each encoder of the picture takes: its scale of quality, its speeds, its limits.
+
+Data only, so that a client can check a job without the engine. The commands are in
+`media/encoders`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+X26X_SPEEDS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow"),
+)
+H264_PROFILES = ("baseline", "main", "high")
+PRORES_PROFILES = ("proxy", "lt", "standard", "hq", "4444", "4444xq")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """An encoder's options."""
+
+    crf: tuple[int, int, int] | None = None
+    """Finest, coarsest and usual value; None for a codec without constant quality."""
+    lossless: bool = False
+    """Whether crf 0 means lossless."""
+    speeds: tuple[str, ...] = ()
+    """Slowest last where they are names, slowest first where they are numbers."""
+    speed: str | None = None
+    profiles: tuple[str, ...] = ()
+    profile: str | None = None
+    rate: bool = False
+    """Whether it aims at a bit rate."""
+    cap: bool = False
+    """Whether it keeps below one."""
+    pixel_formats: tuple[str, ...] = ("yuv420p", "yuv420p10", "source")
+    """What may be asked for; the first is the default."""
+    gpu: str | None = None
+    """FFmpeg's name of the hardware encoder."""
+
+
+def _numbers(last: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(last + 1))
+
+
+ENCODINGS: dict[str, Encoding] = {
+    "h264": Encoding(
+        crf=(0, 51, 23),
+        lossless=True,
+        speeds=X26X_SPEEDS,
+        speed="medium",
+        profiles=H264_PROFILES,
+        rate=True,
+        cap=True,
+        gpu="h264_nvenc",
+    ),
+    "hevc": Encoding(
+        crf=(0, 51, 26), lossless=True, speeds=X26X_SPEEDS, speed="medium", rate=True, cap=True
+    ),
+    # SVT-AV1 takes no statistics through FFmpeg, and misses a short chunk's rate twofold.
+    "av1": Encoding(crf=(1, 63, 30), speeds=_numbers(13), speed="8", cap=True),
+    # Its bound is an average that single scenes exceed twofold (measured), so it has none here.
+    "vp9": Encoding(crf=(0, 63, 31), lossless=True, speeds=_numbers(8), speed="2", rate=True),
+    # The profile sets quality and pixel format.
+    "prores": Encoding(profiles=PRORES_PROFILES, profile="hq", pixel_formats=("source",)),
+    "ffv1": Encoding(pixel_formats=("source", "yuv420p", "yuv420p10")),
+}
+"""By the codec's name in a job."""
+
+
+def why_wrong(
+    codec: str,
+    *,
+    crf: int | None,
+    speed: str | None,
+    profile: str | None,
+    pixel_format: str | None,
+    rate: bool,
+    cap: bool,
+) -> str | None:
+    """The first option that `codec` does not take, in words that say what it takes; or None."""
+    encoding = ENCODINGS[codec]
+    if crf is not None and encoding.crf is None:
+        return f"{codec} has no crf: {_instead(codec)}"
+    if crf is not None and encoding.crf is not None:
+        finest, coarsest, usual = encoding.crf
+        if not finest <= crf <= coarsest:
+            return (
+                f"crf of {codec} goes from {finest} (finest) to {coarsest}, {usual} is usual; "
+                f"{crf} is outside"
+            )
+    if speed is not None and speed not in encoding.speeds:
+        return f"speed {speed!r} is none of {codec}'s: {_speeds(codec)}"
+    if profile is not None and profile not in encoding.profiles:
+        known = ", ".join(encoding.profiles)
+        return f"profile {profile!r} is none of {codec}'s: {known or 'leave it out'}"
+    if pixel_format is not None and pixel_format not in encoding.pixel_formats:
+        return f"pixel_format is not to be chosen for {codec}: {_instead(codec)}"
+    if rate and not encoding.rate:
+        return f"{codec} does not aim at a bit rate: {_instead(codec)}"
+    if cap and not encoding.cap:
+        instead = "aim at one with bitrate_bps" if encoding.rate else _instead(codec)
+        return f"{codec} keeps no bound of the bit rate: {instead}"
+    return None
+
+
+def _speeds(codec: str) -> str:
+    speeds = ENCODINGS[codec].speeds
+    if not speeds:
+        return "leave it out"
+    if speeds[0].isdigit():
+        return f"a number from {speeds[0]} (smallest file) to {speeds[-1]} (fastest)"
+    return ", ".join(speeds)
+
+
+def _instead(codec: str) -> str:
+    if codec == "av1":
+        return "use crf, with max_bitrate_bps as a bound"
+    if codec == "prores":
+        return f"choose its profile ({', '.join(PRORES_PROFILES)})"
+    return "it is lossless; leave it out"

@@ -1,0 +1,52 @@
+"""What each encoder of the sound takes. Data only; the commands are in `media/sounds.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PLAYED_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An encoder's options."""
+
+    bitrate_bps: int | None
+    """For stereo, when nobody says more; None for a codec that keeps every sample."""
+    rates: tuple[int, ...] | None
+    """Sample rates in Hz; None: any."""
+    most_channels: int
+    channels: int
+    """How many are kept when nobody says more."""
+
+
+SOUNDS: dict[str, Sound] = {
+    "aac": Sound(128_000, (*PLAYED_RATES, 8_000, 96_000), 8, 2),
+    "opus": Sound(96_000, (48_000,), 8, 2),
+    "mp3": Sound(160_000, PLAYED_RATES, 2, 2),
+    "ac3": Sound(384_000, (32_000, 44_100, 48_000), 6, 6),
+    "flac": Sound(None, None, 8, 8),
+    "pcm": Sound(None, None, 8, 8),
+}
+"""By the codec's name in a job."""
+
+
+def why_wrong_sound(
+    codec: str,
+    bitrate_bps: int | None,
+    bit_depth: int | None,
+    channels: int,
+    sample_rate: int | None,
+) -> str | None:
+    """The first option that `codec` does not take, in words that say what it takes; or None."""
+    sound = SOUNDS[codec]
+    if bitrate_bps is not None and sound.bitrate_bps is None:
+        return f"{codec} keeps every sample and has no bit rate: leave bitrate_bps out"
+    if bit_depth is not None and sound.bitrate_bps is not None:
+        return f"bit_depth is for flac and pcm; {codec} has none: leave it out"
+    if channels > sound.most_channels:
+        return f"{codec} has at most {sound.most_channels} channels, not {channels}"
+    if sample_rate is not None and sound.rates is not None and sample_rate not in sound.rates:
+        known = ", ".join(str(rate) for rate in sorted(sound.rates))
+        return f"sample_rate of {codec} is one of {known}, not {sample_rate}"
+    return None

@@ -1,0 +1,35 @@
+"""AV1 by SVT-AV1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media.encoders.base import Arguments, Encoder, Pass, keyframes, rate
+
+if TYPE_CHECKING:
+    from media.plan import VideoPlan
+
+
+def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
+    """SVT-AV1: at constant quality its bytes do not depend on its threads, which `lp` bounds."""
+    frames = rate(video)
+    parameters = (
+        f"lp={video.threads}",
+        # Without a rate it takes the time base for one.
+        f"fps-num={frames.numerator}",
+        f"fps-denom={frames.denominator}",
+    )
+    return (
+        *("-c:v", "libsvtav1", "-preset", str(video.settings.speed), *_quality(video)),
+        *("-pix_fmt", video.pixel_format),
+        *keyframes(video),
+        *("-svtav1-params", ":".join(parameters)),
+    )
+
+
+def _quality(video: VideoPlan) -> Arguments:
+    most = video.settings.max_bitrate_bps
+    return ("-crf", str(video.settings.crf), *(("-maxrate", str(most)) if most else ()))
+
+
+ENCODER = Encoder(arguments)

@@ -1,0 +1,63 @@
+"""What every encoder is: a name, its options, and what carries its chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from media.plan import VideoPlan
+
+Arguments = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One of the two passes of an encode that aims at a bit rate.
+
+    The first writes its statistics under `log`, at constant quality; the second reads them
+    and aims at `bitrate_bps`.
+    """
+
+    number: Literal[1, 2]
+    log: str
+    bitrate_bps: int = 0
+    statistics_only: bool = False
+    """A first pass that writes no picture."""
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder of the picture."""
+
+    arguments: Callable[[VideoPlan, Pass | None], Arguments]
+    """FFmpeg's arguments for a plan, and a pass where there are two."""
+    carrier: Literal["cmaf", "mov"] = "cmaf"
+    """What chunks are written as: CMAF fragments, or MOV's for codecs that MP4 does not know."""
+    silent: bool = False
+    """Whether a pass that writes statistics writes no picture; then there are two first ones."""
+    counts_frames: bool = False
+    """Whether its rate control counts frames at a fixed rate, where others read their times."""
+
+
+def cap(video: VideoPlan) -> Arguments:
+    """At most `max_bitrate_bps`, over a buffer of two seconds."""
+    most = video.settings.max_bitrate_bps
+    return ("-maxrate", str(most), "-bufsize", str(2 * most)) if most else ()
+
+
+def keyframes(video: VideoPlan) -> Arguments:
+    """The longest way between keyframes, in frames."""
+    return ("-g", str(video.gop_frames)) if video.gop_frames else ()
+
+
+def logged(which: Pass) -> Arguments:
+    """Where FFmpeg's encoders keep what they learn in the first pass."""
+    return ("-pass", str(which.number), "-passlogfile", which.log)
+
+
+def rate(video: VideoPlan) -> Fraction:
+    """Frames a second, for encoders that would take the time base for it."""
+    return video.frame_rate or Fraction(25)

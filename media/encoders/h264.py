@@ -1,0 +1,42 @@
+"""H.264 by libx264."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media.encoders.base import Arguments, Encoder, Pass, cap, keyframes, logged
+
+if TYPE_CHECKING:
+    from media.plan import VideoPlan
+
+ANALYSIS_CRF = 23
+
+
+def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
+    """x264 with the plan's threads: its bytes depend on their number."""
+    settings = video.settings
+    return (
+        *("-c:v", "libx264", "-preset", str(settings.speed), *_quality(video, which)),
+        *("-pix_fmt", video.pixel_format, "-threads", str(video.threads)),
+        *(("-profile:v", settings.profile) if settings.profile else ()),
+        *keyframes(video),
+        *cap(video),
+        # Same bytes on every CPU, for about 2.5 % more CPU time.
+        *("-x264-params", ":".join(("cpu-independent=1", *_joinable(which)))),
+    )
+
+
+def _joinable(which: Pass | None) -> Arguments:
+    """A second pass would write its mean quantiser into the header, another in each chunk."""
+    return ("stitchable=1",) if which is not None and which.number == 2 else ()
+
+
+def _quality(video: VideoPlan, which: Pass | None) -> Arguments:
+    if which is not None:
+        aim = ("-crf", str(ANALYSIS_CRF)) if which.number == 1 else ("-b:v", str(which.bitrate_bps))
+        return (*aim, *logged(which))
+    # With crf 0 at more than 8 bits x264 is only nearly lossless; qp 0 always is.
+    return ("-qp", "0") if video.settings.crf == 0 else ("-crf", str(video.settings.crf))
+
+
+ENCODER = Encoder(arguments)

@@ -1,0 +1,51 @@
+"""HEVC by libx265."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media.encoders.base import Arguments, Encoder, Pass, cap, keyframes, logged, rate
+
+if TYPE_CHECKING:
+    from media.plan import VideoPlan
+
+ANALYSIS_CRF = 26
+
+
+def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
+    """x265 on one thread: `-threads` caps nothing in it, and its frame threads change bytes."""
+    settings = video.settings
+    return (
+        *("-c:v", "libx265", "-preset", str(settings.speed), *_quality(video, which)),
+        *("-pix_fmt", video.pixel_format),
+        *keyframes(video),
+        *cap(video),
+        *("-x265-params", _parameters(video)),
+        *("-tag:v", "hvc1"),  # Apple's players refuse HEVC under the name hev1
+    )
+
+
+def _parameters(video: VideoPlan) -> str:
+    frames = rate(video)
+    return ":".join(
+        (
+            "log-level=error",
+            "info=0",  # its options as text, in every header, and other ones in each chunk
+            *("pools=none", "frame-threads=1", "no-wpp=1"),
+            # Without a rate it takes the time base for one, and starves the rate control.
+            f"fps={frames.numerator}/{frames.denominator}",
+            # A chunk is joined to others: no picture may reach behind its keyframe.
+            "open-gop=0",
+            *(("lossless=1",) if video.settings.crf == 0 else ()),
+        )
+    )
+
+
+def _quality(video: VideoPlan, which: Pass | None) -> Arguments:
+    if which is not None:
+        aim = ("-crf", str(ANALYSIS_CRF)) if which.number == 1 else ("-b:v", str(which.bitrate_bps))
+        return (*aim, *logged(which))
+    return () if video.settings.crf == 0 else ("-crf", str(video.settings.crf))
+
+
+ENCODER = Encoder(arguments, counts_frames=True)

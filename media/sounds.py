@@ -1,0 +1,85 @@
+"""Encoders of the sound: their options, and the file each writes a finished track to.
+
+The carrier is the one from which a copy keeps the track's beginning and length (measured: the
+end of Opus is kept from Ogg and not from MP4, AAC's priming from M4A, MP3's beginning from
+Matroska).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from longtake.contracts.sound import PLAYED_RATES, SOUNDS
+
+if TYPE_CHECKING:
+    from media.plan import AudioPlan
+
+Arguments = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SoundEncoder:
+    """An encoder of the sound."""
+
+    arguments: Callable[[AudioPlan], Arguments]
+    muxer: str
+    demuxer: str
+
+
+def _lossy(library: str) -> Callable[[AudioPlan], Arguments]:
+    return lambda audio: ("-c:a", library, "-b:a", str(audio.settings.bitrate_bps))
+
+
+def _flac(audio: AudioPlan) -> Arguments:
+    # 24 bits travel in samples of 32.
+    sample = "s16" if audio.bits == 16 else "s32"
+    return ("-c:a", "flac", "-compression_level", "8", "-sample_fmt", sample)
+
+
+def _pcm(audio: AudioPlan) -> Arguments:
+    return ("-c:a", f"pcm_s{audio.bits}le")
+
+
+ENCODERS: dict[str, SoundEncoder] = {
+    "aac": SoundEncoder(_lossy("aac"), "ipod", "mov"),
+    "opus": SoundEncoder(_lossy("libopus"), "ogg", "ogg"),
+    "mp3": SoundEncoder(_lossy("libmp3lame"), "matroska", "matroska"),
+    "ac3": SoundEncoder(_lossy("ac3"), "matroska", "matroska"),
+    "flac": SoundEncoder(_flac, "flac", "flac"),
+    "pcm": SoundEncoder(_pcm, "wav", "wav"),
+}
+"""By the codec's name in a job."""
+
+_LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+
+
+def rate_of(codec: str, source_hz: int, asked_hz: int | None) -> int:
+    """The sample rate in Hz: the asked one, else the source's where codec and players take it."""
+    if asked_hz is not None:
+        return asked_hz
+    rates = SOUNDS[codec].rates
+    if rates is None or (source_hz in rates and source_hz in PLAYED_RATES):
+        return source_hz
+    return 48_000
+
+
+def layout_filters(audio: AudioPlan) -> tuple[str, ...]:
+    """Filters behind `aresample` that give the track its channels.
+
+    Fewer channels are mixed by `aresample` with the coefficients of ITU-R BS.775-4 (annex 4)
+    and ATSC A/52 (7.8.2): centre and surrounds at -3 dB into their sides, no LFE.
+    """
+    if audio.settings.take_side is not None:
+        channel = {"left": "c0", "right": "c1"}[audio.settings.take_side]
+        sides = (
+            ("mono", f"c0={channel}")
+            if audio.channels == 1
+            else ("stereo", f"c0={channel}", f"c1={channel}")
+        )
+        return (f"aformat=channel_layouts={audio.source_layout}", f"pan={'|'.join(sides)}")
+    keeps = audio.channels == audio.source_channels
+    if keeps and SOUNDS[audio.settings.codec].bitrate_bps is None:
+        return ()
+    return (f"aformat=channel_layouts={_LAYOUTS[audio.channels - 1]}",)
