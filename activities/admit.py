@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from importlib.metadata import version
 
+from activities.beside import admit_captions, admit_watermark
 from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
@@ -23,7 +25,15 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     here.storage(job.output).check_output(job.output, job.input, overwrite=job.overwrite)
     source = await here.storage(job.input).fingerprint(job.input)
     facts, index_key = await probe(here, source)
-    return Admission(source=source, facts=facts, settings=settings, index_key=index_key)
+    origin = here.index(index_key).origin_s if index_key else Fraction()
+    return Admission(
+        source=source,
+        facts=facts,
+        settings=settings,
+        index_key=index_key,
+        watermark=await admit_watermark(here, settings.video),
+        cues_key=await admit_captions(here, settings.video, source, origin),
+    )
 
 
 async def probe(here: Place, source: Source) -> tuple[MediaFacts, str | None]:

@@ -40,8 +40,9 @@ from media.chunks import Chunk
 from media.index import Index
 from media.plan import Plan, VideoPlan
 from media.process import Finished
+from media.timing import clock, planned_times
 from media.tools import device_class, engine_version
-from media.video import ChunkMismatch, encoder
+from media.video import ChunkMismatch, recipe
 from media.video import encode_chunk as encode_picture
 from storage.work import content_key
 
@@ -56,7 +57,8 @@ async def analyse_chunk(request: ChunkRequest, beat: Beat) -> Analysed:
 
     async def analyse(draft: Path) -> Finished:
         return await analyse_picture(
-            work.source, work.plan, work.index, work.chunk, draft, beat.on_tick
+            *(work.source, work.plan, work.index, work.chunk, draft, beat.on_tick),
+            mark=work.mark,
         )
 
     done = await work.once(key, analyse)
@@ -69,11 +71,12 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     """One chunk, verified frame by frame."""
     work = await _begin(request, beat)
     if request.analysis_key is None or request.target_bytes is None:
-        key = work.key("chunk", encoder(work.video))
+        key = work.key("chunk", recipe(work.video))
 
         async def encode(draft: Path) -> Finished:
             return await encode_picture(
-                work.source, work.plan, work.index, work.chunk, draft, beat.on_tick
+                *(work.source, work.plan, work.index, work.chunk, draft, beat.on_tick),
+                mark=work.mark,
             )
 
         return await work.once(key, encode)
@@ -84,6 +87,7 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
         return await encode_second_pass(
             *(work.source, work.plan, work.index, work.chunk),
             *(analysis, target_bytes, draft, beat.on_tick),
+            mark=work.mark,
         )
 
     return await work.once(key, encode_again)
@@ -100,15 +104,16 @@ class _Work:
     video: VideoPlan
     index: Index
     chunk: Chunk
+    mark: Path | None
+    """The watermark's image."""
 
-    def key(self, kind: str, recipe: Sequence[str], extra: Sequence[object] = ()) -> str:
+    def key(self, kind: str, recipe: Sequence[object], extra: Sequence[object] = ()) -> str:
         """The content key of a pass over the chunk."""
-        video = self.video
         return content_key(
             kind,
             source=self.request.source.sha256,
-            recipe=[self.plan.demuxer, video.stream, video.first_pts, *video.filters, *recipe],
-            device=device_class(video.encoder),
+            recipe=[self.plan.demuxer, *recipe],
+            device=device_class(self.video.encoder),
             chunk=self.chunk.model_dump(mode="json"),
             engine=engine_version(),
             **({"aim": list(extra)} if extra else {}),
@@ -116,9 +121,12 @@ class _Work:
 
     async def once(self, key: str, encode: Callable[[Path], Awaitable[Finished]]) -> EncodeDone:
         """Do it unless the key is taken; the source must not have changed meanwhile."""
-        frames = len(self.index.slice(self.chunk.start_pts, self.chunk.end_pts))
+        frames = len(planned_times(self.video, self.index, self.chunk))
         done = await once(self.here, key, frames, encode, whole=len(self.video.chunks) == 1)
         await self.here.storage(self.request.source.uri).localize(self.request.source)
+        if self.video.mark:
+            image = self.video.mark.image
+            await self.here.storage(image.uri).localize(image)
         return done
 
 
@@ -129,10 +137,12 @@ async def _begin(request: ChunkRequest, beat: Beat) -> _Work:
     if plan.video is None:
         raise ValueError(f"plan {request.plan_key} has no picture")
     chunk = plan.video.chunks[request.number]
-    frames = index.slice(chunk.start_pts, chunk.end_pts)
-    beat.total_s = float(len(frames) * _seconds_a_frame(frames, index.time_base))
+    frames = planned_times(plan.video, index, chunk)
+    beat.total_s = float(len(frames) * _seconds_a_frame(frames, clock(plan.video)))
     source = await here.storage(request.source.uri).localize(request.source)
-    return _Work(here, request, source, plan, plan.video, index, chunk)
+    image = plan.video.mark.image if plan.video.mark else None
+    mark = await here.storage(image.uri).localize(image) if image else None
+    return _Work(here, request, source, plan, plan.video, index, chunk, mark)
 
 
 @implements(ENCODE_AUDIO, stage="encoding")
@@ -222,7 +232,7 @@ def _poison(here: Place, key: str, killed: ProcessKilled | ProcessStalled) -> No
         ) from killed
 
 
-def _seconds_a_frame(frames: tuple[int, ...], time_base: Fraction) -> Fraction:
+def _seconds_a_frame(frames: Sequence[int], time_base: Fraction) -> Fraction:
     if len(frames) < 2:
         return Fraction(1, 25)
     return (frames[-1] - frames[0]) * time_base / (len(frames) - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from activities.beside import beside
 from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.steps import PLAN, PlanRequest, PlanSummary
@@ -23,6 +24,8 @@ async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
         index,
         admission.settings,
         clip=Clip(start=job.start, end=job.end),
+        beside=beside(here, admission),
+        crop=request.crop,
         chunk_s=job.chunk_s,
         gpu=request.gpu,
         one_chunk=request.whole,

@@ -11,6 +11,7 @@ import json
 import re
 import shlex
 from pathlib import PurePosixPath
+from typing import Any
 
 from longtake.contracts.command import Command
 from longtake.contracts.transcode import Transcode
@@ -24,7 +25,17 @@ _SLUG_LENGTH = 40
 def located(job: AnyJob) -> AnyJob:
     """The job with absolute paths: workers run in other folders. Raises InvalidJob."""
     fields = (*job.READS, *job.WRITES)
-    return parse(to_json(job) | {field: absolute(getattr(job, field)) for field in fields})
+    document = to_json(job) | {field: absolute(getattr(job, field)) for field in fields}
+    for options in (document, document.get("preset")):
+        if isinstance(options, dict) and isinstance(options.get("video"), dict):
+            _locate_beside(options["video"])
+    return parse(document)
+
+
+def _locate_beside(video: dict[str, Any]) -> None:
+    for name, field in (("watermark", "image"), ("captions", "file")):
+        if uri := (video.get(name) or {}).get(field):
+            video[name] = video[name] | {field: absolute(uri)}
 
 
 def content_hash(job: AnyJob) -> str:
@@ -42,6 +53,8 @@ def job_id(job: AnyJob) -> str:
         "tenant": job.tenant,  # tenants never share a job, only the finished chunks in it
         "source": source_version(job),
     }
+    if isinstance(job, Transcode) and job.beside:
+        identity["beside"] = [version_of(uri) for uri in job.beside]
     return f"{job.kind}-{_slug(job.targets[0])}-{_sha256(identity)[:12]}"
 
 

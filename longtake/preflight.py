@@ -19,6 +19,8 @@ def check(job: AnyJob) -> None:
     """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported or OutputConflict."""
     if isinstance(job, Transcode):
         presets.resolve(job)
+        for uri in job.beside:
+            check_input(uri)
     if isinstance(job, Command):
         arguments.check(job.arguments)
     for source in job.sources:

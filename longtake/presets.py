@@ -153,10 +153,16 @@ def _overlay(preset: VideoOptions | AudioOptions, options: Contract) -> dict[str
     """Who names a quality wants that quality: any option of the job's own, unless it is the
     codec or the track alone, switches the preset's smart copy off."""
     asked = options.model_dump(exclude_none=True)
-    merged = preset.model_dump(exclude_none=True) | asked
+    merged = _less_size(preset.model_dump(exclude_none=True), asked) | asked
     if set(asked) - {"codec", "tracks"} and "smart_copy" not in asked:
         merged["smart_copy"] = False
     return merged
+
+
+def _less_size(preset: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """The preset's options without its size, where the job names one of another kind."""
+    sizes = {"height", "fit", "pad"}
+    return {key: value for key, value in preset.items() if key not in sizes or not sizes & {*asked}}
 
 
 def describe(error: ValidationError) -> str:

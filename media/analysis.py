@@ -18,22 +18,31 @@ from longtake.errors import InputCorrupt
 from media.chunks import Chunk
 from media.encoders import ENCODERS
 from media.encoders.base import Pass, rate
+from media.filter_files import written
 from media.index import Index
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, run_ffmpeg
-from media.video import chunk_command, encode_chunk, encoder
+from media.timing import planned_times
+from media.video import chunk_command, encode_chunk
+from media.video import recipe as picture_recipe
 
 _SIZE = "bytes"
 _LOG = "log"
 
 
-def recipe(video: VideoPlan, number: Literal[1, 2] = 1) -> tuple[str, ...]:
-    """A pass's settings, without the names of its files and what it aims at."""
-    return encoder(video, Pass(number, _LOG))
+def recipe(video: VideoPlan, number: Literal[1, 2] = 1) -> list[object]:
+    """What shapes a pass's bytes, without the names of its files and what it aims at."""
+    return picture_recipe(video, Pass(number, _LOG))
 
 
 async def analyse_chunk(
-    source: Path, plan: Plan, index: Index, chunk: Chunk, target: Path, on_tick: OnTick
+    source: Path,
+    plan: Plan,
+    index: Index,
+    chunk: Chunk,
+    target: Path,
+    on_tick: OnTick,
+    mark: Path | None = None,
 ) -> Finished:
     """Encode a chunk at constant quality, and keep its size and the encoder's statistics.
 
@@ -42,14 +51,18 @@ async def analyse_chunk(
     with _logs(target) as log:
         picture = target.with_name(f"{target.name}.pass-picture")
         finished = await encode_chunk(
-            source, plan, index, chunk, picture, on_tick, which=Pass(1, str(log))
+            source, plan, index, chunk, picture, on_tick, which=Pass(1, str(log)), mark=mark
         )
         size = picture.stat().st_size
         picture.unlink()
-        if ENCODERS[_video_of(plan).encoder].silent:
+        video = _video_of(plan)
+        if ENCODERS[video.encoder].silent:
             silent = Pass(1, str(log), statistics_only=True)
-            command = chunk_command(source, plan, chunk, target, silent)
-            also = await run_ffmpeg(command.arguments(), on_tick=on_tick)
+            with written(video.files) as files:
+                command = chunk_command(
+                    source, plan, chunk, target, which=silent, mark=mark, files=files
+                )
+                also = await run_ffmpeg(command.arguments(), on_tick=on_tick)
             finished = replace(
                 finished, cpu_s=finished.cpu_s + also.cpu_s, wall_s=finished.wall_s + also.wall_s
             )
@@ -66,6 +79,7 @@ async def encode_second_pass(
     target_bytes: int,
     target: Path,
     on_tick: OnTick,
+    mark: Path | None = None,
 ) -> Finished:
     """Encode a chunk to about `target_bytes`, by what its analysis found.
 
@@ -75,14 +89,15 @@ async def encode_second_pass(
         _unpack(analysis, log)
         aim = int(target_bytes * 8 / chunk_seconds(_video_of(plan), index, chunk))
         which = Pass(2, str(log), bitrate_bps=max(1000, aim))
-        return await encode_chunk(source, plan, index, chunk, target, on_tick, which=which)
+        return await encode_chunk(
+            source, plan, index, chunk, target, on_tick, which=which, mark=mark
+        )
 
 
 def chunk_seconds(video: VideoPlan, index: Index, chunk: Chunk) -> Fraction:
     """How long a chunk is for its encoder: some count frames at a fixed rate."""
-    frames = index.slice(chunk.start_pts, chunk.end_pts)
     if ENCODERS[video.encoder].counts_frames:
-        return len(frames) / rate(video)
+        return len(planned_times(video, index, chunk)) / rate(video)
     return picture_seconds(index, chunk.start_pts, chunk.end_pts)
 
 

@@ -13,6 +13,7 @@ from media.isolate import inspect_in_child
 from media.mux import MILLISECONDS, mux_command
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.timing import clock, planned_times
 
 SOUND_SLACK_S = 0.25
 """A few codec frames: encoders' priming and the resampler's filling of gaps."""
@@ -77,8 +78,7 @@ def _check_sound(plan: Plan, facts: MediaFacts) -> None:
 
 def _compare(plan: Plan, video: VideoPlan, index: Index, found: Index) -> None:
     """Frame by frame: shown at its time, to the tick in MP4 and the millisecond in Matroska."""
-    first, last = video.chunks[0].start_pts, video.chunks[-1].end_pts
-    wanted = [pts * index.time_base - plan.origin_s for pts in index.slice(first, last)]
+    wanted = [ticks * clock(video) + video.start_s for ticks in planned_times(video, index)]
     shown = [pts * found.time_base for pts in found.pts]
     if not video.exact:
         return

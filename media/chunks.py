@@ -24,6 +24,10 @@ class Chunk(Contract):
     Where the boundary's own GOP is not known to be closed, it lies one GOP before: leading
     pictures need references from there (measured: without it, HEVC and MPEG-2 lose frames).
     """
+    lead_pts: int | None = None
+    """Filters begin to look here, at or before `start_pts`; None is the source's edge."""
+    tail_pts: int | None = None
+    """Filters look up to here (not included), at or behind `end_pts`; None is the edge."""
 
 
 SHORTEST_S = Fraction(2)
@@ -65,6 +69,25 @@ def cut(
 def whole(index: Index, start: int | None, end: int | None) -> tuple[Chunk, ...]:
     """One chunk, decoded from the first packet, for sources that cannot be cut."""
     return (Chunk(start_pts=start, end_pts=end, seek_pts=None),) if index.pts else ()
+
+
+def with_run_in(
+    index: Index, chunks: tuple[Chunk, ...], before: int, after: int
+) -> tuple[Chunk, ...]:
+    """Chunks whose filters see so many frames `before` and `after` the chunk's own."""
+    return tuple(_with_run_in(index, chunk, before, after) for chunk in chunks)
+
+
+def _with_run_in(index: Index, chunk: Chunk, before: int, after: int) -> Chunk:
+    lead, seek, tail = chunk.start_pts, chunk.seek_pts, chunk.end_pts
+    if lead is not None and before:
+        first = bisect_left(index.pts, lead) - before
+        lead = index.pts[first] if first > 0 else None
+        seek = _seek(index, lead) if seek is not None else None
+    if tail is not None and after:
+        last = bisect_left(index.pts, tail) + after
+        tail = index.pts[last] if last < len(index.pts) else None
+    return chunk.model_copy(update={"lead_pts": lead, "tail_pts": tail, "seek_pts": seek})
 
 
 def heaviest_first(index: Index, chunks: tuple[Chunk, ...]) -> tuple[int, ...]:

@@ -54,6 +54,15 @@ class Ffmpeg:
         source = (*guarded, *options, "-f", demuxer, "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))
 
+    def read_image(self, path: Path) -> Ffmpeg:
+        """A PNG, shown for as long as the other input lasts."""
+        guarded = (
+            *("-protocol_whitelist", "file", "-format_whitelist", "png_pipe"),
+            *("-codec_whitelist", "png", "-threads", "1"),
+        )
+        source = (*guarded, "-f", "png_pipe", "-i", _as_url(path))
+        return replace(self, inputs=(*self.inputs, *source))
+
     def then(self, *arguments: str) -> Ffmpeg:
         """Maps, filters and encoder options."""
         return replace(self, middle=(*self.middle, *arguments))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import struct
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -44,11 +45,30 @@ def video_facts(track: Track, index: Index) -> VideoFacts:
         color_primaries=_color(context.color_primaries, _PRIMARIES),
         color_transfer=_color(context.color_trc, _TRANSFERS),
         color_space=_color(context.colorspace, _MATRICES),
+        peak_nits=_peak_nits(frame),
         interlaced=bool(frame and frame.interlaced_frame),
         variable_frame_rate=_is_variable(steps, index.time_base),
         keyframes=len(index.keyframes),
         longest_gop_s=rounded(_longest_gop(index)),
     )
+
+
+_LUMINANCE = (72, 80)
+"""Where the greatest luminance and the flag that it is given lie in AVMasteringDisplayMetadata:
+eight rationals of chromaticity, then least and greatest luminance, then two flags."""
+
+
+def _peak_nits(frame: Any) -> int | None:
+    """MaxCLL (CTA-861.3), else the mastering display's peak (SMPTE ST 2086)."""
+    given = {} if frame is None else {item.type.name: bytes(item) for item in frame.side_data}
+    level = given.get("CONTENT_LIGHT_LEVEL")
+    if level and (brightest := struct.unpack_from("=I", level)[0]):
+        return int(brightest)
+    master = given.get("MASTERING_DISPLAY_METADATA")
+    if not master or not struct.unpack_from("=i", master, _LUMINANCE[1] + 4)[0]:
+        return None
+    above, below = struct.unpack_from("=ii", master, _LUMINANCE[0])
+    return round(above / below) if below else None
 
 
 # ITU-T H.273, tables 2 to 4, under FFmpeg's names.

@@ -1,77 +1,98 @@
-"""The picture's geometry and pixel format: what the output's frames look like, and the filters.
+"""The picture's pixels: the filters that make the output's frames from the source's.
 
 Scaling is bit-exact (`accurate_rnd+bitexact`): the same bytes on every CPU.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import VideoFacts
-from longtake.errors import InputUnsupported
+from longtake.errors import InvalidJob
+from media.colour import (
+    BT709,
+    Colour,
+    has_room,
+    is_tagged,
+    keeps_hdr,
+    output_colour,
+    source_colour,
+    tone_map,
+)
+from media.geometry import Geometry, geometry
 from media.pixel_formats import held_format
 
 SCALER = "lanczos+accurate_rnd+bitexact+full_chroma_int"
-HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 
 
 def output_size(facts: VideoFacts, settings: VideoSettings) -> tuple[int, int]:
-    """Width and height in pixels after rotation, squaring of pixels and fitting.
-
-    `settings.height` bounds the shorter side. Even numbers, as 4:2:0 needs them; a lossless
-    picture in its own pixel format keeps its exact size.
-    """
-    width, height = Fraction(facts.width), Fraction(facts.height)
-    if settings.pixel_format == "source" and not settings.height:
-        return _turned(facts, facts.width, facts.height)
-    if facts.sample_aspect > 1:
-        width *= facts.sample_aspect
-    else:
-        height /= facts.sample_aspect
-    if settings.height:
-        scale = settings.height / min(width, height)
-        if scale < 1 or settings.upscale:
-            width, height = width * scale, height * scale
-    return _turned(facts, _even(width), _even(height))
+    """Width and height of the output in pixels."""
+    return geometry(facts, settings).canvas
 
 
 def picture_filters(facts: VideoFacts, settings: VideoSettings) -> tuple[str, ...]:
-    """Filters that make the output's frames; none where they are right already.
+    """Filters that make the output's frames, each from one frame; none where they are right.
 
-    Rotation is FFmpeg's own (it turns frames before these filters).
-    Raises InputUnsupported for HDR that would have to become SDR.
+    Rotation is FFmpeg's own (it turns frames before these filters). `{tone}` stands for the
+    file of the tone map's table. Raises InvalidJob and InputUnsupported.
     """
-    width, height = output_size(facts, settings)
-    source = _turned(facts, facts.width, facts.height)
+    shape = geometry(facts, settings)
+    before, after = source_colour(facts), output_colour(facts, settings, shape.canvas)
     pixel_format = output_pixel_format(facts, settings)
-    converts = pixel_format != facts.pixel_format
-    resizes = (width, height) != source
+    tone = tone_map(facts, settings)
+    own = settings.pixel_format == "source" and tone is None
+    says = is_tagged(facts) or own
+    converts = shape.resizes or before != after or pixel_format != facts.pixel_format
     steps = []
-    if resizes or converts:
-        # Full range becomes limited with the format: 8-bit players assume limited.
-        limited = ":out_range=limited" if settings.pixel_format != "source" else ""
-        steps.append(f"scale={width}:{height}:flags={SCALER}{limited}")
-    if converts:
-        steps.append(f"format={pixel_format}")
-    if resizes:
+    if shape.crop:
+        steps.append("crop={}:{}:{}:{}:exact=1".format(*shape.crop))
+    if converts and not says and before.matrix != "gbr":
+        steps.append(before.as_tags())
+    if tone is not None:
+        steps += _tone_mapped(shape, pixel_format)
+    elif converts:
+        steps.append(_scaled(facts, settings, shape, None if own else after))
+        if pixel_format != facts.pixel_format:
+            steps.append(f"format={pixel_format}")
+    if shape.resizes:
         steps.append("setsar=1")
+    if shape.canvas != shape.scaled:
+        steps.append("pad={}:{}:{}:{}:color=black".format(*shape.canvas, *shape.offset))
+    if (converts and not own) or not says:
+        steps.append(after.as_tags())
     return tuple(steps)
 
 
+def _scaled(
+    facts: VideoFacts, settings: VideoSettings, shape: Geometry, colour: Colour | None
+) -> str:
+    width, height = shape.scaled
+    # Full range becomes limited with the format: 8-bit players assume limited.
+    coloured = f":out_color_matrix={colour.matrix}:out_range=limited" if colour else ""
+    # The two fields of a frame are two moments: scaled as one they would comb.
+    fields = ":interl=1" if facts.interlaced and settings.deinterlace == "never" else ""
+    return f"scale={width}:{height}:flags={SCALER}{coloured}{fields}"
+
+
+def _tone_mapped(shape: Geometry, pixel_format: str) -> list[str]:
+    """Through RGB, where the table is. Not zscale, whose results depend on the CPU (measured),
+    in ways that FFmpeg's `-cpuflags` does not reach."""
+    width, height = shape.scaled
+    return [
+        f"scale={width}:{height}:flags={SCALER}",
+        "format=gbrp16le",
+        "lut3d=file={tone}:interp=tetrahedral",
+        "setparams=color_primaries=bt709:color_trc=bt709:colorspace=gbr:range=full",
+        f"scale=out_color_matrix={BT709.matrix}:out_range=limited:flags={SCALER}",
+        f"format={pixel_format}",
+    ]
+
+
 def output_pixel_format(facts: VideoFacts, settings: VideoSettings) -> str:
-    """The pixel format of the output. Raises InputUnsupported if the codec cannot hold it."""
-    if settings.pixel_format == "yuv420p" and facts.color_transfer in HDR_TRANSFERS:
-        raise InputUnsupported(
-            f"the picture is HDR ({facts.color_transfer}) and the output would be SDR; tone "
-            "mapping is not built yet. Keep it: use `--preset remux`, or crf 0 without a preset"
+    """The pixel format of the output. Raises InvalidJob for HDR that is to be kept in 8 bits,
+    InputUnsupported if the codec cannot hold the format."""
+    if keeps_hdr(facts, settings) and not has_room(settings):
+        raise InvalidJob(
+            "HDR needs 10 bits, and pixel_format yuv420p has 8: ask for more bits, or for "
+            "`hdr: sdr`"
         )
     return held_format(facts.pixel_format, settings)
-
-
-def _turned(facts: VideoFacts, width: int, height: int) -> tuple[int, int]:
-    return (height, width) if facts.rotation in (90, 270) else (width, height)
-
-
-def _even(pixels: Fraction) -> int:
-    return max(2, 2 * round(pixels / 2))

@@ -15,12 +15,18 @@ from longtake.contracts.containers import Container, Kind, why_not
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
-from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, whole
+from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, whole, with_run_in
+from media.colour import is_hdr, tone_map
+from media.filter_files import FilterFiles
 from media.index import Index
+from media.overlays import Beside, caption_filters, caption_warnings, marked
 from media.picture import output_pixel_format, picture_filters
 from media.smart_copy import why_encode_audio, why_encode_video
 from media.sounds import rate_of
+from media.temporal import deinterlaces, temporal_filters
+from media.timing import Grid, constant_rate, make_grid
 from media.tracks import choose_tracks
+from media.watermark import Mark
 
 
 class VideoPlan(Contract):
@@ -38,7 +44,15 @@ class VideoPlan(Contract):
     encoder: str = "h264"
     """A name in `media.encoders`."""
     frame_rate: Rational | None = None
+    temporal: tuple[str, ...] = ()
+    """Filters that look at neighbouring frames; they come first, and their run-in is cut off."""
+    reach: int = 0
+    """So many frames on each side they look at."""
+    grid: Grid | None = None
+    """The frames' times where their rate becomes constant."""
     filters: tuple[str, ...] = ()
+    files: FilterFiles = FilterFiles()
+    mark: Mark | None = None
     pixel_format: str = ""
     gop_frames: int | None = None
     threads: int = 1
@@ -97,6 +111,8 @@ def make_plan(
     settings: EncodeSettings,
     *,
     clip: Clip = Clip(),  # noqa: B008 - frozen
+    beside: Beside = Beside(),  # noqa: B008 - frozen
+    crop: str | None = None,
     chunk_s: Fraction | None = None,
     gpu: bool = False,
     one_chunk: bool = False,
@@ -107,9 +123,10 @@ def make_plan(
     end = start + clip.end if clip.end is not None else None
     _check_clip(facts, clip)
     decisions: dict[str, str] = {}
+    settings = _with_crop(settings, crop, decisions)
     video = None
     if settings.video.codec != "none":
-        video = _plan_video(facts, index, settings, origin, end, clip, decisions, gpu)
+        video = _plan_video(facts, index, settings, origin, end, clip, decisions, gpu, beside)
         if not video.copied and index is not None:
             video = _with_chunks(video, index, origin, end, clip, chunk_s, one_chunk)
     audio = _plan_audio(facts, settings, clip, decisions)
@@ -125,7 +142,7 @@ def make_plan(
         audio=audio,
         media_s=round(length, 6),
         decisions=decisions,
-        warnings=tuple(_warnings(facts, settings, video, audio)),
+        warnings=(*_warnings(facts, settings, video, audio), *caption_warnings(beside)),
     )
 
 
@@ -146,6 +163,7 @@ def _plan_video(
     clip: Clip,
     decisions: dict[str, str],
     gpu: bool,
+    beside: Beside,
 ) -> VideoPlan:
     if not facts.video or index is None:
         raise InputUnsupported(
@@ -157,7 +175,7 @@ def _plan_video(
     if not frames and not copied:
         raise InvalidJob("there is no frame between start and end")
     first = frames[0] if frames else 0
-    return VideoPlan(
+    plan = VideoPlan(
         stream=video.index,
         codec=video.codec,
         copied=copied,
@@ -167,12 +185,62 @@ def _plan_video(
         first_pts=first,
         encoder=_encoder(settings.video, gpu),
         frame_rate=video.frame_rate,
-        filters=() if copied else picture_filters(video, settings.video),
-        pixel_format="" if copied else output_pixel_format(video, settings.video),
-        gop_frames=_gop_frames(video, settings.video),
         settings=settings.video,
         exact=index.unreliable is None,
     )
+    if copied:
+        return plan
+    shift = plan.start_s + (clip.start or 0)
+    return _made_of(plan, video, index, frames, end, shift, beside, decisions)
+
+
+def _made_of(
+    plan: VideoPlan,
+    video: VideoFacts,
+    index: Index,
+    frames: tuple[int, ...],
+    end: Fraction | None,
+    shift: Fraction,
+    beside: Beside,
+    decisions: dict[str, str],
+) -> VideoPlan:
+    """The plan with its filters, and the frames that they make."""
+    settings = plan.settings
+    temporal, reach = temporal_filters(video, settings, index.time_base)
+    rate = constant_rate(video, settings)
+    grid = make_grid(index, frames, _first_from(index, end), rate) if rate else None
+    pixel_format = output_pixel_format(video, settings)
+    captions, drawn = caption_filters(video, settings, beside, shift)
+    tone = tone_map(video, settings)
+    if is_hdr(video):
+        decisions["hdr"] = "tone-mapped to SDR" if tone else "kept"
+    if rate:
+        decisions["frame_rate"] = f"constant, {rate} frames per second"
+    return plan.model_copy(
+        update={
+            "temporal": temporal,
+            "reach": reach,
+            "grid": grid,
+            "frames": grid.frames if grid else len(frames),
+            "filters": (*picture_filters(video, settings), *drawn),
+            "files": FilterFiles(tone=tone, captions=captions),
+            "mark": marked(video, settings, beside),
+            "pixel_format": pixel_format,
+            "frame_rate": rate or video.frame_rate,
+            "gop_frames": _gop_frames(rate or video.frame_rate, settings),
+        }
+    )
+
+
+def _with_crop(
+    settings: EncodeSettings, found: str | None, decisions: dict[str, str]
+) -> EncodeSettings:
+    """`crop: auto` becomes what was found."""
+    if settings.video.crop != "auto":
+        return settings
+    decisions["crop"] = f"found: {found}" if found else "none: no black borders were found"
+    video = settings.video.model_copy(update={"crop": found})
+    return settings.model_copy(update={"video": video})
 
 
 def _encoder(settings: VideoSettings, gpu: bool) -> str:
@@ -286,10 +354,10 @@ def _check_container(kind: Kind, codec: str, container: Container) -> None:
         raise InvalidJob(f"the source's {codec} cannot be copied: {why}")
 
 
-def _gop_frames(video: VideoFacts, settings: VideoSettings) -> int | None:
-    if settings.keyframe_interval_s is None or not video.frame_rate:
+def _gop_frames(rate: Fraction | None, settings: VideoSettings) -> int | None:
+    if settings.keyframe_interval_s is None or not rate:
         return None
-    return max(1, math.floor(settings.keyframe_interval_s * video.frame_rate))
+    return max(1, math.floor(settings.keyframe_interval_s * rate))
 
 
 def _with_chunks(
@@ -307,6 +375,8 @@ def _with_chunks(
         chunks = whole(index, first, last)
     else:
         chunks = _cut(index, first, last, chunk_s)
+    # Constant rate ends a chunk's last frame where the next chunk's first one begins.
+    chunks = with_run_in(index, chunks, video.reach, max(video.reach, 1 if video.grid else 0))
     return video.model_copy(
         update={"chunks": chunks, "threads": encoder_threads(len(chunks), video)}
     )
@@ -358,6 +428,11 @@ def _warnings(
             if a.index not in {track.stream for track in audio}
         ]
     warnings = [*facts.warnings, *left_out]
-    if video and not video.copied and facts.video[0].interlaced:
+    if (
+        video
+        and not video.copied
+        and facts.video[0].interlaced
+        and not deinterlaces(facts.video[0], video.settings)
+    ):
         warnings.append("the picture is interlaced and stays so")
     return warnings

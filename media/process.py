@@ -40,6 +40,7 @@ NICENESS = 10
 
 _QUIET = {"SVT_LOG": "1"}
 """SVT-AV1 tells of itself on stderr, where each line counts as an error: errors only."""
+_NO_FONTS = Path(__file__).parent / "fonts" / "fonts.conf"
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS"), "1"
 )
@@ -184,7 +185,8 @@ def _start(command: Sequence[str], limits: Limits) -> _Child:
 
 def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
     kept = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
-    return {name: inherited[name] for name in kept if name in inherited} | _ONE_THREAD | _QUIET
+    found = {name: inherited[name] for name in kept if name in inherited}
+    return found | _ONE_THREAD | _QUIET | {"FONTCONFIG_FILE": str(_NO_FONTS)}
 
 
 def _exit_of(process: subprocess.Popen[bytes]) -> asyncio.Future[_Exit]:
@@ -260,12 +262,12 @@ async def _read_stderr(child: _Child) -> None:
 
 async def _watch(child: _Child, stall_s: float) -> None:
     """Return never; raise ProcessStalled once the child has stopped moving."""
-    program = psutil.Process(child.process.pid)
     computed, computed_at = 0.0, time.monotonic()
     while True:
         await asyncio.sleep(min(1.0, stall_s / 4))
         now = time.monotonic()
         try:
+            program = psutil.Process(child.process.pid)
             spent = sum(sum(p.cpu_times()[:2]) for p in (program, *program.children()))
         except psutil.NoSuchProcess:
             await asyncio.sleep(3600)  # it has ended, and its exit is on the way

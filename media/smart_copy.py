@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from longtake.contracts.encode import AudioSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, VideoFacts
+from media.colour import tone_map
 from media.picture import output_pixel_format, output_size
+from media.timing import constant_rate
 
 _RANK = {
     "Constrained Baseline": 0,
@@ -36,6 +38,12 @@ def why_encode_video(facts: VideoFacts, settings: VideoSettings) -> str | None:
             output_size(facts, settings) != (facts.width, facts.height),
             f"its size is {facts.width}x{facts.height}",
         ),
+        (settings.crop is not None, "its borders may be cut off"),
+        (constant_rate(facts, settings) is not None, "its frame rate changes"),
+        (tone_map(facts, settings) is not None, "it is HDR"),
+        (settings.denoise is not None, "its noise is reduced"),
+        (settings.watermark is not None, "it gets a watermark"),
+        (settings.captions is not None, "captions are burnt in"),
         (
             gop is not None and facts.longest_gop_s > float(gop) * _SLACK,
             f"its keyframes are up to {facts.longest_gop_s:g} s apart",

@@ -45,6 +45,12 @@ def simd_baseline() -> str | None:
     return "sse4.2" if platform.machine() in ("x86_64", "AMD64") else None
 
 
+def table_level() -> str | None:
+    """What FFmpeg's colour tables (lut3d) must do without, for `-cpuflags`: fused multiply-add
+    rounds otherwise than multiply and add (measured). Elsewhere there is one level only."""
+    return "-fma3" if simd_baseline() else None
+
+
 @functools.cache
 def device_class(encoder: str) -> str | None:
     """What of the machine an encoder's bytes depend on beside the engine; None for most.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +12,15 @@ from media.chunks import Chunk
 from media.command import Ffmpeg, filters
 from media.encoders import ENCODERS
 from media.encoders.base import Arguments, Pass
+from media.filter_files import written
 from media.fragments import presentation_times, time_scale
 from media.index import Index
+from media.picture import SCALER
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.timing import clock, planned_times, span
+from media.tools import table_level
+from media.watermark import overlay
 
 CMAF = (
     "-use_editlist", "0",  # else every chunk with B-frames is late by its own reorder delay
@@ -41,17 +46,32 @@ class ChunkMismatch(Exception):
 
 
 def chunk_command(
-    source: Path, plan: Plan, chunk: Chunk, target: Path, which: Pass | None = None
+    source: Path,
+    plan: Plan,
+    chunk: Chunk,
+    target: Path,
+    *,
+    which: Pass | None = None,
+    mark: Path | None = None,
+    files: Mapping[str, str] = {},
 ) -> Ffmpeg:
-    """The command that encodes `chunk` of `source` to CMAF fragments in `target`."""
+    """The command that encodes `chunk` of `source` to CMAF fragments in `target`.
+
+    `mark` is the watermark's image; `files` are the names of what filters read, escaped.
+    """
     video = _video_of(plan)
-    return (
+    command = (
         Ffmpeg.quiet()
+        .cpu_level(table_level() if video.files.tone else None)
         .read(source, plan.demuxer, "-copyts", *_seek(video, chunk))
-        .then("-map", f"0:{video.stream}", "-an", "-sn", "-dn")
-        .then(*_filters(video, chunk))
-        # Every frame at its own time, in the source's own clock.
-        .then("-fps_mode", "passthrough", "-enc_time_base", "demux")
+    )
+    if mark is not None:
+        command = command.read_image(mark)
+    # Every frame at its own time: in the source's own clock, or on the grid.
+    base = f"{video.grid.rate.denominator}:{video.grid.rate.numerator}" if video.grid else "demux"
+    return (
+        command.then(*_filters(video, chunk, files))
+        .then("-an", "-sn", "-dn", "-fps_mode", "passthrough", "-enc_time_base", base)
         .then(*encoder(video, which))
         .write(*_output(video, target, which))
     )
@@ -63,16 +83,57 @@ def _output(video: VideoPlan, target: Path, which: Pass | None) -> tuple[Path | 
     return (target, *CARRIERS[ENCODERS[video.encoder].carrier])
 
 
-def _filters(video: VideoPlan, chunk: Chunk) -> tuple[str, ...]:
-    chain = filters((trim(chunk), shift(video.first_pts), *video.filters))
-    return ("-vf", chain) if chain else ()
+def _filters(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> tuple[str, ...]:
+    chain = filters(
+        (
+            trim(chunk.lead_pts, chunk.tail_pts),
+            shift(video.first_pts),
+            *video.temporal,
+            *_kept(video, chunk),
+            *video.filters,
+        )
+    )
+    for name, path in files.items():
+        chain = chain.replace(f"{{{name}}}", path)
+    stream = f"0:{video.stream}"
+    if video.mark is None:
+        return ("-map", stream, *(("-vf", chain) if chain else ()))
+    image, laid = overlay(video.mark, video.pixel_format, SCALER)
+    graph = f"[{stream}]{chain or 'null'}[film];[1:0]{image}[mark];[film][mark]{laid}[out]"
+    return ("-filter_complex", graph, "-map", "[out]")
 
 
-def trim(chunk: Chunk) -> str | None:
-    """Keep the frames of the chunk. Not `-t`/`-to`: they lose leading pictures."""
-    edges = {"start_pts": chunk.start_pts, "end_pts": chunk.end_pts}
+def _kept(video: VideoPlan, chunk: Chunk) -> tuple[str | None, ...]:
+    """The chunk's own frames, without the run-in that filters needed; on the grid if there is
+    one. Times are the rendition's here."""
+    if video.grid:
+        first, last = span(video, video.grid, chunk)
+        # The film's last frame stays until its end, however the source ends.
+        held = "tpad=stop=-1:stop_mode=clone" if chunk == video.chunks[-1] else None
+        return (f"fps=fps={video.grid.rate}:round=near", held, trim(first, last))
+    if not video.reach:
+        return ()
+    edges = (chunk.start_pts, chunk.end_pts)
+    return (trim(*(None if pts is None else pts - video.first_pts for pts in edges)),)
+
+
+def trim(start: int | None, end: int | None) -> str | None:
+    """Keep the frames from `start` (included) to `end`. Not `-t`/`-to`: they lose leading
+    pictures."""
+    edges = {"start_pts": start, "end_pts": end}
     given = [f"{name}={pts}" for name, pts in edges.items() if pts is not None]
     return f"trim={':'.join(given)}" if given else None
+
+
+def recipe(video: VideoPlan, which: Pass | None = None) -> list[object]:
+    """Everything of the plan, but the chunk's edges, that shapes a chunk's bytes."""
+    return [
+        *(video.stream, video.first_pts, *video.temporal, *video.filters),
+        *encoder(video, which),
+        video.grid.model_dump(mode="json") if video.grid else None,
+        video.files.model_dump(mode="json"),
+        video.mark.content() if video.mark else None,
+    ]
 
 
 def shift(first_pts: int) -> str | None:
@@ -102,15 +163,19 @@ async def encode_chunk(
     on_tick: OnTick,
     *,
     which: Pass | None = None,
+    mark: Path | None = None,
 ) -> Finished:
     """Encode a chunk to `target` and verify it; `errors` counts what did not decode in it.
 
     Raises ChunkMismatch if the frames are not the planned ones, InputCorrupt if the source
     does not decode, and what `run_ffmpeg` raises.
     """
-    command = chunk_command(source, plan, chunk, target, which)
     try:
-        finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
+        with written(_video_of(plan).files) as files:
+            command = chunk_command(
+                source, plan, chunk, target, which=which, mark=mark, files=files
+            )
+            finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
         raise InputCorrupt(
             f"{source.name} could not be encoded (exit code {error.code}): {error.stderr}"
@@ -129,7 +194,7 @@ async def _errors_before(source: Path, plan: Plan, chunk: Chunk) -> int:
     command = (
         Ffmpeg.quiet()
         .read(source, plan.demuxer, "-copyts", *_seek(video, chunk))
-        .then("-map", f"0:{video.stream}", "-vf", f"trim=end_pts={chunk.start_pts}")
+        .then("-map", f"0:{video.stream}", "-vf", f"trim=end_pts={chunk.lead_pts}")
         .write("-", "null")
     )
     return (await run_ffmpeg(command.arguments())).errors
@@ -142,11 +207,11 @@ def verify_chunk(
 
     None may be missing where the index is exact. Raises ChunkMismatch or InputCorrupt.
     """
-    wanted = index.slice(chunk.start_pts, chunk.end_pts)
+    wanted = planned_times(video, index, chunk)
     if target.stat().st_size == 0:
         raise InputCorrupt(f"no frame of the source could be decoded. {stderr}".strip())
-    found = _in_time_base(target, video.time_base)
-    if video.exact and found != [pts - video.first_pts for pts in wanted]:
+    found = _in_time_base(target, clock(video))
+    if video.exact and found != wanted:
         raise ChunkMismatch(
             f"{len(found)} of {len(wanted)} frames, or not at their times. {stderr}".strip()
         )

@@ -36,8 +36,9 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
 
         return [admit, plan, assemble, conclude, count_workers, admit_command, publish]
     if role in ("cpu", "gpu"):
+        from activities.borders import find_borders
         from activities.command import run_command
         from activities.encode import analyse_chunk, encode_audio, encode_chunk
 
-        return [analyse_chunk, encode_chunk, encode_audio, run_command]
+        return [find_borders, analyse_chunk, encode_chunk, encode_audio, run_command]
     return []

@@ -22,11 +22,13 @@ with workflow.unsafe.imports_passed_through():
         COUNT_WORKERS,
         ENCODE_AUDIO,
         ENCODE_CHUNK,
+        FIND_BORDERS,
         PLAN,
         Admission,
         Analysed,
         AssembleRequest,
         AudioRequest,
+        BordersRequest,
         ChunkRequest,
         EncodeDone,
         PlanRequest,
@@ -60,12 +62,13 @@ class TranscodeWorkflow(JobWorkflow):
         self.preset = admission.settings.preset
         workflow.upsert_search_attributes([PRESET.value_set(self.preset)])
         gpu, decision = await self._choose_gpu(job)
+        crop = await self._find_borders(job, admission)
         try:
-            plan, parts = await self._encode(job, admission, gpu=gpu, whole=False)
+            plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=False)
         except ActivityError as error:
             if not _is_mismatch(error):
                 raise
-            plan, parts = await self._encode(job, admission, gpu=gpu, whole=True)
+            plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=True)
             decision["chunks"] = "one: chunks of this source did not hold their planned frames"
         self.enter("assembling")
         chunks, sounds = parts
@@ -105,13 +108,27 @@ class TranscodeWorkflow(JobWorkflow):
             return True, {"gpu": f"preferred, and {workers.alive} GPU workers are alive"}
         return False, {"gpu": "preferred, but no GPU worker is alive: encoded on the CPU"}
 
+    async def _find_borders(self, job: Transcode, admission: Admission) -> str | None:
+        """Only for `crop: auto`: what is not asked for is not in the history."""
+        asked = admission.settings.video.crop == "auto" and admission.facts.video
+        if not asked or admission.index_key is None:
+            return None
+        request = BordersRequest(
+            source=admission.source,
+            facts=admission.facts,
+            index_key=admission.index_key,
+            start=job.start,
+            end=job.end,
+        )
+        return (await self.step(FIND_BORDERS, request, "look for black borders")).crop
+
     async def _encode(
-        self, job: Transcode, admission: Admission, *, gpu: bool, whole: bool
+        self, job: Transcode, admission: Admission, crop: str | None, *, gpu: bool, whole: bool
     ) -> tuple[PlanSummary, tuple[list[EncodeDone], list[EncodeDone]]]:
         self.enter("planning")
         plan = await self.step(
             PLAN,
-            PlanRequest(job=job, admission=admission, gpu=gpu, whole=whole),
+            PlanRequest(job=job, admission=admission, gpu=gpu, whole=whole, crop=crop),
             "plan the chunks",
         )
         self.done, self.frames_done = 0, 0

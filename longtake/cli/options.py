@@ -8,6 +8,9 @@ import typer
 
 from longtake.contracts.encode import AudioCodec, Speed, VideoCodec
 from longtake.contracts.job import GpuUse
+from longtake.contracts.picture import Deinterlace as DeinterlaceChoice
+from longtake.contracts.picture import Denoise as DenoiseChoice
+from longtake.contracts.picture import Hdr, Position
 
 
 def _picture(words: str | None = None, metavar: str | None = None) -> Any:
@@ -56,6 +59,22 @@ EncoderSpeed = Annotated[
 ]
 MaxBitrate = Annotated[str | None, _picture("Cap, such as 4M.", "RATE")]
 KeyframeInterval = Annotated[str | None, _picture("Longest way between keyframes.", "SECONDS")]
+
+Crop = Annotated[str | None, _picture("auto, or WIDTH:HEIGHT:LEFT:TOP.", "CROP")]
+Fit = Annotated[str | None, _picture("Size to fit in, such as 1280x720.", "SIZE")]
+Pad = Annotated[str | None, _picture("Exact size, the rest black.", "SIZE")]
+Deinterlace = Annotated[DeinterlaceChoice | None, _picture("auto: where it is interlaced.")]
+FrameRate = Annotated[str | None, _picture("Constant rate at most: 30, 30000/1001.", "RATE")]
+Denoise = Annotated[DenoiseChoice | None, _picture("Average noise over time.")]
+HdrUse = Annotated[Hdr | None, _picture("auto: kept where there are bits for it.")]
+WatermarkImage = Annotated[str | None, _picture("PNG over the picture.", "PNG")]
+WatermarkPosition = Annotated[Position | None, _picture("Default: bottom-right.")]
+WatermarkMargin = Annotated[float | None, _picture("1 is the shorter side; default 0.03.")]
+WatermarkOpacity = Annotated[float | None, _picture("1 is the image as it is.")]
+WatermarkWidth = Annotated[float | None, _picture("1 is the picture's width; default 0.15.")]
+CaptionSource = Annotated[
+    str | None, _picture("Burn in an SRT, WebVTT or ASS file, or stream N.", "FILE|N")
+]
 
 Audio = Annotated[AudioCodec | None, _sound()]
 AudioTrack = Annotated[

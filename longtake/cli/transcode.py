@@ -27,6 +27,19 @@ def transcode(
     speed: options.EncoderSpeed = None,
     max_bitrate: options.MaxBitrate = None,
     keyframe_interval: options.KeyframeInterval = None,
+    crop: options.Crop = None,
+    fit: options.Fit = None,
+    pad: options.Pad = None,
+    deinterlace: options.Deinterlace = None,
+    frame_rate: options.FrameRate = None,
+    denoise: options.Denoise = None,
+    hdr: options.HdrUse = None,
+    watermark: options.WatermarkImage = None,
+    watermark_position: options.WatermarkPosition = None,
+    watermark_margin: options.WatermarkMargin = None,
+    watermark_opacity: options.WatermarkOpacity = None,
+    watermark_width: options.WatermarkWidth = None,
+    captions: options.CaptionSource = None,
     audio: options.Audio = None,
     audio_track: options.AudioTrack = None,
     audio_bitrate: options.AudioBitrate = None,
@@ -45,6 +58,13 @@ def transcode(
     """Encode a media file into another. The same command again joins the same job."""
     if Path(output).is_dir():
         raise OutputConflict(f"{output} is a folder; name a file in it")
+    mark = {
+        "image": watermark,
+        "position": watermark_position,
+        "margin": watermark_margin,
+        "opacity": watermark_opacity,
+        "width": watermark_width,
+    }
     picture = {
         "codec": video,
         "crf": crf,
@@ -54,6 +74,15 @@ def transcode(
         "upscale": upscale or None,
         "max_bitrate_bps": values.bit_rate(max_bitrate),
         "keyframe_interval_s": keyframe_interval,
+        "crop": crop,
+        "fit": fit,
+        "pad": pad,
+        "deinterlace": deinterlace,
+        "frame_rate": frame_rate,
+        "denoise": denoise,
+        "hdr": hdr,
+        "watermark": given(mark) or None,
+        "captions": values.captions(captions),
     }
     sound = {
         "codec": audio,

@@ -27,6 +27,13 @@ def bit_rate(text: str | None) -> int | None:
     return round(float(found[1]) * _TIMES[found[2].lower()])
 
 
+def captions(text: str | None) -> dict[str, object] | None:
+    """Captions from a number (a stream of the source), or else a file."""
+    if text is None:
+        return None
+    return {"stream": int(text)} if text.isdigit() else {"file": text}
+
+
 def deadline(text: str | None, now: datetime) -> str | None:
     """A moment from `2h`, `30m`, or an ISO date and time, local where no zone is given."""
     if text is None:

@@ -12,6 +12,17 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from longtake.contracts.base import Contract, Seconds
 from longtake.contracts.codecs import ENCODINGS, why_wrong
 from longtake.contracts.containers import Container
+from longtake.contracts.picture import (
+    Captions,
+    Crop,
+    Deinterlace,
+    Denoise,
+    FrameRate,
+    Hdr,
+    Size,
+    Watermark,
+    box,
+)
 from longtake.contracts.sound import SOUNDS, why_wrong_sound
 
 VideoCodec = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1", "copy", "none"]
@@ -69,7 +80,39 @@ class VideoOptions(Contract):
         description="Upper bound in pixels for the picture's shorter side, as in '720p'; a "
         "portrait picture of 720p is 720 wide. Smaller pictures stay as they are.",
     )
-    upscale: bool | None = Field(default=None, description="Let `height` enlarge, too.")
+    upscale: bool | None = Field(default=None, description="Let `height` and `fit` enlarge, too.")
+    crop: Crop | None = Field(
+        default=None,
+        description="auto (black borders are found and cut off), or WIDTH:HEIGHT:LEFT:TOP in "
+        "pixels of the source as it is shown upright; even numbers.",
+    )
+    fit: Size | None = Field(
+        default=None, description="WIDTHxHEIGHT that the picture must fit in; instead of height."
+    )
+    pad: Size | None = Field(
+        default=None,
+        description="Exact WIDTHxHEIGHT of the output: the picture is fitted in, and the rest is "
+        "black.",
+    )
+    deinterlace: Deinterlace | None = Field(
+        default=None,
+        description="auto: an interlaced picture becomes progressive, a frame for each frame.",
+    )
+    frame_rate: FrameRate | None = Field(
+        default=None,
+        description="Constant frames per second at most, such as 30 or '30000/1001'. A slower "
+        "constant rate stays; a variable one becomes constant.",
+    )
+    denoise: Denoise | None = Field(
+        default=None, description="Noise is averaged over frames that lie side by side."
+    )
+    hdr: Hdr | None = Field(
+        default=None,
+        description="keep (10 bits), sdr (tone-mapped), or auto: kept where the output has more "
+        "than 8 bits.",
+    )
+    watermark: Watermark | None = Field(default=None, description="A PNG over the picture.")
+    captions: Captions | None = Field(default=None, description="Text burnt into the picture.")
     profile: Profile | None = Field(
         default=None,
         description="H.264 profile at most (baseline, main, high), or the profile of "
@@ -147,6 +190,15 @@ class VideoSettings(Contract):
     speed: Speed | None = None
     height: Pixels | None = None
     upscale: bool = False
+    crop: Crop | None = None
+    fit: Size | None = None
+    pad: Size | None = None
+    deinterlace: Deinterlace = "never"
+    frame_rate: FrameRate | None = None
+    denoise: Denoise | None = None
+    hdr: Hdr = "auto"
+    watermark: Watermark | None = None
+    captions: Captions | None = None
     profile: Profile | None = None
     pixel_format: PixelFormat = "yuv420p"
     max_bitrate_bps: BitRate | None = None
@@ -193,6 +245,16 @@ class VideoSettings(Contract):
     def lossless(self) -> bool:
         """Whether the decoded output equals what was encoded, bit by bit."""
         return self.codec == "ffv1" or self.crf == 0
+
+    @model_validator(mode="after")
+    def _one_size(self) -> VideoSettings:
+        if self.height and (self.fit or self.pad):
+            raise ValueError("height and fit or pad contradict each other: drop one")
+        if self.fit and self.pad:
+            (width, height), (wide, high) = box(self.fit), box(self.pad)
+            if width > wide or height > high:
+                raise ValueError(f"fit {self.fit} does not lie within pad {self.pad}")
+        return self
 
 
 class AudioSettings(Contract):

@@ -33,6 +33,8 @@ class VideoFacts(Contract):
     color_primaries: str | None = None
     color_transfer: str | None = None
     color_space: str | None = None
+    peak_nits: int | None = None
+    """Brightest light that HDR metadata name, in cd/m2: the content's, else its master's."""
     interlaced: bool = False
     variable_frame_rate: bool = False
     keyframes: int

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import model_validator
 
-from longtake.contracts.base import Contract, Uri
+from longtake.contracts.base import Contract, Rational, Uri
 from longtake.contracts.command import Command
 from longtake.contracts.encode import EncodeSettings
 from longtake.contracts.media import MediaFacts
@@ -44,6 +44,14 @@ class Source(Contract):
     """What the storage says cheaply of the content: an ETag, or size and modification time."""
 
 
+class Image(Contract):
+    """An image beside the source, pinned like it. Sizes in pixels."""
+
+    source: Source
+    width: int
+    height: int
+
+
 class Admission(Contract):
     """What is known of a job before it is planned."""
 
@@ -52,6 +60,9 @@ class Admission(Contract):
     settings: EncodeSettings
     index_key: str | None
     """Work store key of the packet index; None for a source without a picture."""
+    watermark: Image | None = None
+    cues_key: str | None = None
+    """Work store key of the captions that are burnt in."""
 
 
 class PlanRequest(Contract):
@@ -61,6 +72,24 @@ class PlanRequest(Contract):
     admission: Admission
     gpu: bool = False
     whole: bool = False
+    crop: str | None = None
+    """What `crop: auto` found; None if there are no borders, or they were not looked for."""
+
+
+class BordersRequest(Contract):
+    """Asks where the black borders of a source's picture are."""
+
+    source: Source
+    facts: MediaFacts
+    index_key: str
+    start: Rational | None = None
+    end: Rational | None = None
+
+
+class Borders(Contract):
+    """The picture inside its borders, as `WIDTH:HEIGHT:LEFT:TOP`; None without borders."""
+
+    crop: str | None
 
 
 class PlanSummary(Contract):
@@ -223,6 +252,7 @@ class WorkersAlive(Contract):
 
 
 ADMIT = Step("admit", "io", Transcode, Admission)
+FIND_BORDERS = Step("find_borders", "cpu", BordersRequest, Borders)
 PLAN = Step("plan", "io", PlanRequest, PlanSummary)
 ANALYSE_CHUNK = Step("analyse_chunk", "cpu", ChunkRequest, Analysed)
 ENCODE_CHUNK = Step("encode_chunk", "cpu", ChunkRequest, EncodeDone)

@@ -59,6 +59,15 @@ class Transcode(Job):
         return self
 
     @property
+    def beside(self) -> tuple[str, ...]:
+        """URIs of what is read beside the input: a watermark's image, a file of captions."""
+        pictures = [self.video]
+        if isinstance(self.preset, EncodePreset):
+            pictures.append(self.preset.video)
+        marks = [video.watermark.image for video in pictures if video.watermark]
+        return (*marks, *(v.captions.file for v in pictures if v.captions and v.captions.file))
+
+    @property
     def container(self) -> Container:
         """The container that the output's suffix asks for."""
         suffix = PurePosixPath(self.output).suffix.lower()

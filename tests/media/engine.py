@@ -9,18 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from longtake.contracts import MediaFacts, Transcode
+from longtake.contracts.encode import VideoSettings
+from longtake.contracts.steps import Image, Source
 from longtake.presets import resolve
 from longtake.rates import share
 from media.analysis import analyse_chunk, analysed_bytes, encode_second_pass, target_bytes
 from media.assemble import assemble, verify
 from media.audio import encode_audio
+from media.borders import find_borders
+from media.captions import read_captions
 from media.fragments import join
 from media.index import Index
 from media.isolate import inspect_in_child
+from media.overlays import Beside
 from media.plan import Clip, Plan, make_plan
 from media.process import Tick
 from media.tools import ffmpeg
 from media.video import ChunkMismatch, encode_chunk
+from media.watermark import png_size
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,17 @@ async def _make(
     **options: Any,
 ) -> Made:
     job = Transcode(input=str(source), output=str(target), **options)
+    settings = resolve(job)
+    beside, image = await _beside(source, index, settings.video)
+    crop = None
+    if settings.video.crop == "auto" and index is not None:
+        crop = await find_borders(source, facts.container, facts.video[0], index, None, None)
     plan = make_plan(
         facts,
         index,
-        resolve(job),
+        settings,
+        beside=beside,
+        crop=crop,
         clip=Clip(start=job.start, end=job.end),
         chunk_s=None if chunk_s is None else Fraction(chunk_s),
         one_chunk=one_chunk,
@@ -77,7 +90,8 @@ async def _make(
             chunks = await _two_passes(source, target, plan, index, total)
         for number, chunk in enumerate(plan.video.chunks if total is None else ()):
             path = target.with_name(f"{target.stem}.{number}.chunk")
-            errors += (await encode_chunk(source, plan, index, chunk, path, no_tick)).errors
+            done = await encode_chunk(source, plan, index, chunk, path, no_tick, mark=image)
+            errors += done.errors
             chunks.append(path)
     sounds = []
     for number, audio in enumerate(plan.audio):
@@ -110,6 +124,23 @@ async def _two_passes(
         )
         chunks.append(path)
     return chunks
+
+
+async def _beside(
+    source: Path, index: Index | None, asked: VideoSettings
+) -> tuple[Beside, Path | None]:
+    """What the job brings beside its source, as `admit` finds it."""
+    cues, image, path = None, None, None
+    if asked.captions:
+        origin = index.origin_s if index else Fraction()
+        file = Path(asked.captions.file) if asked.captions.file else source
+        cues = await read_captions(file, asked.captions.stream, origin)
+    if asked.watermark:
+        path = Path(asked.watermark.image)
+        pinned = Source(uri=str(path), bytes=1, sha256="0" * 64, version="1")
+        width, height = png_size(path)
+        image = Image(source=pinned, width=width, height=height)
+    return Beside(watermark=image, cues=cues), path
 
 
 def run(*arguments: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from longtake.contracts import AudioFacts, VideoFacts
 from longtake.contracts.encode import AudioSettings, VideoSettings
-from longtake.errors import InputUnsupported
+from longtake.errors import InputUnsupported, InvalidJob
 from media.picture import output_pixel_format, output_size, picture_filters
 from media.smart_copy import why_encode_audio, why_encode_video
 
@@ -29,6 +29,8 @@ def video(**changes: Any) -> VideoFacts:
         "start_s": 0.0,
         "duration_s": 10.0,
         "time_base": "1/12800",
+        **dict.fromkeys(("color_primaries", "color_transfer", "color_space"), "bt709"),
+        "color_range": "limited",
         "bitrate_bps": 1_000_000,
         "keyframes": 5,
         "longest_gop_s": 2.0,
@@ -78,14 +80,18 @@ def test_nothing_is_filtered_when_nothing_changes() -> None:
 
 
 def test_full_range_444_becomes_limited_420() -> None:
-    (scale, pixel_format) = picture_filters(video(pixel_format="yuv444p", color_range="full"), WEB)
+    source = video(pixel_format="yuv444p", color_range="full")
+    (scale, pixel_format, tags) = picture_filters(source, WEB)
     assert "out_range=limited" in scale
     assert pixel_format == "format=yuv420p"
+    assert "range=limited" in tags
 
 
-def test_hdr_is_refused_rather_than_washed_out() -> None:
-    with pytest.raises(InputUnsupported, match="HDR"):
-        output_pixel_format(video(color_transfer="arib-std-b67"), WEB)
+def test_hdr_is_not_kept_in_eight_bits() -> None:
+    with pytest.raises(InvalidJob, match="10 bits"):
+        output_pixel_format(
+            video(color_transfer="arib-std-b67"), WEB.model_copy(update={"hdr": "keep"})
+        )
 
 
 def test_a_pixel_format_that_h264_cannot_hold_is_refused() -> None:

@@ -1,0 +1,48 @@
+"""What a job brings beside its source: a watermark's image, captions to burn in."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from activities.place import Place
+from longtake.contracts.encode import VideoSettings
+from longtake.contracts.steps import Admission, Image, Source
+from media.captions import Cues, read_captions
+from media.overlays import Beside
+from media.watermark import png_size
+from storage.work import content_key
+
+
+async def admit_watermark(here: Place, settings: VideoSettings) -> Image | None:
+    """Pin the image by its content."""
+    if settings.watermark is None:
+        return None
+    storage = here.storage(settings.watermark.image)
+    source = await storage.fingerprint(settings.watermark.image)
+    width, height = png_size(await storage.localize(source))
+    return Image(source=source, width=width, height=height)
+
+
+async def admit_captions(
+    here: Place, settings: VideoSettings, source: Source, origin: Fraction
+) -> str | None:
+    """Read the captions once and put them in the work store: what is drawn is what lay there."""
+    asked = settings.captions
+    if asked is None:
+        return None
+    if asked.file is not None:
+        source = await here.storage(asked.file).fingerprint(asked.file)
+    path = await here.storage(source.uri).localize(source)
+    cues = await read_captions(path, asked.stream, origin)
+    document = cues.model_dump_json()
+    key = content_key("cues", cues=document)
+    here.store.put(key, document.encode())
+    return key
+
+
+def beside(here: Place, admission: Admission) -> Beside:
+    """What was admitted, for the plan."""
+    cues = None
+    if admission.cues_key:
+        cues = Cues.model_validate_json(here.store.read(admission.cues_key))
+    return Beside(watermark=admission.watermark, cues=cues)

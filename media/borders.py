@@ -1,0 +1,113 @@
+"""Find black borders: what stays black in samples from all over the film.
+
+FFmpeg's `cropdetect` looks at one spot after the other; their union is the picture. A spot that
+is dark altogether says nothing, so a night scene cannot cut the film.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+from longtake.contracts.media import VideoFacts
+from longtake.errors import InputCorrupt
+from media.chunks import cut
+from media.command import Ffmpeg
+from media.filter_files import escaped
+from media.geometry import Rectangle
+from media.index import Index
+from media.picture import SCALER
+from media.process import ProcessFailed, run_ffmpeg
+
+SPOTS = 12
+FRAMES_A_SPOT = 8
+BLACK = 24
+"""Luma of 8 bits up to which a line counts as black: 16 is black, the rest noise."""
+LEAST = Fraction(4, 100)
+"""Of a side: thinner borders are blanking or noise, and are left."""
+MOST = Fraction(45, 100)
+"""Of a side that may go: more is a dark film, not a border."""
+
+_FOUND = re.compile(r"lavfi\.cropdetect\.(x1|x2|y1|y2)=(-?\d+)")
+
+
+async def find_borders(
+    source: Path, demuxer: str, facts: VideoFacts, index: Index, start: int | None, end: int | None
+) -> str | None:
+    """The picture inside its borders as `WIDTH:HEIGHT:LEFT:TOP` of the upright frame; None
+    where there are none. Looks from pts `start` to `end`. Raises what `run_ffmpeg` raises."""
+    turned = facts.rotation in (90, 270)
+    size = (facts.height, facts.width) if turned else (facts.width, facts.height)
+    spots = _spots(index, start, end)
+    boxes = [await _look(source, demuxer, facts.index, index, seek) for seek in spots]
+    return _decide(boxes, size)
+
+
+def _spots(index: Index, start: int | None, end: int | None) -> list[int | None]:
+    """Where to look: keyframes, evenly spread."""
+    frames = index.slice(start, end)
+    if not frames or index.unreliable or not index.keyframes:
+        return [None]
+    length = max((frames[-1] - frames[0]) * index.time_base / SPOTS, Fraction(1, 100))
+    starts = [chunk.start_pts for chunk in cut(index, start, end, length)]
+    return [pts if pts in index.keyframes else None for pts in starts][: SPOTS + 1]
+
+
+async def _look(
+    source: Path, demuxer: str, stream: int, index: Index, seek: int | None
+) -> Rectangle | None:
+    """Left, top, right and bottom of what is not black at one spot; None if all is black."""
+    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
+        report = Path(folder) / "borders.txt"
+        command = _command(source, demuxer, stream, index, seek, report)
+        try:
+            await run_ffmpeg(command.arguments())
+        except ProcessFailed as error:
+            raise InputCorrupt(
+                f"{source.name} could not be looked through for borders (exit code {error.code}): "
+                f"{error.stderr}"
+            ) from error
+        said = report.read_text("ascii") if report.exists() else ""
+    found = {name: int(value) for name, value in _FOUND.findall(said)}  # the last word counts
+    left, top, right, bottom = (found.get(name, 0) for name in ("x1", "y1", "x2", "y2"))
+    return (left, top, right + 1, bottom + 1) if right > left and bottom > top else None
+
+
+def _command(
+    source: Path, demuxer: str, stream: int, index: Index, seek: int | None, report: Path
+) -> Ffmpeg:
+    at = () if seek is None else ("-ss", f"{seek * index.time_base * 1_000_000 // 1}us")
+    return (
+        Ffmpeg.quiet()
+        .read(source, demuxer, "-copyts", "-seek_timestamp", "1", "-noaccurate_seek", *at)
+        .then("-map", f"0:{stream}", "-frames:v", str(FRAMES_A_SPOT), "-vf")
+        # Whatever the range and depth, black is 16 here.
+        .then(
+            f"scale=out_range=limited:flags={SCALER},format=yuv420p,"
+            f"cropdetect=limit={BLACK}:round=2:skip=0:reset=0,"
+            f"metadata=print:file={escaped(report)}"
+        )
+        .write("-", "null")
+    )
+
+
+def _decide(boxes: Iterable[Rectangle | None], size: tuple[int, int]) -> str | None:
+    seen = [box for box in boxes if box is not None]
+    if not seen:
+        return None
+    left, width = _side(min(b[0] for b in seen), max(b[2] for b in seen), size[0])
+    top, height = _side(min(b[1] for b in seen), max(b[3] for b in seen), size[1])
+    return None if (width, height) == size else f"{width}:{height}:{left}:{top}"
+
+
+def _side(first: int, last: int, whole: int) -> tuple[int, int]:
+    """Begin and length along one side, even and inside the picture; the whole side where the
+    borders are too thin or too thick to be borders."""
+    border = whole - (last - first)
+    if border < LEAST * whole or border > MOST * whole:
+        return 0, whole
+    first, last = -(-first // 2) * 2, last // 2 * 2
+    return first, last - first

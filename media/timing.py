@@ -1,0 +1,70 @@
+"""When the output's frames are shown: at the source's times, or on a grid of constant rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from longtake.contracts.base import Contract, Rational
+from longtake.contracts.encode import VideoSettings
+from longtake.contracts.media import VideoFacts
+from media.index import Index
+
+if TYPE_CHECKING:
+    from media.chunks import Chunk
+    from media.plan import VideoPlan
+
+
+class Grid(Contract):
+    """Constant frame rate. Tick `n` lies `n / rate` seconds after the first frame, in the whole
+    film and not in each chunk, so that chunks meet on it."""
+
+    rate: Rational
+    first_pts: int
+    time_base: Rational
+    """Of the source."""
+    frames: int
+
+    def tick(self, pts: int) -> int:
+        """The nearest tick of a source time; halves go up, as FFmpeg's `fps` rounds them."""
+        return math.floor((pts - self.first_pts) * self.time_base * self.rate + Fraction(1, 2))
+
+
+def constant_rate(facts: VideoFacts, settings: VideoSettings) -> Fraction | None:
+    """The rate to bring the picture to; None where its frames stay as they come."""
+    asked = settings.frame_rate
+    if asked is None:
+        return None
+    slow_enough = facts.frame_rate is not None and facts.frame_rate <= asked
+    return None if slow_enough and not facts.variable_frame_rate else asked
+
+
+def make_grid(index: Index, frames: Sequence[int], end: int | None, rate: Fraction) -> Grid:
+    """The grid for the source's `frames`, of which the last is shown until `end`."""
+    grid = Grid(rate=rate, first_pts=frames[0], time_base=index.time_base, frames=0)
+    until = index.end_pts if end is None else min(end, index.end_pts)
+    count = max(grid.tick(until), grid.tick(frames[-1]) + 1)
+    return grid.model_copy(update={"frames": count})
+
+
+def clock(video: VideoPlan) -> Fraction:
+    """Seconds of one tick of the rendition's time base."""
+    return 1 / video.grid.rate if video.grid else video.time_base
+
+
+def span(video: VideoPlan, grid: Grid, chunk: Chunk) -> tuple[int, int]:
+    """The ticks of a chunk: the first, and the one after the last."""
+    start, end = chunk.start_pts, chunk.end_pts
+    first = 0 if chunk == video.chunks[0] or start is None else grid.tick(start)
+    last = grid.frames if chunk == video.chunks[-1] or end is None else grid.tick(end)
+    return first, last
+
+
+def planned_times(video: VideoPlan, index: Index, chunk: Chunk | None = None) -> list[int]:
+    """When the frames of a chunk, or of the whole, are shown: in ticks from the first frame."""
+    if video.grid:
+        return list(range(*(span(video, video.grid, chunk) if chunk else (0, video.grid.frames))))
+    first, last = chunk or video.chunks[0], chunk or video.chunks[-1]
+    return [pts - video.first_pts for pts in index.slice(first.start_pts, last.end_pts)]
