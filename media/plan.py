@@ -24,7 +24,7 @@ from media.picture import output_pixel_format, picture_filters
 from media.smart_copy import why_encode_audio, why_encode_video
 from media.sounds import rate_of
 from media.temporal import deinterlaces, temporal_filters
-from media.timing import Grid, constant_rate, make_grid
+from media.timing import Grid, all_filled, constant_rate, make_grid
 from media.tracks import choose_tracks
 from media.watermark import Mark
 
@@ -375,6 +375,8 @@ def _with_chunks(
         chunks = whole(index, first, last)
     else:
         chunks = _cut(index, first, last, chunk_s)
+        if video.grid and not all_filled(video.grid, chunks):
+            chunks = whole(index, first, last)
     # Constant rate ends a chunk's last frame where the next chunk's first one begins.
     chunks = with_run_in(index, chunks, video.reach, max(video.reach, 1 if video.grid else 0))
     return video.model_copy(

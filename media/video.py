@@ -107,10 +107,10 @@ def _kept(video: VideoPlan, chunk: Chunk) -> tuple[str | None, ...]:
     """The chunk's own frames, without the run-in that filters needed; on the grid if there is
     one. Times are the rendition's here."""
     if video.grid:
-        first, last = span(video, video.grid, chunk)
+        first, last = span(video.grid, video.chunks, chunk)
         # The film's last frame stays until its end, however the source ends.
         held = "tpad=stop=-1:stop_mode=clone" if chunk == video.chunks[-1] else None
-        return (f"fps=fps={video.grid.rate}:round=near", held, trim(first, last))
+        return (f"fps=fps={video.grid.rate}:round=near:eof_action=pass", held, trim(first, last))
     if not video.reach:
         return ()
     edges = (chunk.start_pts, chunk.end_pts)
