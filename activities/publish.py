@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 from temporalio import activity
@@ -25,21 +25,24 @@ from storage.work import Lease
 
 @implements(PUBLISH, stage="publishing")
 async def publish(request: PublishRequest, beat: Beat) -> Published:
-    """Copy each part beside its place, look at it, and publish it."""
+    """Copy the parts beside their places, look at them, and publish them all at once."""
     here = place()
     lease = await lease_on(here, request.lease)
     if request.folder is not None:
         here.storage(request.folder).make_folder(request.folder)
-    outputs = [
-        await _publish(here, request, lease, uri, role, data)
-        for uri, role, data in _files(here, request)
-    ]
-    await here.storage(request.source.uri).localize(request.source)
+    with contextlib.ExitStack() as staging:
+        staged = [
+            await _stage(here, request, staging, uri, role, data)
+            for uri, role, data in _files(here, request)
+        ]
+        await here.storage(request.source.uri).localize(request.source)
+        # In a thread, which a cancel does not interrupt: all of them appear, or none.
+        await asyncio.to_thread(_show, here, request, lease, staged)
     stats = Stats(
-        bytes_written=sum(output.bytes for output in outputs),
+        bytes_written=sum(output.bytes for output, _ in staged),
         retries=activity.info().attempt - 1,
     )
-    return Published(outputs=tuple(outputs), stats=stats)
+    return Published(outputs=tuple(output for output, _ in staged), stats=stats)
 
 
 def _files(here: Place, request: PublishRequest) -> Iterator[tuple[str, str, Path | bytes]]:
@@ -53,18 +56,32 @@ def _files(here: Place, request: PublishRequest) -> Iterator[tuple[str, str, Pat
             yield uri, piece.role, picture
 
 
-async def _publish(
-    here: Place, request: PublishRequest, lease: Lease, uri: str, role: str, data: Path | bytes
-) -> Output:
-    storage = here.storage(uri)
-    with storage.staging(uri, request.job_id) as staged:
-        await asyncio.to_thread(_write, data, staged)
-        media = await _verified(staged) if request.verify_media else None
-        sha256 = await asyncio.to_thread(sha256_of, staged)
-        size = staged.stat().st_size
-        show = partial(storage.publish, staged, uri, sha256, overwrite=request.overwrite)
-        await asyncio.to_thread(lease.publish, show)
-    return Output(uri=uri, role=role, bytes=size, sha256=sha256, media=media)
+async def _stage(
+    here: Place,
+    request: PublishRequest,
+    staging: contextlib.ExitStack,
+    uri: str,
+    role: str,
+    data: Path | bytes,
+) -> tuple[Output, Path]:
+    staged = staging.enter_context(here.storage(uri).staging(uri, request.job_id))
+    await asyncio.to_thread(_write, data, staged)
+    media = await _verified(staged) if request.verify_media else None
+    sha256 = await asyncio.to_thread(sha256_of, staged)
+    size = staged.stat().st_size
+    return Output(uri=uri, role=role, bytes=size, sha256=sha256, media=media), staged
+
+
+def _show(
+    here: Place, request: PublishRequest, lease: Lease, staged: list[tuple[Output, Path]]
+) -> None:
+    def publish_all() -> None:
+        for output, path in staged:
+            here.storage(output.uri).publish(
+                path, output.uri, output.sha256, overwrite=request.overwrite
+            )
+
+    lease.publish(publish_all)
 
 
 def _write(data: Path | bytes, staged: Path) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from longtake.contracts import JobSummary as JobSummary
     from longtake.contracts import MediaFacts as MediaFacts
     from longtake.contracts import Output as Output
+    from longtake.contracts import Preview as Preview
     from longtake.contracts import Progress as Progress
     from longtake.contracts import Stats as Stats
     from longtake.contracts import Transcode as Transcode
@@ -56,7 +57,8 @@ _HOMES = {
     "longtake.sync": ("JobHandleSync", "LongtakeSync"),
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
-        *("JobSummary", "MediaFacts", "Output", "Progress", "Stats", "Transcode", "VideoOptions"),
+        *("JobSummary", "MediaFacts", "Output", "Preview", "Progress", "Stats", "Transcode"),
+        *("VideoOptions",),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

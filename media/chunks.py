@@ -62,7 +62,7 @@ def cut(
     boundaries = _boundaries(index, frames, length_s, shortest_s or length_s)
     edges: list[int | None] = [start, *boundaries, end]
     return tuple(
-        Chunk(start_pts=a, end_pts=b, seek_pts=_seek(index, a)) for a, b in pairwise(edges)
+        Chunk(start_pts=a, end_pts=b, seek_pts=seek_point(index, a)) for a, b in pairwise(edges)
     )
 
 
@@ -118,8 +118,8 @@ def _boundaries(
     return boundaries
 
 
-def _seek(index: Index, start: int | None) -> int | None:
-    """Where to begin to decode for `start`; None is the first packet."""
+def seek_point(index: Index, start: int | None) -> int | None:
+    """Keyframe at which to begin to decode for `start`; None is the first packet."""
     if start is None:
         return None
     own = bisect_right(index.keyframes, start) - 1

@@ -63,6 +63,15 @@ class Ffmpeg:
         source = (*guarded, "-f", "png_pipe", "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))
 
+    def read_raw(self, path: Path, width: int, height: int, fps: int) -> Ffmpeg:
+        """Pictures that we decoded ourselves: RGB, 8 bits, one behind the other."""
+        source = (
+            *("-protocol_whitelist", "file", "-f", "rawvideo", "-pixel_format", "rgb24"),
+            *("-video_size", f"{width}x{height}", "-framerate", str(fps)),
+            *("-i", _as_url(path)),
+        )
+        return replace(self, inputs=(*self.inputs, *source))
+
     def then(self, *arguments: str) -> Ffmpeg:
         """Maps, filters and encoder options."""
         return replace(self, middle=(*self.middle, *arguments))

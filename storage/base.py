@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,10 @@ class Storage(Protocol):
 
     def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
         """Fail early if the output cannot be published. Raises OutputConflict, InvalidJob."""
+
+    def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
+        """Fail early if these files cannot be published in a folder, which need not be there.
+        Raises OutputConflict, InvalidJob."""
 
     def make_folder(self, uri: str) -> None:
         """Make a folder for outputs, if there is none; nothing to do where there are no folders.

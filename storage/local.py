@@ -9,7 +9,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from longtake.contracts.steps import Source
@@ -107,6 +107,22 @@ class LocalStorage:
         if not folder.is_dir():
             raise OutputConflict(f"there is no folder {folder}; make it first")
         _try_to_write(folder)
+
+    def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
+        """Fail early if these files cannot be published in a folder, which need not be there.
+
+        Raises OutputConflict with words, InvalidJob if one of them is the source itself.
+        """
+        path = path_of(uri)
+        if path.is_dir():
+            for name in names:
+                self.check_output(str(path / name), source, overwrite=overwrite)
+        elif path.exists():
+            raise OutputConflict(f"{path} is a file; name a folder")
+        elif not path.parent.is_dir():
+            raise OutputConflict(f"there is no folder {path.parent}; make it first")
+        elif not os.access(path.parent, os.W_OK | os.X_OK):
+            raise OutputConflict(f"{path.parent} may not be written; check its permissions")
 
     def make_folder(self, uri: str) -> None:
         """Make a folder for outputs, if there is none. Raises OutputConflict."""

@@ -134,7 +134,10 @@ def test_the_temporal_page_works_as_it_stands(service: Service, tmp_path: Path) 
     page.run("cancel")
     status = until(lambda: closed(page, "long"), 15, "the cancelled job is over")
     assert status.endswith("CANCELED")
-    assert {path.name for path in folder.iterdir()} == {"talk.mp4", "urgent.mp4"}
+    left = {"talk.mp4", "urgent.mp4", "preview", "first.mkv"}
+    assert {path.name for path in folder.iterdir()} == left
+    made = {path.name for path in (folder / "preview").iterdir()}
+    assert made == {"poster.jpg", "peaks.json"}
     assert not service.encoders()
     assert not list((service.home / "work" / "tmp").iterdir())
 

@@ -13,9 +13,10 @@ from workers.settings import WorkerSettings
 def workflows() -> list[type]:
     """Workflows, for `control`. Imported here: the sandbox imports them once more."""
     from workflows.command import CommandWorkflow
+    from workflows.preview import PreviewWorkflow
     from workflows.transcode import TranscodeWorkflow
 
-    return [TranscodeWorkflow, CommandWorkflow]
+    return [TranscodeWorkflow, PreviewWorkflow, CommandWorkflow]
 
 
 def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]:
@@ -32,13 +33,21 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.conclude import conclude
         from activities.fleet import count_workers
         from activities.plan import plan
+        from activities.preview import plan as plan_preview
         from activities.publish import publish
 
-        return [admit, plan, assemble, conclude, count_workers, admit_command, publish]
+        return [
+            *(admit, plan, assemble, conclude, count_workers),
+            *(admit_command, plan_preview, publish),
+        ]
     if role in ("cpu", "gpu"):
         from activities.borders import find_borders
         from activities.command import run_command
         from activities.encode import analyse_chunk, encode_audio, encode_chunk
+        from activities.preview import make_part
 
-        return [find_borders, analyse_chunk, encode_chunk, encode_audio, run_command]
+        return [
+            *(find_borders, analyse_chunk, encode_chunk, encode_audio),
+            *(run_command, make_part),
+        ]
     return []

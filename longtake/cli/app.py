@@ -15,6 +15,7 @@ from longtake.cli.command import command
 from longtake.cli.console import complain, err, print_json
 from longtake.cli.demo import demo
 from longtake.cli.doctor import doctor
+from longtake.cli.preview import preview
 from longtake.cli.report import failure
 from longtake.cli.session import INTERRUPTED
 from longtake.cli.transcode import transcode
@@ -32,6 +33,7 @@ _JOBS = "Jobs"
 _SHOW = "Look things up"
 
 app.command(rich_help_panel=_WORK)(transcode)
+app.command(rich_help_panel=_WORK)(preview)
 app.command(rich_help_panel=_WORK)(command)
 app.command(rich_help_panel=_WORK)(demo)
 app.command(rich_help_panel=_JOBS)(jobs.status)

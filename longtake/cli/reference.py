@@ -13,7 +13,7 @@ from longtake.cli.options import Json
 from longtake.contracts.encode import EncodePreset
 from longtake.errors import InvalidJob
 
-ASKED = (contracts.Transcode, contracts.Command, contracts.EncodePreset)
+ASKED = (contracts.Transcode, contracts.Preview, contracts.Command, contracts.EncodePreset)
 TOLD = (
     contracts.JobResult,
     contracts.JobStatus,

@@ -12,6 +12,7 @@ from longtake.contracts.encode import (
 )
 from longtake.contracts.job import Job
 from longtake.contracts.media import AudioFacts, MediaFacts, OtherStream, VideoFacts
+from longtake.contracts.preview import Preview
 from longtake.contracts.result import (
     JobError,
     JobResult,
@@ -41,6 +42,7 @@ __all__ = [
     "MediaFacts",
     "OtherStream",
     "Output",
+    "Preview",
     "Progress",
     "Rational",
     "Seconds",

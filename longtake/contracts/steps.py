@@ -16,6 +16,7 @@ from longtake.contracts.base import Contract, Rational, Uri
 from longtake.contracts.command import Command
 from longtake.contracts.encode import EncodeSettings
 from longtake.contracts.media import MediaFacts
+from longtake.contracts.preview import Preview
 from longtake.contracts.result import JobError, JobResult, JobSummary, Output, Stats
 from longtake.contracts.transcode import Transcode
 from longtake.queues import Role
@@ -208,6 +209,32 @@ class Piece(Contract):
     role: str
 
 
+class PreviewSummary(Contract):
+    """What the workflow must know of a preview; the plan itself lies under `plan_key`."""
+
+    source: Source
+    plan_key: str
+    index_key: str | None
+    parts: tuple[Piece, ...]
+    """What each part becomes; keys follow when the parts are made."""
+    captions: Piece | None
+    """The storyboard's WebVTT, which is made with the plan."""
+    media_s: float
+    engine: str
+    decisions: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+
+
+class PartRequest(Contract):
+    """One part of a preview."""
+
+    source: Source
+    plan_key: str
+    index_key: str | None
+    engine: str
+    number: int
+
+
 class PublishRequest(Contract):
     """Publish finished parts under their names, in this order."""
 
@@ -263,7 +290,9 @@ COUNT_WORKERS = Step("count_workers", "io", WorkersAsked, WorkersAlive)
 
 ADMIT_COMMAND = Step("admit_command", "io", Command, CommandAdmission)
 RUN_COMMAND = Step("run_command", "cpu", CommandAdmission, EncodeDone)
+PLAN_PREVIEW = Step("plan_preview", "io", Preview, PreviewSummary)
+MAKE_PART = Step("make_part", "cpu", PartRequest, EncodeDone)
 PUBLISH = Step("publish", "io", PublishRequest, Published)
 
-COUNTED = (ENCODE_CHUNK.name, RUN_COMMAND.name)
+COUNTED = (ENCODE_CHUNK.name, RUN_COMMAND.name, MAKE_PART.name)
 """Steps that a job's progress counts: their heartbeats say how far the running ones are."""

@@ -1,0 +1,100 @@
+"""The workflow `Preview`: plan, make the parts side by side, publish them into a folder."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+
+from workflows.account import damage, total
+from workflows.control import JobWorkflow
+
+with workflow.unsafe.imports_passed_through():
+    from longtake.contracts.preview import Preview
+    from longtake.contracts.result import JobResult
+    from longtake.contracts.steps import (
+        MAKE_PART,
+        PLAN_PREVIEW,
+        PUBLISH,
+        EncodeDone,
+        PartRequest,
+        PreviewSummary,
+        Published,
+        PublishRequest,
+    )
+    from longtake.errors import InvalidJob
+
+
+@workflow.defn(name="Preview")
+class PreviewWorkflow(JobWorkflow):
+    """One file in, a folder of pictures and a waveform out."""
+
+    @workflow.run
+    async def run(self, job: Preview | None = None) -> JobResult:
+        """Run the job to its end. A start without a job fails; it would hang otherwise."""
+        if job is None:
+            raise InvalidJob("a Preview takes one argument: the job, as JSON")
+        return await self.run_job(job, "preview", self._preview(job))
+
+    async def _preview(self, job: Preview) -> JobResult:
+        self.enter("probing")
+        plan = await self.step(PLAN_PREVIEW, job, f"look at {job.input}, plan the parts")
+        self.total = self.frames_total = len(plan.parts)
+        self.enter("encoding")
+        made = await self._make(plan)
+        self.enter("publishing")
+        published = await self._publish(job, plan, made)
+        return JobResult(
+            job_id=workflow.info().workflow_id,
+            state="succeeded",
+            outputs=published.outputs,
+            stats=total(plan.media_s, plan.source.bytes, made, [], published),
+            decisions=plan.decisions,
+            warnings=(*plan.warnings, *damage(made), *published.warnings),
+        )
+
+    async def _make(self, plan: PreviewSummary) -> list[EncodeDone]:
+        parts = [asyncio.ensure_future(self._part(plan, n)) for n in range(len(plan.parts))]
+        try:
+            return await asyncio.gather(*parts)
+        except BaseException:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+            raise
+
+    async def _part(self, plan: PreviewSummary, number: int) -> EncodeDone:
+        request = PartRequest(
+            source=plan.source,
+            plan_key=plan.plan_key,
+            index_key=plan.index_key,
+            engine=plan.engine,
+            number=number,
+        )
+        done = await self.step(MAKE_PART, request, f"make {plan.parts[number].role}")
+        self.finished(1)
+        return done
+
+    async def _publish(
+        self, job: Preview, plan: PreviewSummary, made: list[EncodeDone]
+    ) -> Published:
+        pieces = [
+            part.model_copy(update={"key": done.key})
+            for part, done in zip(plan.parts, made, strict=True)
+        ]
+        # The captions name the sheets, so they come last.
+        pieces += [plan.captions] if plan.captions else []
+        self.staged = tuple(uri for piece in pieces for uri in piece.uris)
+        return await self.step(
+            PUBLISH,
+            PublishRequest(
+                job_id=workflow.info().workflow_id,
+                source=plan.source,
+                pieces=tuple(pieces),
+                overwrite=job.overwrite,
+                lease=job.output,
+                folder=job.output,
+            ),
+            f"publish into {job.output}",
+            ends_the_job=True,
+        )
