@@ -83,7 +83,7 @@ def _with_run_in(index: Index, chunk: Chunk, before: int, after: int) -> Chunk:
     if lead is not None and before:
         first = bisect_left(index.pts, lead) - before
         lead = index.pts[first] if first > 0 else None
-        seek = _seek(index, lead) if seek is not None else None
+        seek = seek_point(index, lead) if seek is not None else None
     if tail is not None and after:
         last = bisect_left(index.pts, tail) + after
         tail = index.pts[last] if last < len(index.pts) else None

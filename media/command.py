@@ -38,6 +38,11 @@ class Ffmpeg:
             )
         )
 
+    def measuring(self) -> Ffmpeg:
+        """Say on stderr what filters measured, too."""
+        told = tuple(word.replace("repeat+error", "info") for word in self.globals)
+        return replace(self, globals=(*told, "-nostats"))
+
     def cpu_level(self, flags: str | None) -> Ffmpeg:
         """Hold FFmpeg's own code to these CPU features: float results differ between levels."""
         return replace(self, globals=(*self.globals, "-cpuflags", flags)) if flags else self

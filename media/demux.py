@@ -26,6 +26,12 @@ class Track:
     closed: list[int] = field(default_factory=list)
     size: int = 0
     missing_pts: int = 0
+    hidden: int = 0
+    leading: int = 0
+    """Frames shown before the keyframe that they are stored behind."""
+    reordered: int = 0
+    """Frames shown before one that is stored before them."""
+    greatest: int | None = None
     first: int | None = None
     end: int = 0
     counted: int = 0
@@ -64,7 +70,9 @@ def demux(container: Any, demuxer: str) -> dict[int, Track]:
         if packet.size == 0 and packet.dts is None:
             continue
         track.size += packet.size
-        if not packet.is_discard:
+        if packet.is_discard:
+            track.hidden += 1
+        else:
             _count(track, packet, demuxer)
     return tracks
 
@@ -97,6 +105,9 @@ def _count(track: Track, packet: Any, demuxer: str) -> None:
     if picture and (track.codec != "vp8" or vp8_is_shown(bytes(packet))):
         track.pts.append(packet.pts)
         track.sizes.append(packet.size)
+        track.reordered += track.greatest is not None and packet.pts < track.greatest
+        track.leading += bool(track.starts) and packet.pts < track.starts[-1]
+        track.greatest = max(packet.pts, track.greatest or packet.pts)
         if packet.is_keyframe:
             _count_keyframe(track, packet, demuxer)
 

@@ -13,6 +13,7 @@ import av
 from longtake.contracts.media import AudioFacts, VideoFacts
 from media.demux import Track
 from media.index import Index
+from media.layout import hdr_light
 
 _CODEC_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopus": "opus"}
 
@@ -50,6 +51,10 @@ def video_facts(track: Track, index: Index) -> VideoFacts:
         variable_frame_rate=_is_variable(steps, index.time_base),
         keyframes=len(index.keyframes),
         longest_gop_s=rounded(_longest_gop(index)),
+        b_frames=track.reordered > 0,
+        open_gop=track.leading > 0,
+        hidden_frames=track.hidden,
+        hdr_light=hdr_light(frame),
     )
 
 

@@ -23,6 +23,7 @@ from media.facts import audio_facts, rounded, video_facts
 from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS, MAX_PIXELS, sniff
 from media.index import Index
 from media.isolate import restrict
+from media.layout import chapters, index_first
 
 MAX_STREAMS = 64
 MAX_DURATION_S = 48 * 3600
@@ -105,6 +106,8 @@ def _describe(
         audio=tuple(audio_facts(t) for t in sounds),
         other=tuple(_others(container, tracks)),
         tags={k: v[:500] for k, v in list(container.metadata.items())[:50]},
+        chapters=chapters(container),
+        index_first=index_first(file, demuxer),
         warnings=tuple(_warnings(indexes)),
     )
     return facts, indexes[0] if indexes else None

@@ -16,8 +16,9 @@ from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
 from longtake.contracts.preview import Preview, PreviewPart
 from longtake.errors import InputUnsupported, InvalidJob
+from media.colour import HDR_TRANSFERS
 from media.index import Index
-from media.picture import HDR_TRANSFERS, output_size
+from media.picture import output_size
 
 MOST_THUMBNAILS = 300
 MOST_SHEETS = 100

@@ -16,6 +16,7 @@ from longtake.cli.console import complain, err, print_json
 from longtake.cli.demo import demo
 from longtake.cli.doctor import doctor
 from longtake.cli.preview import preview
+from longtake.cli.probe import probe
 from longtake.cli.report import failure
 from longtake.cli.session import INTERRUPTED
 from longtake.cli.transcode import transcode
@@ -43,7 +44,7 @@ app.command(rich_help_panel=_JOBS)(jobs.cancel)
 app.command(rich_help_panel=_JOBS)(jobs.pause)
 app.command(rich_help_panel=_JOBS)(jobs.resume)
 app.command(rich_help_panel=_JOBS)(jobs.retry)
-app.command(rich_help_panel=_SHOW)(engine.probe)
+app.command(rich_help_panel=_SHOW)(probe)
 app.command("presets", rich_help_panel=_SHOW)(reference.presets_)
 app.command(rich_help_panel=_SHOW)(reference.schema)
 app.command(rich_help_panel=_SERVICE)(serve.up)

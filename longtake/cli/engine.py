@@ -7,35 +7,15 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from longtake import preflight
-from longtake.cli.console import out, print_json, say, warn
-from longtake.cli.display import duration
+from longtake.cli.console import print_json, say
 from longtake.cli.options import Json
 from longtake.cli.report import size
-from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
 from longtake.errors import CapabilityMissing, LongtakeError, error_class
-from longtake.paths import absolute
 from longtake.presets import application_root
-
-
-def probe(
-    file: Annotated[str, typer.Argument(help="Media file.", metavar="FILE")],
-    as_json: Json = False,
-) -> None:
-    """Show what is in a media file, counted from its packets."""
-    place = absolute(file)
-    preflight.check_input(place)
-    require_engine()
-    document = ask_engine("media.inspect", str(Path(place)))
-    if as_json:
-        print_json(document)
-    else:
-        _show(MediaFacts.model_validate(document))
 
 
 def gc(
@@ -80,59 +60,3 @@ def ask_engine(module: str, *arguments: str) -> dict[str, Any]:
         told = document["error"]
         raise error_class(told["type"])(told["message"])
     return document
-
-
-def _show(facts: MediaFacts) -> None:
-    head = f"{facts.container}  {_time(facts.duration_s)}  {size(facts.bytes)}"
-    if facts.start_s:
-        head += f"  starts at {facts.start_s:g} s"
-    out.print(head, markup=False)
-    for video in facts.video:
-        out.print(f"  video  {_video(video)}", markup=False)
-    for audio in facts.audio:
-        out.print(f"  audio  {_audio(audio)}", markup=False)
-    for other in facts.other:
-        out.print(f"  {other.kind:<6} {other.codec}", markup=False)
-    for warning in facts.warnings:
-        warn(warning)
-
-
-def _video(video: VideoFacts) -> str:
-    rate = f"{float(video.frame_rate):.5g} fps" if video.frame_rate else "unknown rate"
-    words = [
-        _codec(video.codec, video.profile),
-        f"{video.width}x{video.height}",
-        video.pixel_format,
-        f"{rate}, variable" if video.variable_frame_rate else rate,
-        f"{video.frames} frames",
-        f"{video.keyframes} keyframes, at most {video.longest_gop_s:.3g} s apart",
-        _rate(video.bitrate_bps),
-        f"turned by {video.rotation}°" if video.rotation else None,
-        "interlaced" if video.interlaced else None,
-        video.color_transfer,
-    ]
-    return "  ".join(word for word in words if word)
-
-
-def _audio(audio: AudioFacts) -> str:
-    words = [
-        _codec(audio.codec, audio.profile),
-        audio.layout,
-        f"{audio.sample_rate} Hz",
-        _rate(audio.bitrate_bps),
-        audio.language,
-        audio.title,
-    ]
-    return "  ".join(word for word in words if word)
-
-
-def _codec(codec: str, profile: str | None) -> str:
-    return f"{codec} ({profile})" if profile else codec
-
-
-def _rate(bitrate_bps: int | None) -> str | None:
-    return f"{bitrate_bps / 1000:.0f} kbit/s" if bitrate_bps else None
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds < 60 else duration(seconds)

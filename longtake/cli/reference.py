@@ -20,6 +20,7 @@ TOLD = (
     contracts.JobSummary,
     contracts.Progress,
     contracts.MediaFacts,
+    contracts.Probe,
 )
 
 

@@ -11,8 +11,9 @@ from longtake.contracts.encode import (
     VideoSettings,
 )
 from longtake.contracts.job import Job
-from longtake.contracts.media import AudioFacts, MediaFacts, OtherStream, VideoFacts
+from longtake.contracts.media import AudioFacts, Chapter, MediaFacts, OtherStream, VideoFacts
 from longtake.contracts.preview import Preview
+from longtake.contracts.probe import Finding, Loudest, Probe
 from longtake.contracts.result import (
     JobError,
     JobResult,
@@ -30,19 +31,23 @@ __all__ = [
     "AudioFacts",
     "AudioOptions",
     "AudioSettings",
+    "Chapter",
     "Command",
     "Contract",
     "EncodePreset",
     "EncodeSettings",
+    "Finding",
     "Job",
     "JobError",
     "JobResult",
     "JobStatus",
     "JobSummary",
+    "Loudest",
     "MediaFacts",
     "OtherStream",
     "Output",
     "Preview",
+    "Probe",
     "Progress",
     "Rational",
     "Seconds",

@@ -40,6 +40,14 @@ class VideoFacts(Contract):
     keyframes: int
     """Keyframes at which a decoder can start."""
     longest_gop_s: float
+    b_frames: bool = False
+    """Whether frames are stored in another order than they are shown."""
+    open_gop: bool = False
+    """Whether frames that are shown before a keyframe are stored behind it."""
+    hidden_frames: int = 0
+    """Frames that an edit list hides."""
+    hdr_light: str | None = None
+    """Static HDR metadata in words: the mastering display, MaxCLL and MaxFALL."""
 
 
 class AudioFacts(Contract):
@@ -69,6 +77,14 @@ class OtherStream(Contract):
     codec: str
 
 
+class Chapter(Contract):
+    """A chapter mark."""
+
+    start_s: float
+    end_s: float
+    title: str | None = None
+
+
 class MediaFacts(Contract):
     """A media file. Durations are measured from packets, in seconds."""
 
@@ -82,4 +98,7 @@ class MediaFacts(Contract):
     audio: tuple[AudioFacts, ...] = ()
     other: tuple[OtherStream, ...] = ()
     tags: dict[str, str] = {}
+    chapters: tuple[Chapter, ...] = ()
+    index_first: bool | None = None
+    """Whether an MP4 can be played while it is fetched; None for other containers."""
     warnings: tuple[str, ...] = ()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from longtake import MediaFacts, Transcode, __version__
+from longtake import Transcode, __version__
+from longtake.contracts import Probe
 from tests.cli.conftest import Command
 
 
@@ -20,7 +21,7 @@ async def test_presets_are_listed_and_shown(alone: Command) -> None:
 
 async def test_schemas_are_published(alone: Command) -> None:
     schemas = (await alone("schema")).document
-    assert {"Transcode", "JobResult", "Progress"} <= set(schemas)
+    assert {"Transcode", "Preview", "Command", "JobResult", "Progress"} <= set(schemas)
     assert schemas["Transcode"] == Transcode.model_json_schema()
     assert (await alone("schema", "Progress")).document["title"] == "Progress"
     assert (await alone("schema", "Nothing")).code == 2
@@ -29,7 +30,7 @@ async def test_schemas_are_published(alone: Command) -> None:
 async def test_a_probe_shows_what_is_in_a_file(alone: Command, sound: Path) -> None:
     shown = await alone("probe", str(sound))
     assert "pcm_s16le" in shown.out
-    facts = MediaFacts.model_validate((await alone("probe", str(sound), "--json")).document)
+    facts = Probe.model_validate((await alone("probe", str(sound), "--json")).document)
     assert facts.audio[0].sample_rate == 8_000
 
 
@@ -46,8 +47,8 @@ async def test_the_version_and_the_commands_are_told(alone: Command) -> None:
     assert (await alone("--version")).out == f"longtake {__version__}\n"
     told = (await alone("--help")).out
     commands = (
-        "up down worker transcode status watch list cancel pause resume retry presets probe "
-        "schema doctor gc"
+        "up down worker transcode preview command status watch list cancel pause resume retry "
+        "presets probe schema doctor gc"
     )
     assert all(command in told for command in commands.split())
 
