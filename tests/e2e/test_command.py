@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,33 @@ def test_a_killed_command_is_run_again_whole(service: Service, clip: Path) -> No
     assert service.json("status", "slow")["state"] == "canceled"
     until(lambda: not service.encoders(), 10, "no encoder left")
     assert not output.exists()
+
+
+def test_a_late_command_fails_by_its_deadline(service: Service, clip: Path) -> None:
+    output = service.out / "late.mkv"
+    slow = ("-vf", "loop=loop=60:size=20,scale=1280:720,nlmeans=s=2", "-c:v", "ffv1", "-an")
+    done = service.run("command", clip, "-o", output, "--deadline", "2s", "--", *slow)
+    assert done.returncode == 1
+    assert "DeadlineExceeded" in done.stderr
+    assert not output.exists()
+    assert not service.encoders()
+
+
+def test_the_example_runs_as_it_stands(service: Service, clip: Path) -> None:
+    folder = service.out / "example"
+    folder.mkdir()
+    example = Path(__file__).parents[2] / "examples" / "look_at_a_film.py"
+    done = subprocess.run(
+        [sys.executable, str(example), str(clip), str(folder)],
+        env=service.environment | {"PYTHONPATH": str(example.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "preview" / "poster.jpg").is_file()
+    assert (folder / "mirrored.mp4").is_file()
+    assert "storyboard-vtt" in done.stdout
 
 
 def running_attempt(service: Service, job: str) -> int:
