@@ -22,6 +22,12 @@ from media.picture import output_size
 
 MOST_THUMBNAILS = 300
 MOST_SHEETS = 100
+TOGETHER = 60
+"""Thumbnails that one step makes."""
+MOST_BYTES = 192 << 20
+"""Of decoded pictures that one step of thumbnails holds."""
+WIDEST = 65_500
+"""Pixels: JPEG counts with 16 bits."""
 FEWEST_THUMBNAILS = 50
 CANDIDATES = 12
 """Frames that a poster is chosen from, spread evenly over the film."""
@@ -130,7 +136,7 @@ def _pictures(part: PreviewPart, job: Preview, video: VideoFacts, clock: Clock) 
     if part == "poster":
         return [_poster(job, video, clock)]
     if part == "thumbnails":
-        return [_thumbnails(job, video, clock)]
+        return _thumbnails(job, video, clock)
     if part == "storyboard":
         return _storyboard(job, video, clock)
     return [_animation(job, video, clock)]
@@ -154,7 +160,7 @@ def _poster(job: Preview, video: VideoFacts, clock: Clock) -> Pictures:
     )
 
 
-def _thumbnails(job: Preview, video: VideoFacts, clock: Clock) -> Pictures:
+def _thumbnails(job: Preview, video: VideoFacts, clock: Clock) -> list[Pictures]:
     every = job.thumbnails.every_s or _whole_seconds(clock.end_s / FEWEST_THUMBNAILS)
     count = math.ceil(clock.end_s / every)
     if count > MOST_THUMBNAILS:
@@ -163,14 +169,18 @@ def _thumbnails(job: Preview, video: VideoFacts, clock: Clock) -> Pictures:
             f"{MOST_THUMBNAILS} are made. A storyboard holds more"
         )
     width, height = _size(video, job.thumbnails.height)
-    return Pictures(
-        part="thumbnails",
-        role="thumbnail",
-        names=tuple(f"thumbnail-{number + 1:04}.jpg" for number in range(count)),
-        pts=tuple(clock.frame(number * every) for number in range(count)),
-        width=width,
-        height=height,
-    )
+    together = max(1, min(TOGETHER, MOST_BYTES // (3 * width * height)))
+    return [
+        Pictures(
+            part="thumbnails",
+            role="thumbnail",
+            names=tuple(f"thumbnail-{number + 1:04}.jpg" for number in some),
+            pts=tuple(clock.frame(number * every) for number in some),
+            width=width,
+            height=height,
+        )
+        for some in (range(at, min(at + together, count)) for at in range(0, count, together))
+    ]
 
 
 def _storyboard(job: Preview, video: VideoFacts, clock: Clock) -> list[Pictures]:
@@ -186,6 +196,10 @@ def _storyboard(job: Preview, video: VideoFacts, clock: Clock) -> list[Pictures]
     # The middle of its time, so that a cut does not show the shot before.
     shown = [clock.frame(min((n + Fraction(1, 2)) * every, clock.end_s)) for n in range(count)]
     width, height = _size(video, asked.height)
+    if max(width * asked.columns, height * asked.rows) > WIDEST:
+        raise InvalidJob(
+            "the storyboard's sheets would be too large for JPEG: fewer columns or rows"
+        )
     return [
         Pictures(
             part="storyboard",

@@ -96,7 +96,7 @@ async def make_pictures(
             cost,
             lambda done: on_fraction(share + done * (0.95 - share)),
         )
-        raw.write_bytes(frames.pixels)
+        await asyncio.to_thread(raw.write_bytes, frames.pixels)
         cost.add(await run_ffmpeg(writing(part, len(frames), raw, target).arguments()))
     finally:
         raw.unlink(missing_ok=True)
@@ -253,11 +253,15 @@ async def _best(
         cost,
         lambda done: on_fraction(done * 0.8),
     )
-    scores = [richness(small.picture(number), width) for number in range(len(small))]
-    return part.pts[scores.index(max(scores))]
+    return part.pts[await asyncio.to_thread(_richest, small)]
 
 
-def richness(pixels: bytes, width: int) -> float:
+def _richest(frames: Frames) -> int:
+    scores = [richness(frames.picture(number)) for number in range(len(frames))]
+    return scores.index(max(scores))
+
+
+def richness(pixels: bytes) -> float:
     """How much there is to see in a small RGB picture: black, white, blurred and faded ones lose.
 
     The entropy of its luma in 64 steps (0 to 6 bits), plus the logarithm of its detail (the mean

@@ -13,7 +13,11 @@ from longtake.contracts.job import Job
 PreviewPart = Literal["poster", "thumbnails", "storyboard", "animation", "waveform", "peaks"]
 PREVIEW_PARTS: tuple[PreviewPart, ...] = get_args(PreviewPart)
 
-Height = Annotated[int, Field(ge=16, le=4320)]
+PosterHeight = Annotated[int, Field(ge=16, le=4320)]
+# Bounds on what is held in memory at once.
+ThumbnailHeight = Annotated[int, Field(ge=16, le=1080)]
+TileHeight = Annotated[int, Field(ge=16, le=240)]
+AnimationHeight = Annotated[int, Field(ge=16, le=480)]
 Interval = Annotated[Seconds, Field(ge=Fraction(1, 10))]
 
 
@@ -23,7 +27,7 @@ class Poster(Contract):
     at: Seconds | None = Field(
         default=None, description="Its time; left out, the best of twelve frames is taken."
     )
-    height: Height = Field(default=720, description="Bound for the shorter side in pixels.")
+    height: PosterHeight = Field(default=720, description="Bound for the shorter side in pixels.")
 
 
 class Thumbnails(Contract):
@@ -32,7 +36,9 @@ class Thumbnails(Contract):
     every_s: Interval | None = Field(
         default=None, description="Left out: whole seconds that give at most 50 pictures."
     )
-    height: Height = Field(default=180, description="Bound for the shorter side in pixels.")
+    height: ThumbnailHeight = Field(
+        default=180, description="Bound for the shorter side in pixels."
+    )
 
 
 class Storyboard(Contract):
@@ -41,7 +47,9 @@ class Storyboard(Contract):
     every_s: Interval | None = Field(
         default=None, description="Left out: whole seconds that give at most one sheet."
     )
-    height: Height = Field(default=90, description="Bound for a picture's shorter side in pixels.")
+    height: TileHeight = Field(
+        default=90, description="Bound for a picture's shorter side in pixels."
+    )
     columns: int = Field(default=10, ge=1, le=20, description="Pictures side by side in a sheet.")
     rows: int = Field(default=10, ge=1, le=20, description="Rows of a full sheet.")
 
@@ -49,11 +57,13 @@ class Storyboard(Contract):
 class Animation(Contract):
     """Four short shots of the film one after the other: an animated WebP without sound."""
 
-    shot_s: Annotated[Seconds, Field(gt=0, le=5)] = Field(
+    shot_s: Annotated[Seconds, Field(gt=0, le=3)] = Field(
         default=Fraction(1), description="Length of a shot in seconds."
     )
-    fps: int = Field(default=10, ge=1, le=30, description="Pictures a second.")
-    height: Height = Field(default=240, description="Bound for the shorter side in pixels.")
+    fps: int = Field(default=10, ge=1, le=20, description="Pictures a second.")
+    height: AnimationHeight = Field(
+        default=240, description="Bound for the shorter side in pixels."
+    )
 
 
 class Waveform(Contract):

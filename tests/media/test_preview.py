@@ -272,6 +272,18 @@ async def test_the_waveform_is_drawn_from_edge_to_edge(tmp_path: Path) -> None:
     assert heights == pytest.approx(sorted(heights), abs=3)
 
 
+async def test_many_thumbnails_are_several_steps(counted: Path, tmp_path: Path) -> None:
+    facts, index = await inspect_in_child(counted)
+    asked = {"every_s": "0.1", "height": 1080}
+    job = Preview.model_validate(
+        {"input": "a.mp4", "output": "b", "parts": ["thumbnails"], "thumbnails": asked}
+    )
+    longer = facts.model_copy(update={"duration_s": 12.1})
+    parts = plan_preview(longer, index, job).parts
+    assert [len(part.names) for part in parts] == [60, 60, 1]
+    assert len({name for part in parts for name in part.names}) == 121
+
+
 async def test_too_many_thumbnails_are_refused_before_any_work(
     counted: Path, tmp_path: Path
 ) -> None:
