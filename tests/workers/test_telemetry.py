@@ -74,12 +74,14 @@ class Listener(logging.Handler):
 
 
 async def test_a_workflows_lines_name_the_job(
-    running: service.Endpoint, monkeypatch: pytest.MonkeyPatch
+    running: service.Endpoint, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     listener = Listener()
     logger = logging.getLogger("temporalio.workflow")
     monkeypatch.setattr(logger, "handlers", [listener])
-    monkeypatch.setattr(logger, "level", logging.INFO)
+    before = logger.level
+    logger.setLevel(logging.INFO)  # not set as an attribute: loggers remember what they decided
+    request.addfinalizer(lambda: logger.setLevel(before))
     client = await service.connect(running)
     async with Worker(client, task_queue="speaks", workflows=[AsksAWorker]):
         await client.execute_workflow(
