@@ -43,11 +43,14 @@ class Beat:
     fraction: float = 0.0
     fps: float | None = None
     speed: float | None = None
+    worked: bool = False
+    """A child of this step has reported: what the step gives was not there already."""
     started: float = field(default_factory=time.monotonic)
 
     def on_tick(self, tick: Tick) -> None:
         """Take over a report of FFmpeg's."""
         self.frames, self.fps, self.speed = tick.frames, tick.fps, tick.speed
+        self.worked = True
         if self.total_s > 0:
             self.fraction = min(1.0, max(self.fraction, tick.out_s / self.total_s))
 
@@ -96,7 +99,9 @@ async def _attempt(run: Run[In, Out], request: In, beat: Beat) -> Out:
             await asyncio.wait({work})
             if work.cancelled():
                 raise _handed_back()
-        return await work
+        result = await work
+        _measure(beat)
+        return result
     except asyncio.CancelledError:
         work.cancel()
         await asyncio.wait({work})
@@ -108,6 +113,13 @@ async def _attempt(run: Run[In, Out], request: In, beat: Beat) -> Out:
     finally:
         heart.cancel()
         drain.cancel()
+
+
+def _measure(beat: Beat) -> None:
+    """Count the media that was worked on; where metrics are off, the meter does nothing."""
+    if beat.worked and beat.total_s:
+        meter = activity.metric_meter()
+        meter.create_histogram_float("longtake_media_seconds").record(beat.total_s)
 
 
 async def _heartbeats(beat: Beat) -> None:

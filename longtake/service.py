@@ -18,6 +18,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 
+from longtake import tracing
 from longtake.daemon import (
     Command,
     Notify,
@@ -73,7 +74,11 @@ async def connect(endpoint: Endpoint | None = None, notify: Notify | None = None
     """A client of the service, started if need be. Raises ServiceUnreachable."""
     endpoint = endpoint or await resolve(notify)
     try:
-        return await Client.connect(**endpoint.options, data_converter=pydantic_data_converter)
+        return await Client.connect(
+            **endpoint.options,
+            data_converter=pydantic_data_converter,
+            interceptors=tracing.interceptors("longtake"),
+        )
     except RuntimeError as error:
         raise ServiceUnreachable(
             f"Temporal at {endpoint.address} does not answer: {error}. `longtake doctor` says more"

@@ -6,15 +6,19 @@
 | `LONGTAKE_WORK_STORE` | where workers keep finished steps; a folder that all of them share   |
 | `LONGTAKE_LOG_LEVEL`  | how much workers log: debug, info (default), warning or error        |
 | `LONGTAKE_DRAIN_GRACE`| seconds a worker that was told to stop may take to finish (default 30) |
+| `LONGTAKE_METRICS`    | host:port where a worker serves metrics for Prometheus; off without  |
 """
 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from longtake.errors import CapabilityMissing
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,21 @@ class Home:
     def logs(self) -> Path:
         """Logs of the embedded service's processes."""
         return self.path / "logs"
+
+
+def metrics_address() -> str | None:
+    """Where a worker serves its metrics, as host:port; None if nowhere.
+
+    Raises CapabilityMissing if the environment says something else.
+    """
+    address = os.environ.get("LONGTAKE_METRICS")
+    if not address:
+        return None
+    if not re.fullmatch(r".+:\d{1,5}", address):
+        raise CapabilityMissing(
+            f"LONGTAKE_METRICS={address} is not host:port, such as 127.0.0.1:9464"
+        )
+    return address
 
 
 def drain_grace_s() -> float:

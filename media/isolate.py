@@ -24,6 +24,7 @@ from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_class
 from media import launch
 from media.index import Index
+from media.observe import ChildEnded, tell
 from media.process import NICENESS, STALL_S, Limits
 
 Result = TypeVar("Result")
@@ -45,6 +46,8 @@ async def in_child(
     """
     ours, theirs = _context.Pipe(duplex=False)
     child = _context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
+    began_at, started = time.time(), time.monotonic()
+    answer: Any = None
     await asyncio.to_thread(child.start)
     theirs.close()
     answering = asyncio.ensure_future(_answer(ours))
@@ -60,6 +63,16 @@ async def in_child(
         standing.cancel()
         child.kill()
         await asyncio.to_thread(child.join)
+        tell(
+            ChildEnded(
+                program=function.__name__.strip("_"),
+                began_at=began_at,
+                wall_s=time.monotonic() - started,
+                cpu_s=answer[2] if answer else 0.0,
+                # One that has answered is killed: then the signal says nothing.
+                code=0 if answer else child.exitcode or 0,
+            )
+        )
         ours.close()
         child.close()
     return _unpack(answer, function)
@@ -99,7 +112,7 @@ def _unpack(answer: Any, function: Callable[..., Result]) -> Result:
         raise InputCorrupt(
             "the file made its reader crash; it is damaged, or made to do harm. It was refused"
         )
-    ok, value = answer
+    ok, value, _ = answer
     if ok:
         return value  # type: ignore[no-any-return]
     name, message = value
@@ -110,13 +123,18 @@ def _serve(connection: Connection, function: Callable[..., Any], arguments: Any)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer
     restrict()
     launch.die_with_parent()
+    connection.send((*_outcome(function, arguments), time.process_time()))
+
+
+def _outcome(function: Callable[..., Any], arguments: Any) -> tuple[bool, Any]:
+    """What the function returned; or, after False, name and message of the error to raise."""
     try:
-        connection.send((True, function(*arguments)))
+        return True, function(*arguments)
     except LongtakeError as error:
-        connection.send((False, (type(error).__name__, str(error))))
+        return False, (type(error).__name__, str(error))
     except Exception as error:
         message = f"looking into the file failed: {type(error).__name__}: {error}"
-        connection.send((False, ("InputCorrupt", message)))
+        return False, ("InputCorrupt", message)
 
 
 def restrict() -> None:

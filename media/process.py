@@ -30,6 +30,7 @@ from longtake.errors import (
     StorageUnavailable,
 )
 from media import launch
+from media.observe import ChildEnded, tell
 
 STALL_S = 15.0
 """No progress and no CPU time for so long: stalled."""
@@ -116,7 +117,7 @@ async def run_ffmpeg(
     Raises ProcessFailed (exit code not 0), ProcessKilled (ended by a signal), ProcessStalled,
     ResourceExhausted (no room on the disk).
     """
-    started = time.monotonic()
+    began_at, started = time.time(), time.monotonic()
     child = _start(command, limits)
     exited = _exit_of(child.process)
     tasks = [
@@ -138,6 +139,9 @@ async def run_ffmpeg(
         for task in tasks:
             task.cancel()
         child.close()
+        if exited.done():
+            wall_s = time.monotonic() - started
+            tell(_ended(child, exited.result(), command, began_at, wall_s))
     return _judge(child, exited.result(), time.monotonic() - started, command)
 
 
@@ -292,6 +296,26 @@ async def _end(child: _Child, exited: asyncio.Future[_Exit]) -> None:
             os.killpg(child.process.pid, number)
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait({exited}, timeout=patience)
+
+
+def _ended(
+    child: _Child, exited: _Exit, command: Sequence[str], began_at: float, wall_s: float
+) -> ChildEnded:
+    last = child.last
+    return ChildEnded(
+        program=_name(command),
+        began_at=began_at,
+        wall_s=wall_s,
+        cpu_s=exited.cpu_s,
+        code=exited.code,
+        frames=last.frames if last else 0,
+        peak_memory_bytes=exited.peak_memory_bytes,
+    )
+
+
+def _name(command: Sequence[str]) -> str:
+    """`ffmpeg`, whatever version and platform the file's name tells."""
+    return Path(command[0]).name.partition("-")[0]
 
 
 def _judge(child: _Child, exited: _Exit, wall_s: float, command: Sequence[str]) -> Finished:

@@ -18,14 +18,16 @@ from temporalio.envconfig import ClientConfig
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
+    PrometheusConfig,
     Runtime,
     TelemetryConfig,
     TelemetryFilter,
 )
 from temporalio.service import RPCError
 
+from longtake import tracing
 from longtake.embedded import NAMESPACE
-from longtake.errors import ServiceUnreachable
+from longtake.errors import CapabilityMissing, ServiceUnreachable
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger("longtake.worker")
@@ -73,11 +75,12 @@ def _options(settings: WorkerSettings) -> dict[str, Any]:
         **where,
         "data_converter": pydantic_data_converter,
         "identity": f"{os.getpid()}@{socket.gethostname()} {settings.name}",
-        "runtime": _runtime(),
+        "interceptors": tracing.interceptors("longtake-worker"),
+        "runtime": _runtime(settings.metrics),
     }
 
 
-def _runtime() -> Runtime:
+def _runtime(metrics: str | None) -> Runtime:
     """Beats every five seconds, and its core's log lines go where ours go."""
     logging_ = LoggingConfig(
         filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
@@ -87,4 +90,21 @@ def _runtime() -> Runtime:
             prepend_target_on_message=False,
         ),
     )
-    return Runtime(telemetry=TelemetryConfig(logging=logging_), worker_heartbeat_interval=BEAT)
+    telemetry = TelemetryConfig(
+        logging=logging_,
+        metrics=_metrics(metrics) if metrics else None,
+        attach_service_name=False,
+    )
+    try:
+        return Runtime(telemetry=telemetry, worker_heartbeat_interval=BEAT)
+    except (RuntimeError, ValueError) as error:
+        raise CapabilityMissing(
+            f"metrics cannot be served at LONGTAKE_METRICS={metrics}: {error}. Name a free "
+            "host:port of this host, such as 127.0.0.1:9464"
+        ) from error
+
+
+def _metrics(address: str) -> PrometheusConfig:
+    from workers.metrics import prometheus  # not loaded where there are none
+
+    return prometheus(address)

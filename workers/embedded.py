@@ -30,7 +30,7 @@ from longtake.embedded import (
     supervisor_lock,
 )
 from longtake.errors import ServiceUnreachable
-from longtake.settings import Home, drain_grace_s
+from longtake.settings import Home, drain_grace_s, metrics_address
 from workers import server
 from workers.capacity import default_slots
 from workers.logs import keep_bounded
@@ -111,7 +111,10 @@ class Service:
         self.announced = False
         self.server = Kept(self._server_program(), self._changed)
         everything = WorkerSettings(
-            ("control", "io", "cpu", "speech"), default_slots(), address=embedded.address
+            ("control", "io", "cpu", "speech"),
+            default_slots(),
+            address=embedded.address,
+            metrics=metrics_address(),
         )
         control, media = split(everything)
         self.settings = [replace(control, owns_server=True), media]

@@ -9,6 +9,8 @@ import shutil
 import sys
 from typing import NoReturn
 
+from longtake import tracing
+
 
 def leave(code: int) -> NoReturn:
     """End this process now, with its logs written.
@@ -16,6 +18,7 @@ def leave(code: int) -> NoReturn:
     Temporal's core aborts or hangs in one of ten ordinary interpreter exits (sdk-python
     issue 300).
     """
+    tracing.flush()
     logging.shutdown()
     _remove_socket_folder()
     sys.stdout.flush()

@@ -36,9 +36,12 @@ async def _supervise(settings: WorkerSettings) -> int:
 
 
 def split(settings: WorkerSettings) -> list[WorkerSettings]:
-    """Control on its own, the rest together."""
-    rest = [role for role in settings.roles if role != "control"]
-    return [settings.only(["control"]), settings.only(rest)]
+    """Control on its own, the rest together; its metrics are served one port higher."""
+    rest = settings.only([role for role in settings.roles if role != "control"])
+    if rest.metrics is not None:
+        host, _, port = rest.metrics.rpartition(":")
+        rest = dataclasses.replace(rest, metrics=f"{host}:{int(port) + 1}")
+    return [settings.only(["control"]), rest]
 
 
 def worker_program(settings: WorkerSettings) -> Program:

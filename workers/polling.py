@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from longtake.errors import LongtakeError
 from longtake.queues import Role, task_queue
@@ -21,13 +22,15 @@ CACHED_WORKFLOWS = 200
 """Jobs in memory at once; others are replayed when something happens to them."""
 
 
-def worker_for(client: Client, settings: WorkerSettings, role: Role) -> Worker:
+def worker_for(
+    client: Client, settings: WorkerSettings, role: Role, interceptors: Sequence[Interceptor] = ()
+) -> Worker:
     """The worker that polls the queue of `role`."""
     return Worker(
         client,
         task_queue=task_queue(role, settings.group),
         activities=registry.activities(role, settings),
-        interceptors=[JobLog()],
+        interceptors=[JobLog(), *interceptors],
         max_concurrent_activities=_slots(settings, role),
         graceful_shutdown_timeout=timedelta(seconds=drain_grace_s()),
         # A cancel arrives with the answer to a heartbeat; by default that takes 10 s and more.

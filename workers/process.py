@@ -9,8 +9,10 @@ import sys
 from collections.abc import Sequence
 
 import structlog
-from temporalio.worker import Worker
+from temporalio.client import Client
+from temporalio.worker import Interceptor, Worker
 
+from longtake import tracing
 from longtake.settings import drain_grace_s
 from workers import namespace, telemetry
 from workers.connection import connect
@@ -47,7 +49,8 @@ async def _serve(settings: WorkerSettings) -> int:
         return 0
     if settings.owns_server:
         await namespace.set_up(client)
-    workers = [worker_for(client, settings, role) for role in settings.roles]
+    measuring = _measure(client, settings)
+    workers = [worker_for(client, settings, role, measuring) for role in settings.roles]
     running = [asyncio.ensure_future(worker.run()) for worker in workers]
     announcing = asyncio.ensure_future(_announce(settings, workers))
     stopping = asyncio.ensure_future(stop.wait())
@@ -55,6 +58,20 @@ async def _serve(settings: WorkerSettings) -> int:
     announcing.cancel()
     watcher.cancel()
     return await _drain(workers, running)
+
+
+def _measure(client: Client, settings: WorkerSettings) -> list[Interceptor]:
+    """Begin to trace child processes and to count, where that is asked for."""
+    if tracing.on() and settings.roles != ("control",):
+        from workers.traces import trace_children
+
+        trace_children()
+    runtime = client.service_client.config.runtime
+    if settings.metrics is None or runtime is None:
+        return []
+    from workers.metrics import Metrics
+
+    return [Metrics(runtime.metric_meter)]
 
 
 async def _drain(workers: list[Worker], running: Sequence[asyncio.Future[None]]) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from longtake.queues import ROLES, Role
+from longtake.settings import metrics_address
 from workers.capacity import default_slots
 
 IO_SLOTS = 8
@@ -33,6 +34,8 @@ class WorkerSettings:
     """Descriptor to write a line to when this process polls."""
     parent: int | None = None
     """Drain when this process is no longer the parent."""
+    metrics: str | None = None
+    """host:port to serve metrics at."""
 
     def only(self, roles: Sequence[Role]) -> WorkerSettings:
         """The same with other roles."""
@@ -47,6 +50,7 @@ class WorkerSettings:
         words += ["--owns-server"] if self.owns_server else []
         words += ["--ready", str(self.ready)] if self.ready is not None else []
         words += ["--parent", str(self.parent)] if self.parent is not None else []
+        words += ["--metrics", self.metrics] if self.metrics else []
         return words
 
     @property
@@ -74,11 +78,13 @@ def parse(arguments: Sequence[str] | None = None) -> WorkerSettings:
     parser.add_argument("--owns-server", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ready", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--metrics", help=argparse.SUPPRESS)
     options = vars(parser.parse_args(arguments))
     asked = options.pop("roles")
     roles = tuple(role for role in ROLES if role in asked)
     slots = options.pop("slots") or default_slots()
-    return WorkerSettings(roles=roles, slots=slots, **options)
+    metrics = options.pop("metrics") or metrics_address()
+    return WorkerSettings(roles=roles, slots=slots, metrics=metrics, **options)
 
 
 def _count(text: str) -> int:

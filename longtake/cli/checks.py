@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from longtake import __version__, presets
+from longtake import __version__, presets, tracing
 from longtake.cli.engine import engine_environment
 from longtake.cli.report import size
 from longtake.errors import LongtakeError
@@ -56,6 +56,7 @@ def host_checks(*, needs_engine: bool) -> Iterator[Check]:
         yield _folder("work store", home.work_store, "set LONGTAKE_WORK_STORE to another folder")
     yield _folder("temporary files", Path(tempfile.gettempdir()), "set TMPDIR to another folder")
     yield _clock()
+    yield _traces()
 
 
 def orphans(ffmpeg: str) -> Check:
@@ -134,6 +135,16 @@ def _clock() -> Check:
     if now < _BUILT:
         return Check("clock", False, f"{words} cannot be", "set the clock; deadlines need it")
     return Check("clock", True, words)
+
+
+def _traces() -> Check:
+    place = tracing.collector()
+    if place is None:
+        return Check("traces", True, "off: OTEL_EXPORTER_OTLP_ENDPOINT is not set")
+    if not tracing.installed():
+        missing = f"{place} is named, but OpenTelemetry is not installed"
+        return Check("traces", False, missing, "pip install 'longtake[otel]'")
+    return Check("traces", True, f"to {place}")
 
 
 def environment_words() -> str:

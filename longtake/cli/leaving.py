@@ -7,9 +7,12 @@ import os
 import sys
 from typing import NoReturn
 
+from longtake import tracing
+
 
 def leave(code: int) -> NoReturn:
     """Flush what was written, then end at once."""
+    tracing.flush()
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         try:
