@@ -136,6 +136,15 @@ def open_gop_milliseconds(folder: Path) -> Path:
     return target
 
 
+def surround_voice_in_centre(folder: Path) -> Path:
+    """5.1: a voice of 1 kHz in the centre and 400 Hz in front left; from 2 s on, all is loud."""
+    target, loud = folder / "surround-voice-in-centre.flac", "0.944*sin(2*PI*1000*t)"
+    quiet = ["0.1*sin(2*PI*400*t)", "0", "0.1*sin(2*PI*1000*t)", "0", "0", "0"]
+    channels = "|".join(f"if(lt(t,2),{each},{loud})" for each in quiet)
+    run(*_picture(f"aevalsrc='{channels}':c=5.1:s=48000:d=4"), "-c:a", "flac", target)
+    return target
+
+
 def huge_metadata(folder: Path) -> Path:
     """Three seconds of sound with 3,000 chapters and a comment of 20,000 characters."""
     target, metadata = folder / "huge-metadata.mka", folder / "metadata"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,15 +32,16 @@ def pictures(path: Path) -> list[Shown]:
         return found
 
 
-def sound(path: Path, rate: int = 48_000) -> tuple[float, array[float]]:
-    """When the sound begins, in seconds, and its samples as mono at `rate`."""
+def sound(path: Path, layout: str = "mono") -> tuple[float, array[float]]:
+    """When the sound begins, in seconds, and its samples at 48 kHz, interleaved."""
     samples, begin = array("f"), None
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+    resampler = av.AudioResampler(format="flt", layout=layout, rate=48_000)
+    width = 4 * resampler.layout.nb_channels
     with av.open(f"file:{path}") as container:
         for frame in container.decode(audio=0):
             begin = frame.time if begin is None else begin
             for piece in resampler.resample(frame):
-                samples.frombytes(bytes(piece.planes[0])[: piece.samples * 4])
+                samples.frombytes(bytes(piece.planes[0])[: piece.samples * width])
     return begin or 0.0, samples
 
 
@@ -46,3 +49,11 @@ def beep_time(path: Path, level: float = 0.1) -> float:
     """When the sound first exceeds `level`, in seconds."""
     begin, samples = sound(path)
     return begin + next(n for n, sample in enumerate(samples) if abs(sample) > level) / 48_000
+
+
+def level_db(samples: Sequence[float], hertz: float) -> float:
+    """Peak level of a tone in dBFS; `samples` at 48 kHz, a whole number of its periods long."""
+    angles = [2 * math.pi * hertz * n / 48_000 for n in range(len(samples))]
+    real = sum(x * math.cos(angle) for x, angle in zip(samples, angles, strict=True))
+    imaginary = sum(x * math.sin(angle) for x, angle in zip(samples, angles, strict=True))
+    return 20 * math.log10(2 * math.hypot(real, imaginary) / len(samples) + 1e-9)

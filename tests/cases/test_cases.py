@@ -11,7 +11,7 @@ import pytest
 from longtake.errors import InputCorrupt
 from media.isolate import inspect_in_child
 from tests.cases import inputs
-from tests.cases.measure import beep_time, pictures, sound
+from tests.cases.measure import beep_time, level_db, pictures, sound
 from tests.media.engine import frames, transcode
 
 QUICK: dict[str, Any] = {"video": {"codec": "h264", "crf": 20, "speed": "ultrafast"}}
@@ -114,3 +114,19 @@ async def test_chunks_neither_gain_nor_lose_a_frame(tmp_path: Path) -> None:
     assert [md5 for _, md5 in after] == [md5 for _, md5 in before]
     for (time, _), (was, _) in zip(after, before, strict=True):
         assert abs(time - was) <= 0.001
+
+
+async def test_a_voice_in_the_centre_channel_is_heard_and_nothing_clips(tmp_path: Path) -> None:
+    source = inputs.surround_voice_in_centre(tmp_path)
+    made = await transcode(source, tmp_path / "out.mp4", video={"codec": "none"})
+    _, samples = sound(made.path, "stereo")
+    left, right = samples[0::2], samples[1::2]
+    quiet, loud = slice(48_000, 57_600), slice(144_000, 153_600)
+    voice, tone = level_db(left[quiet], 1000), level_db(left[quiet], 400)
+    assert level_db(right[quiet], 1000) == pytest.approx(voice, abs=0.2)
+    assert tone - voice == pytest.approx(3.0, abs=0.7)
+    assert voice > -20 - 12
+    assert level_db(right[quiet], 400) < tone - 35
+    for channel in (left, right):
+        assert level_db(channel[loud], 3000) < level_db(channel[loud], 1000) - 40
+        assert max(map(abs, channel[loud])) < 10 ** (0.5 / 20)

@@ -22,6 +22,7 @@ from temporalio.worker import Worker
 from longtake import service
 from longtake.fleet import DESCRIBE, LiveWorker, ask_worker, live_workers
 from longtake.queues import Role, task_queue
+from media.sandbox import WORDS, sandbox
 from tests.workers.asking import AsksAWorker
 from tests.workers.family import eventually
 
@@ -84,6 +85,15 @@ async def test_an_idle_worker_stops_at_once_and_is_off_the_list(
         assert time.monotonic() - started < 3
         assert await live_workers(client, queue) == []
         assert worker.lines()[-1]["event"] == "stopped"
+
+
+async def test_a_media_worker_says_how_its_children_are_kept_in(
+    running: service.Endpoint, tmp_path: Path
+) -> None:
+    with _worker(_command(running, "cpu"), tmp_path) as worker:
+        eventually(lambda: worker.said("sandbox"))
+        (line,) = worker.said("sandbox")
+        assert line["children"] == WORDS[sandbox()]
 
 
 async def _listed(client: Client, queue: str) -> LiveWorker:
