@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import version
 
 from activities.beside import admit_captions, admit_watermark
@@ -22,7 +24,8 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     """Resolve the settings, check both ends, pin and probe the source."""
     settings = resolve(job)
     here = place()
-    here.storage(job.output).check_output(job.output, job.input, overwrite=job.overwrite)
+    check_output = here.storage(job.output).check_output
+    await asyncio.to_thread(partial(check_output, job.output, job.input, overwrite=job.overwrite))
     source = await here.storage(job.input).fingerprint(job.input)
     facts, index_key = await probe(here, source)
     origin = here.index(index_key).origin_s if index_key else Fraction()

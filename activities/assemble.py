@@ -36,12 +36,14 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     lease = await lease_on(here, request.output)
     storage = here.storage(request.output)
     # Since the job began its folder may have gone; that it exists may be this job's own doing.
-    storage.check_output(request.output, request.source.uri, overwrite=True)
+    check = partial(storage.check_output, request.output, request.source.uri, overwrite=True)
+    await asyncio.to_thread(check)
     with storage.staging(request.output, request.job_id) as staged:
         finished = await _mux(here, source, plan, chunks, sounds, staged, beat)
         facts, warnings = await verify(staged, plan, index)
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
+        await storage.upload(staged, request.output, sha256, request.job_id)
         await here.storage(request.source.uri).localize(request.source)
         show = partial(storage.publish, staged, request.output, sha256, overwrite=request.overwrite)
         await asyncio.to_thread(lease.publish, show)

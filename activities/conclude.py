@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 from activities.place import place
@@ -17,5 +18,6 @@ async def conclude(record: JobRecord, beat: Beat) -> Nothing:
     here.jobs.write(record)
     for output in record.staged:
         with contextlib.suppress(InvalidJob):  # an output of no storage left nothing anywhere
-            here.storage(output).discard_staged(output, record.summary.job_id)
+            discard = here.storage(output).discard_staged
+            await asyncio.to_thread(discard, output, record.summary.job_id)
     return Nothing()

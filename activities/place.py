@@ -8,12 +8,13 @@ from pathlib import Path
 
 from longtake.errors import InvalidJob, ResourceExhausted
 from longtake.index import JobIndex
-from longtake.paths import local_path
-from longtake.settings import Home
+from longtake.paths import scheme_of, shown
+from longtake.settings import Home, cache_bytes
 from media.index import Index
 from media.plan import Plan
 from storage.base import Storage
 from storage.cache import FingerprintCache
+from storage.host_cache import HostCache
 from storage.local import LocalStorage
 from storage.work import WorkStore
 
@@ -24,14 +25,17 @@ class Place:
 
     store: WorkStore
     files: LocalStorage
+    cache: HostCache
     jobs: JobIndex
 
     def storage(self, uri: str) -> Storage:
         """The storage that holds `uri`. Raises InvalidJob if none does."""
-        if local_path(uri) is None:
-            scheme = uri.partition("://")[0]
-            raise InvalidJob(f"{uri}: {scheme}:// is not supported; use a local path")
-        return self.files
+        scheme = scheme_of(uri)
+        if scheme is None:
+            return self.files
+        if scheme == "s3":
+            return _s3(self.cache, self.store)
+        raise InvalidJob(f"{shown(uri)}: {scheme}:// is not supported; use a path or s3://")
 
     def part(self, key: str) -> Path:
         """The finished part under a key. Raises ResourceExhausted if it is gone."""
@@ -58,11 +62,20 @@ def place() -> Place:
     home = Home.from_environment()
     store = WorkStore(home.work_store)
     store.drop_dead_drafts()  # of workers that were killed on this host
+    hashes = FingerprintCache(home.cache)
     return Place(
         store=store,
-        files=LocalStorage(FingerprintCache(home.cache)),
+        files=LocalStorage(hashes),
+        cache=HostCache(home.cache, cache_bytes(), hashes),
         jobs=JobIndex(home.jobs),
     )
+
+
+@functools.cache
+def _s3(cache: HostCache, store: WorkStore) -> Storage:
+    from storage.s3 import S3Storage  # boto3 takes a second to import
+
+    return S3Storage(cache, store)
 
 
 # Content under a key never changes, so it may be kept.

@@ -69,6 +69,7 @@ async def _stage(
     media = await _verified(staged) if request.verify_media else None
     sha256 = await asyncio.to_thread(sha256_of, staged)
     size = staged.stat().st_size
+    await here.storage(uri).upload(staged, uri, sha256, request.job_id)
     return Output(uri=uri, role=role, bytes=size, sha256=sha256, media=media), staged
 
 

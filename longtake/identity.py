@@ -16,7 +16,7 @@ from typing import Any
 from longtake.contracts.command import Command
 from longtake.contracts.transcode import Transcode
 from longtake.kinds import AnyJob, parse, to_json
-from longtake.paths import absolute, name_of, version_of
+from longtake.paths import absolute, name_of, shown, version_of
 
 _NOT_CONTENT = {"id", "tenant", "priority", "labels", "deadline"}
 _SLUG_LENGTH = 40
@@ -78,7 +78,7 @@ def summary(job: AnyJob) -> str:
 
 def details(job: AnyJob) -> str:
     """The job in a few lines of Markdown, as the Temporal UI shows them."""
-    lines = [f"from `{uri}`" for uri in job.sources] + [f"to `{uri}`" for uri in job.targets]
+    lines = [f"from `{shown(uri)}`" for uri in job.sources] + [f"to `{uri}`" for uri in job.targets]
     if isinstance(job, Transcode):
         lines += _settings(job)
     if isinstance(job, Command):

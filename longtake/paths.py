@@ -24,6 +24,20 @@ def local_path(uri: str) -> Path | None:
     return Path(uri)
 
 
+def scheme_of(uri: str) -> str | None:
+    """The scheme of a URI that names no local path, such as `s3`."""
+    return None if local_path(uri) is not None else urlsplit(uri).scheme
+
+
+def shown(uri: str) -> str:
+    """A URI for messages and logs: without user, password, query and fragment of a link, in
+    which secrets and signatures stand."""
+    if scheme_of(uri) not in ("http", "https"):
+        return uri
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def absolute(uri: str) -> str:
     """One spelling for one place: an absolute path, against the current folder.
 

@@ -7,6 +7,7 @@
 | `LONGTAKE_LOG_LEVEL`  | how much workers log: debug, info (default), warning or error        |
 | `LONGTAKE_DRAIN_GRACE`| seconds a worker that was told to stop may take to finish (default 30) |
 | `LONGTAKE_METRICS`    | host:port where a worker serves metrics for Prometheus; off without  |
+| `LONGTAKE_CACHE_SIZE` | room for remote sources in the host's cache, such as 200G (default 50G)|
 """
 
 from __future__ import annotations
@@ -83,3 +84,20 @@ def metrics_address() -> str | None:
 def drain_grace_s() -> float:
     """Seconds that a worker which was told to stop lets its steps go on."""
     return float(os.environ.get("LONGTAKE_DRAIN_GRACE", "30"))
+
+
+def cache_bytes() -> int:
+    """How much of remote sources the host's cache keeps. A source in use is kept beyond it."""
+    return _bytes("LONGTAKE_CACHE_SIZE", "50G")
+
+
+_SIZE = re.compile(r"(\d+)\s*([kMGT]?)i?B?")
+_TIMES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def _bytes(name: str, default: str) -> int:
+    text = os.environ.get(name, default)
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise ValueError(f"{name}={text!r} is no size; write 50G, 500M or a number of bytes")
+    return int(found[1]) * _TIMES[found[2]]

@@ -36,5 +36,12 @@ class Storage(Protocol):
     def discard_staged(self, uri: str, job_id: str) -> None:
         """Remove what killed attempts of a job left."""
 
+    async def upload(self, staged: Path, uri: str, sha256: str, job_id: str) -> None:
+        """Bring the staged bytes near their place, where nobody sees them yet.
+
+        Goes on with what an earlier attempt brought. What takes long belongs here: `publish`
+        runs under the output's lease. Raises StorageUnavailable, OutputConflict.
+        """
+
     def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
         """Make the staged file visible, whole and at once. Raises OutputConflict."""

@@ -147,6 +147,9 @@ class LocalStorage:
         for left in path.parent.glob(f"{_staged_prefix(path, job_id)}*.part"):
             left.unlink(missing_ok=True)
 
+    async def upload(self, staged: Path, uri: str, sha256: str, job_id: str) -> None:
+        """Nothing: the staged file lies beside its place."""
+
     def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
         """Make the staged file visible under its name, whole and at once.
 

@@ -1,4 +1,5 @@
-"""`python -m storage.sweep`: remove what the work store no longer needs, and say how much."""
+"""`python -m storage.sweep`: remove what work store and host cache no longer need, and abort
+uploads of jobs that never ended."""
 
 from __future__ import annotations
 
@@ -6,21 +7,35 @@ import argparse
 import json
 import sys
 
-from longtake.settings import Home
-from storage.work import WorkStore
+from longtake.settings import Home, cache_bytes
+from storage.cache import FingerprintCache
+from storage.host_cache import HostCache
+from storage.work import UPLOADS, WorkStore
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Sweep the work store of this environment; prints one JSON document."""
+    """Sweep the places of this environment; prints one JSON document."""
     parser = argparse.ArgumentParser(prog="python -m storage.sweep", description=__doc__)
     parser.add_argument("--older-than-days", type=float, default=7.0)
     options = parser.parse_args(arguments)
     if options.older_than_days < 1:
         parser.error("--older-than-days must be 1 or more: running jobs need their parts")
-    store = WorkStore(Home.from_environment().work_store)
-    removed, freed = store.sweep(options.older_than_days * 86_400)
-    sys.stdout.write(json.dumps({"removed": removed, "bytes": freed}) + "\n")
+    home, age_s = Home.from_environment(), options.older_than_days * 86_400
+    store = WorkStore(home.work_store)
+    cache = HostCache(home.cache, cache_bytes(), FingerprintCache(home.cache))
+    removed, freed = map(sum, zip(store.sweep(age_s), cache.sweep(age_s), strict=True))
+    document = {"removed": removed, "bytes": freed, "uploads": _abort_uploads(store, age_s)}
+    sys.stdout.write(json.dumps(document) + "\n")
     return 0
+
+
+def _abort_uploads(store: WorkStore, age_s: float) -> int:
+    """Abort what is still open in buckets. boto3 is asked for only where something is."""
+    if not any((store.folder / UPLOADS).glob("*/*.json")):
+        return 0
+    from storage.uploads import Uploads
+
+    return Uploads(store.folder / UPLOADS).sweep(age_s)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ TEMPORARY = "tmp"
 OBJECTS = "objects"
 NOTES = "notes"
 LOCK_WAIT_S = 10.0
+UPLOADS = "uploads"
+"""The ledger of open uploads: see storage/uploads.py."""
 _HOST = platform.node().replace(".", "-") or "host"
 
 

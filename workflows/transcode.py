@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from longtake.contracts.transcode import Transcode
     from longtake.errors import InvalidJob
+    from longtake.paths import shown
     from longtake.queues import task_queue
     from longtake.rates import share
 
@@ -58,7 +59,7 @@ class TranscodeWorkflow(JobWorkflow):
 
     async def _transcode(self, job: Transcode) -> JobResult:
         self.enter("probing")
-        admission = await self.step(ADMIT, job, f"look at {job.input}")
+        admission = await self.step(ADMIT, job, f"look at {shown(job.input)}")
         self.preset = admission.settings.preset
         workflow.upsert_search_attributes([PRESET.value_set(self.preset)])
         gpu, decision = await self._choose_gpu(job)

@@ -54,4 +54,4 @@ async def test_a_worker_of_no_known_role_is_a_bad_request(alone: Command) -> Non
 
 
 async def test_gc_tells_what_it_removed(alone: Command) -> None:
-    assert (await alone("gc", "--json")).document == {"removed": 0, "bytes": 0}
+    assert (await alone("gc", "--json")).document == {"removed": 0, "bytes": 0, "uploads": 0}

@@ -1,0 +1,164 @@
+"""Parallel ranged download into a file, resumable after a crash, hashed on the way.
+
+Beside the file in the making lies a note of the ranges that are whole. It holds for one boot:
+what a killed process wrote is still in the system's memory, what a dead machine wrote may not be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+
+from longtake.errors import StorageUnavailable
+from storage.remote import Remote, changed
+from storage.threads import check
+
+RANGE_BYTES = 8 << 20
+PARALLEL = 8
+"""Enough to fill a usual line at the round trips of a distant bucket."""
+TRIES = 6
+"""Of one range without a byte of progress, before the step fails and is tried again later."""
+FIRST_PAUSE_S = 0.1
+_PIECE = 1 << 20
+
+
+def download(remote: Remote, part: Path, stop: threading.Event) -> str:
+    """Bring the object's bytes into `part`, flushed, and return their SHA-256.
+
+    Raises StorageUnavailable (finished ranges are kept), InputCorrupt if the object changed.
+    """
+    if remote.size is None or not remote.ranged:
+        return _in_one_piece(remote, part, stop)
+    with contextlib.ExitStack() as stack:
+        file = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+        stack.callback(os.close, file)
+        done = _read_note(note_of(part), remote.size)
+        os.ftruncate(file, remote.size)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC
+        note = os.open(note_of(part), flags, 0o600)
+        stack.callback(os.close, note)
+        os.write(note, _heading(remote.size) + b"".join(b"%d\n" % number for number in done))
+        sha256 = _Ranges(remote, remote.size, file, note, stop).fetch(done)
+    note_of(part).unlink()
+    return sha256
+
+
+def note_of(part: Path) -> Path:
+    """Where the finished ranges of a file in the making are noted."""
+    return part.with_suffix(".ranges")
+
+
+class _Ranges:
+    """The download of one object into an open file."""
+
+    def __init__(
+        self, remote: Remote, size: int, file: int, note: int, stop: threading.Event
+    ) -> None:
+        self._remote, self._size, self._file, self._note = remote, size, file, note
+        self._stop = stop
+        self._failed = threading.Event()
+
+    def fetch(self, done: set[int]) -> str:
+        """Fetch what is missing, and hash behind it in order: the pages are still in memory."""
+        sha256 = hashlib.sha256()
+        count = -(-self._size // RANGE_BYTES)
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="range") as pool:
+            missing = (number for number in range(count) if number not in done)
+            coming = {number: pool.submit(self._fetch, number) for number in missing}
+            try:
+                for number in range(count):
+                    if number in coming:
+                        coming[number].result()
+                    for piece in self._read_back(number):
+                        check(self._stop)
+                        sha256.update(piece)
+            except BaseException:
+                self._failed.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        os.fsync(self._file)
+        return sha256.hexdigest()
+
+    def _fetch(self, number: int) -> None:
+        position, end = self._bounds(number)
+        tries = 0
+        while position < end:
+            before = position
+            try:
+                with self._remote.read(position, end) as pieces:
+                    for piece in pieces:
+                        check(self._stop)
+                        check(self._failed)
+                        position += self._write(piece, position, end)
+                problem = StorageUnavailable(f"{self._remote.shown}: the answer broke off")
+            except StorageUnavailable as error:
+                problem = error
+            tries = 0 if position > before else tries + 1
+            if tries == TRIES or self._stop.is_set() or self._failed.is_set():
+                raise problem
+            if position < end:
+                self._stop.wait(FIRST_PAUSE_S * 2**tries)
+        os.write(self._note, b"%d\n" % number)
+
+    def _write(self, piece: bytes, position: int, end: int) -> int:
+        if position + len(piece) > end:
+            raise changed(self._remote.shown)  # more than was asked for: another object
+        view, written = memoryview(piece), 0
+        while written < len(piece):
+            written += os.pwrite(self._file, view[written:], position + written)
+        return written
+
+    def _read_back(self, number: int) -> Iterator[bytes]:
+        start, end = self._bounds(number)
+        for offset in range(start, end, _PIECE):
+            yield os.pread(self._file, min(_PIECE, end - offset), offset)
+
+    def _bounds(self, number: int) -> tuple[int, int]:
+        return number * RANGE_BYTES, min(self._size, (number + 1) * RANGE_BYTES)
+
+
+def _in_one_piece(remote: Remote, part: Path, stop: threading.Event) -> str:
+    """From a server that cannot begin in the middle, or does not say where the end is."""
+    note_of(part).unlink(missing_ok=True)
+    sha256, position = hashlib.sha256(), 0
+    with part.open("wb") as file, remote.read(0, remote.size) as pieces:
+        for piece in pieces:
+            check(stop)
+            position += len(piece)
+            sha256.update(piece)
+            file.write(piece)
+        if remote.size is not None and position != remote.size:
+            raise StorageUnavailable(f"{remote.shown}: the answer broke off after {position} bytes")
+        file.flush()
+        os.fsync(file.fileno())
+    return sha256.hexdigest()
+
+
+def _heading(size: int) -> bytes:
+    return (json.dumps({"boot": _boot(), "range": RANGE_BYTES, "size": size}) + "\n").encode()
+
+
+def _read_note(note: Path, size: int) -> set[int]:
+    """Ranges that are whole; none if the note is of another boot, or of ranges cut otherwise."""
+    try:
+        heading, *lines = note.read_bytes().splitlines(keepends=True)
+    except (FileNotFoundError, ValueError):
+        return set()
+    if heading != _heading(size):
+        return set()
+    return {int(line) for line in lines if line.endswith(b"\n")}
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return str(int(psutil.boot_time()))  # macOS

@@ -1,0 +1,214 @@
+"""The host's cache of remote sources: each version of an object comes to a host once.
+
+All processes of the host share it. An entry is a few files of one name:
+
+    NAME.lock    flock: shared while somebody reads the data, exclusive while it is made or removed
+    NAME.data    the bytes, whole; its time of change is its last use
+    NAME.part    the bytes in the making, and NAME.ranges, what of them is there
+
+Locks are the kernel's: those of a killed process are free at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from longtake.errors import ResourceExhausted
+from storage.cache import FingerprintCache
+from storage.download import download, note_of
+from storage.local import no_room, sha256_of
+from storage.remote import Remote
+from storage.threads import transfer
+
+_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.5
+
+
+@dataclass(frozen=True)
+class Held:
+    """An object's bytes on this host, kept there until the task that asked for them ends."""
+
+    path: Path
+    sha256: str
+
+
+class HostCache:
+    """Bounded in size, the least recently used goes first, and never what is in use."""
+
+    def __init__(self, folder: Path, most_bytes: int, hashes: FingerprintCache) -> None:
+        self._folder = folder / "sources"
+        self._most_bytes = most_bytes
+        self._hashes = hashes
+
+    async def sha256(self, remote: Remote) -> str:
+        """The hash of the object's content; downloads it only if it never was on this host."""
+        return self._hashes.get(remote.identity) or (await self.hold(remote)).sha256
+
+    async def hold(self, remote: Remote) -> Held:
+        """The object's bytes as a local file, downloaded by whoever on this host comes first.
+
+        The file stays until the calling asyncio task ends. Raises what `download` raises, and
+        ResourceExhausted where the disk has no room.
+        """
+        entry = self._entry(remote)
+        pause = _FIRST_LOOK_S
+        while True:
+            if (lock := entry.lock(fcntl.LOCK_SH)) is not None:
+                if entry.touch():
+                    _until_the_task_ends(functools.partial(os.close, lock))
+                    return Held(entry.data, await self._sha256_of(remote, entry))
+                os.close(lock)
+            if (lock := entry.lock(fcntl.LOCK_EX)) is not None:
+                fill = functools.partial(self._fill, remote, entry)
+                await transfer(fill, after=functools.partial(os.close, lock))
+                continue
+            await asyncio.sleep(pause)  # somebody else brings it
+            pause = min(_LONGEST_LOOK_S, pause * 2)
+
+    def sweep(self, older_than_s: float) -> tuple[int, int]:
+        """Remove what nobody used for so long. Returns entries removed and bytes freed."""
+        horizon = time.time() - older_than_s
+        old = [(entry, size) for used, size, entry in self._by_age() if used < horizon]
+        freed = [size for entry, size in old if entry.remove()]
+        return len(freed), sum(freed)
+
+    def _fill(self, remote: Remote, entry: _Entry, stop: threading.Event) -> None:
+        """Make the data of an entry whose lock is ours."""
+        if entry.data.exists():
+            return
+        if not entry.part.exists():
+            note_of(entry.part).unlink(missing_ok=True)
+        self._make_room(entry, remote.size or 0)
+        sha256 = download(remote, entry.part, stop)
+        self._hashes.put(remote.identity, sha256)
+        entry.part.replace(entry.data)
+
+    async def _sha256_of(self, remote: Remote, entry: _Entry) -> str:
+        known = self._hashes.get(remote.identity)
+        if known is None:  # forgotten, for there were many
+            known = await transfer(lambda _: sha256_of(entry.data))
+            self._hashes.put(remote.identity, known)
+        return known
+
+    def _make_room(self, entry: _Entry, size: int) -> None:
+        """Reserve the size: what is in the making counts as if it were there already.
+
+        Raises ResourceExhausted where the disk itself is full.
+        """
+        with _alone(self._folder / "room"):
+            others = [found for found in self._by_age() if found[2].lock_path != entry.lock_path]
+            total = sum(found_size for _, found_size, _ in others)
+            allocated = entry.allocated()
+            for _, found_size, other in others:
+                free = shutil.disk_usage(self._folder).free + allocated
+                if total + size <= self._most_bytes and size <= free:
+                    break
+                if other.remove():
+                    total -= found_size
+            if size > shutil.disk_usage(self._folder).free + allocated:
+                raise ResourceExhausted(no_room(self._folder))
+            descriptor = os.open(entry.part, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                os.ftruncate(descriptor, size)
+            finally:
+                os.close(descriptor)
+
+    def _by_age(self) -> list[tuple[float, int, _Entry]]:
+        """Entries with their last use and their bytes, the least recently used first."""
+        found = []
+        for path in self._folder.glob("*.lock"):
+            entry = _Entry(path)
+            used, size = entry.use()
+            found.append((used, size, entry))
+        return sorted(found, key=lambda each: each[0])
+
+    def _entry(self, remote: Remote) -> _Entry:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = hashlib.sha256(remote.identity.encode()).hexdigest()[:40]
+        return _Entry(self._folder / f"{name}.lock")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    lock_path: Path
+
+    @property
+    def data(self) -> Path:
+        return self.lock_path.with_suffix(".data")
+
+    @property
+    def part(self) -> Path:
+        return self.lock_path.with_suffix(".part")
+
+    def lock(self, how: int) -> int | None:
+        """A descriptor that holds the lock until it is closed; None if others have it."""
+        while True:
+            descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(descriptor), os.stat(self.lock_path)):  # noqa: PTH116
+                    return descriptor
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            except FileNotFoundError:
+                pass
+            os.close(descriptor)  # the entry was removed between opening and locking
+
+    def touch(self) -> bool:
+        """Mark a use, and say whether the data is there."""
+        try:
+            os.utime(self.data)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def use(self) -> tuple[float, int]:
+        """Time of the last use, and bytes, those still to come of a part included."""
+        for path in (self.data, self.part, self.lock_path):
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                return found.st_mtime, found.st_size
+        return 0.0, 0
+
+    def allocated(self) -> int:
+        """Bytes of the disk that the part in the making takes already."""
+        try:
+            return self.part.stat().st_blocks * 512
+        except FileNotFoundError:
+            return 0
+
+    def remove(self) -> bool:
+        """Remove the entry unless it is in use."""
+        lock = self.lock(fcntl.LOCK_EX)
+        if lock is None:
+            return False
+        try:
+            for path in (self.data, note_of(self.part), self.part, self.lock_path):
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(lock)
+        return True
+
+
+def _until_the_task_ends(release: Callable[[], None]) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.add_done_callback(lambda _: release())
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,43 @@
+"""A remote object: its address, the version that was pinned, and ranges of its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from longtake.errors import InputCorrupt
+
+
+class Remote(Protocol):
+    """One version of one object, wherever it lies. Methods are called from several threads."""
+
+    @property
+    def identity(self) -> str:
+        """Names the bytes among all of the host: place, key and version."""
+
+    @property
+    def shown(self) -> str:
+        """The address without what is secret in it, for messages."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes; None where the server does not say."""
+
+    @property
+    def ranged(self) -> bool:
+        """Whether `read` can begin anywhere. Else it is asked for the whole alone."""
+
+    def read(self, start: int, end: int | None) -> AbstractContextManager[Iterator[bytes]]:
+        """The bytes from `start` up to `end`, or to the last, in pieces as they come.
+
+        May give fewer where the connection ends early: the reader counts. Raises
+        StorageUnavailable where trying again helps, InputCorrupt if the version is gone.
+        """
+
+
+def changed(shown: str) -> InputCorrupt:
+    """What to say when an object is no longer the one that was pinned."""
+    return InputCorrupt(
+        f"{shown} changed while the job ran; start the job again for the new object"
+    )

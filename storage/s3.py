@@ -1,0 +1,241 @@
+"""Buckets: sources are read through the host's cache, outputs appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from longtake.contracts.steps import Source
+from longtake.errors import InputNotFound, InvalidJob, OutputConflict, StorageUnavailable
+from storage.host_cache import HostCache
+from storage.remote import changed
+from storage.s3_client import Address, client, code_of, reading, where, writing
+from storage.threads import transfer
+from storage.uploads import LEAST_PART_BYTES, SHA256, Upload, Uploads, put
+from storage.work import UPLOADS, WorkStore
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
+
+_PIECE = 1 << 20
+_UNKNOWN_CONDITION = {"NotImplemented", "501"}
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """One version of an object, read by ranges."""
+
+    address: Address
+    etag: str
+    size: int
+    version: str
+    ranged: bool = True
+
+    @property
+    def identity(self) -> str:
+        """Endpoint, bucket, key and version."""
+        return f"{where()} {self.address} {self.version}"
+
+    @property
+    def shown(self) -> str:
+        """The address; nothing in it is secret."""
+        return str(self.address)
+
+    @contextlib.contextmanager
+    def read(self, start: int, end: int | None) -> Iterator[Iterator[bytes]]:
+        """Bytes of this version. Raises InputCorrupt if the key holds another one by now."""
+        last = "" if end is None else end - 1
+        with reading(self.address):
+            body = client().get_object(
+                Bucket=self.address.bucket,
+                Key=self.address.key,
+                Range=f"bytes={start}-{last}",
+                IfMatch=self.etag,
+            )["Body"]
+            with contextlib.closing(body):
+                yield body.iter_chunks(_PIECE)
+
+
+class S3Storage:
+    """Sources and outputs in buckets of any S3 endpoint."""
+
+    def __init__(self, cache: HostCache, store: WorkStore) -> None:
+        self._cache = cache
+        self._store = store
+        self._uploads = Uploads(store.folder / UPLOADS)
+
+    async def fingerprint(self, uri: str) -> Source:
+        """Pin an object: ETag, size and version id; its SHA-256 is computed on its way into the
+        host's cache, once a version.
+
+        Raises InputNotFound, InputForbidden, StorageUnavailable.
+        """
+        found = await transfer(lambda _: _look(Address.of(uri)))
+        sha256 = await self._cache.sha256(found)
+        return Source(uri=uri, bytes=found.size, sha256=sha256, version=found.version)
+
+    async def localize(self, source: Source) -> Path:
+        """The object's bytes in the host's cache, kept there until the calling task ends.
+
+        Raises InputCorrupt if the key no longer holds the object that was pinned.
+        """
+        address = Address.of(source.uri)
+        try:
+            found = await transfer(lambda _: _look(address))
+        except InputNotFound as error:
+            raise InputNotFound(f"{address} was removed while the job ran") from error
+        if found.version != source.version:
+            raise changed(str(address))
+        held = await self._cache.hold(found)
+        if held.sha256 != source.sha256:
+            raise changed(str(address))
+        return held.path
+
+    def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
+        """Fail early if the output cannot be published: an upload is begun, and dropped.
+
+        Raises OutputConflict, InvalidJob if the output is the source itself.
+        """
+        address = Address.of(uri)
+        if uri == source:
+            raise InvalidJob(f"{uri} is the source itself; write to another object")
+        self._uploads.drop(address, job_id=_TRYING)  # of an attempt that was killed here
+        self._uploads.begin(address, _TRYING, "", 0)
+        self._uploads.drop(address, job_id=_TRYING)
+        if not overwrite and _head(address) is not None:
+            raise OutputConflict(f"{address} exists already; use --overwrite, or another name")
+
+    def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
+        """Fail early if these objects cannot be published under a prefix.
+
+        Raises OutputConflict, InvalidJob if one of them is the source itself.
+        """
+        for name in names:
+            self.check_output(f"{uri.rstrip('/')}/{name}", source, overwrite=overwrite)
+
+    def make_folder(self, uri: str) -> None:
+        """Nothing to do: buckets have no folders."""
+
+    @contextlib.contextmanager
+    def staging(self, uri: str, job_id: str) -> Iterator[Path]:
+        """A draft in the work store. Uploads of earlier attempts stay: this one goes on there."""
+        Address.of(uri)
+        with self._store.drafting("output") as draft:
+            yield draft
+
+    def discard_staged(self, uri: str, job_id: str) -> None:
+        """Abort the uploads that killed attempts of a job left."""
+        self._uploads.drop(Address.of(uri), job_id=job_id)
+
+    async def upload(self, staged: Path, uri: str, sha256: str, job_id: str) -> None:
+        """Bring the parts of a large file to the bucket, where nobody sees them yet.
+
+        Goes on with what an earlier attempt of the job has sent of the same bytes.
+        """
+        address = Address.of(uri)
+        await transfer(lambda stop: self._upload(staged, address, sha256, job_id, stop))
+
+    def _upload(
+        self, staged: Path, address: Address, sha256: str, job_id: str, stop: threading.Event
+    ) -> None:
+        size = staged.stat().st_size
+        if size <= LEAST_PART_BYTES:
+            return  # `publish` does it in one request
+        if _is_ours(_head(address), sha256, size):
+            return
+        earlier = self._uploads.find(address, sha256, size)
+        upload = next((found for found in earlier if found.note.job_id == job_id), None)
+        if upload is None:
+            self._uploads.drop(address, job_id=job_id)  # of other bytes, or begun half
+            note = self._uploads.begin(address, job_id, sha256, size)
+            upload = Upload(note, size, {})
+        self._uploads.send(upload, staged, stop)
+
+    def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
+        """Make the object visible, whole and at once, unless it is there already.
+
+        The condition `If-None-Match: *` keeps it from replacing what appeared meanwhile; on an
+        endpoint that does not know it, the moment between our look and our write remains.
+        Raises OutputConflict, StorageUnavailable.
+        """
+        address, size = Address.of(uri), staged.stat().st_size
+        found = _head(address)
+        if not _is_ours(found, sha256, size):
+            if found is not None and not overwrite:
+                raise _appeared(address)
+            self._write(staged, size, address, sha256, overwrite)
+        self._uploads.drop(address, sha256=sha256)
+
+    def _write(
+        self, staged: Path, size: int, address: Address, sha256: str, overwrite: bool
+    ) -> None:
+        try:
+            try:
+                self._put_or_complete(staged, size, address, sha256, if_none=not overwrite)
+            except ClientError as error:
+                if overwrite or code_of(error) not in _UNKNOWN_CONDITION:
+                    raise
+                self._put_or_complete(staged, size, address, sha256, if_none=False)
+        except (ClientError, BotoCoreError) as error:
+            # The answer may have been lost, and the request repeated: the object tells.
+            if _is_ours(_head(address), sha256, size):
+                return
+            if code_of(error) in ("PreconditionFailed", "412"):
+                raise _appeared(address) from error
+            with writing(address):
+                raise
+
+    def _put_or_complete(
+        self, staged: Path, size: int, address: Address, sha256: str, *, if_none: bool
+    ) -> None:
+        if size <= LEAST_PART_BYTES:
+            put(address, staged.read_bytes(), sha256, if_none=if_none)
+            return
+        sent = self._uploads.find(address, sha256, size)
+        upload = next((found for found in sent if not found.missing), None)
+        if upload is None:
+            raise StorageUnavailable(f"the upload of {address} is gone; it begins anew")
+        self._uploads.complete(upload, if_none=if_none)
+
+
+_TRYING = "may we write?"
+
+
+def _look(address: Address) -> S3Object:
+    with reading(address):
+        found = client().head_object(Bucket=address.bucket, Key=address.key)
+    size, etag = found["ContentLength"], found["ETag"]
+    parts = [etag.strip('"'), f"{size:x}"]
+    if found.get("VersionId", "null") != "null":
+        parts.append(found["VersionId"])
+    return S3Object(address, etag, size, "-".join(parts))
+
+
+def _head(address: Address) -> HeadObjectOutputTypeDef | None:
+    """What lies at an output's address; None if nothing does, or if that is not told to us:
+    without the right to list, S3 says 403 of what is not there."""
+    with writing(address):
+        try:
+            return client().head_object(Bucket=address.bucket, Key=address.key)
+        except ClientError as error:
+            if code_of(error) in ("404", "NoSuchKey", "NotFound", "403", "AccessDenied"):
+                return None
+            raise
+
+
+def _is_ours(found: HeadObjectOutputTypeDef | None, sha256: str, size: int) -> bool:
+    return (
+        found is not None
+        and found["Metadata"].get(SHA256) == sha256
+        and found["ContentLength"] == size
+    )
+
+
+def _appeared(address: Address) -> OutputConflict:
+    return OutputConflict(f"{address} appeared while the job ran; use --overwrite, or another name")

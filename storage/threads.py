@@ -1,0 +1,48 @@
+"""Blocking transfers beside the event loop, that end soon after nobody waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from longtake.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+# Of their own: downloads that last for hours must not keep the loop's few threads from others.
+_TRANSFERS = ThreadPoolExecutor(64, thread_name_prefix="transfer")
+
+PATIENCE_S = 2.0
+"""So long a cancelled transfer is waited for; it ends by itself at its next piece."""
+
+
+async def transfer(
+    work: Callable[[threading.Event], T], after: Callable[[], object] = lambda: None
+) -> T:
+    """Run `work(stop)` in a thread; a cancel sets `stop`. `after` runs when the thread ends,
+    however late that is: it gives back what the work needs."""
+    stop = threading.Event()
+
+    def run() -> T:
+        with contextlib.ExitStack() as stack:
+            stack.callback(after)
+            return work(stop)
+
+    thread = asyncio.get_running_loop().run_in_executor(_TRANSFERS, run)
+    thread.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait({thread}, timeout=PATIENCE_S)
+        raise
+
+
+def check(stop: threading.Event) -> None:
+    """Raises if nobody waits for this transfer any more."""
+    if stop.is_set():
+        raise StorageUnavailable("the transfer was stopped; what is done is kept")

@@ -1,0 +1,122 @@
+"""A job from a bucket to a bucket, through a bad network and the death of its worker."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage.download import RANGE_BYTES
+from tests.e2e.service import Service, running, until
+from tests.media.engine import run
+from tests.storage.bucket import CREDENTIALS, Bucket, bucket, s3_server
+from tests.storage.faulty import Fault, FaultyProxy, faulty_proxy
+
+pytestmark = [pytest.mark.slow, pytest.mark.kill]
+
+OPTIONS = ("--video", "h264", "--crf", "18", "--speed", "ultrafast", "--chunk", "2")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def proxy(server: str) -> Iterator[FaultyProxy]:
+    with faulty_proxy(server) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def box(server: str) -> Bucket:
+    return bucket(server, "films")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, proxy: FaultyProxy) -> Iterator[Service]:
+    environment = {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": proxy.url, "LONGTAKE_DRAIN_GRACE": "2"}
+    with running(tmp_path_factory.mktemp("s3"), **environment) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """10 s that take some seconds to encode and more than one range and part to carry."""
+    target = tmp_path_factory.mktemp("noise") / "noise.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=10", "-f", "lavfi"),
+        *("-i", "sine=440:r=48000:d=10", "-vf", "noise=alls=60:allf=t", "-c:v", "libx264"),
+        *("-preset", "ultrafast", "-g", "25", "-crf", "12", "-pix_fmt", "yuv420p"),
+        *("-c:a", "aac", "-b:a", "64k", target),
+    )
+    assert target.stat().st_size > 2 * RANGE_BYTES
+    return target
+
+
+def test_a_job_from_bucket_to_bucket_outlives_its_worker(
+    service: Service, proxy: FaultyProxy, box: Bucket, noise: Path
+) -> None:
+    local = service.json("transcode", noise, "-o", service.out / "local.mp4", *OPTIONS)
+    service.forget_work()
+    source, output = box.put("in/noise.mov", noise.read_bytes()), "s3://films/out/noise.mp4"
+
+    turns = itertools.count()
+    lost = iter([True])
+
+    def faults(method: str, target: str) -> Fault | None:
+        if method == "POST" and "uploadId=" in target and next(lost, False):
+            return "swallow"  # the one answer that says the output is there
+        kinds: list[Fault] = ["503", "reset", "truncate"]
+        turn = next(turns)
+        if turn % 5:
+            return None
+        fault = kinds[turn // 5 % 3]
+        return fault if fault != "truncate" or method == "GET" else "503"
+
+    proxy.faults = faults
+    service.start("transcode", source, "-o", output, *OPTIONS, "--id", "bucket")
+    until(lambda: service.encoders() and service.chunks(), 120, "a chunk done, another at work")
+    service.worker().send_signal(signal.SIGKILL)
+    watched = service.run("watch", "bucket", timeout=240)
+    assert watched.returncode == 0, watched.stderr
+    result = service.json("status", "bucket")
+    assert result["outputs"][0]["uri"] == output
+    assert result["outputs"][0]["sha256"] == local["outputs"][0]["sha256"]
+    assert box.sha256("out/noise.mp4") == local["outputs"][0]["sha256"]
+    assert box.names() == ["in/noise.mov", "out/noise.mp4"]
+    assert box.open_uploads() == []
+    read = sum(asked.gave for asked in proxy.of("GET", "in/noise.mov"))
+    assert read <= 1.1 * noise.stat().st_size
+    assert len(proxy.of("POST", "uploadId=")) >= 1
+
+
+def test_a_source_replaced_while_the_job_runs_fails_with_words(
+    service: Service, proxy: FaultyProxy, box: Bucket, noise: Path
+) -> None:
+    proxy.faults = lambda *_: None
+    source = box.put("in/second.mov", noise.read_bytes() + b"\0")
+    service.start("transcode", source, "-o", "s3://films/no.mp4", *OPTIONS, "--id", "replaced")
+    until(service.encoders, 120, "an encoder")
+    box.put("in/second.mov", b"another film")
+    watched = service.run("watch", "replaced", timeout=120)
+    assert watched.returncode == 1
+    assert "changed while the job ran" in watched.stderr
+    assert "no.mp4" not in box.names()
+    assert box.open_uploads() == []
+
+
+def test_what_cannot_be_is_said_at_once(service: Service, box: Bucket) -> None:
+    taken = box.put("taken.mp4", b"somebody else's")
+    for arguments, words in (
+        (("s3://films/none.mov", "-o", "s3://films/x.mp4"), "there is no object"),
+        (("s3://films/in/noise.mov", "-o", taken), "exists already"),
+        (("s3://films/in/noise.mov", "-o", "s3://nobody/x.mp4"), "there is no bucket"),
+    ):
+        done = service.run("transcode", *arguments)
+        assert done.returncode == 2, done.stderr
+        assert words in done.stderr

@@ -1,0 +1,50 @@
+"""A bucket behind a proxy that misbehaves when it is told to, and the storage that uses it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from storage import s3_client
+from storage.cache import FingerprintCache
+from storage.host_cache import HostCache
+from storage.s3 import S3Storage
+from storage.work import WorkStore
+from tests.storage.bucket import CREDENTIALS, Bucket, bucket, s3_server
+from tests.storage.faulty import FaultyProxy, faulty_proxy
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def proxy(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    """The endpoint that the code under test speaks with."""
+    with faulty_proxy(s3_address) as proxy:
+        for name, value in CREDENTIALS.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.url)
+        s3_client.client.cache_clear()
+        yield proxy
+        s3_client.client.cache_clear()
+
+
+@pytest.fixture
+def box(s3_address: str) -> Bucket:
+    return bucket(s3_address, f"box-{secrets.token_hex(4)}")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> HostCache:
+    return HostCache(tmp_path / "cache", 1 << 30, FingerprintCache(tmp_path / "cache"))
+
+
+@pytest.fixture
+def s3(cache: HostCache, tmp_path: Path, proxy: FaultyProxy) -> S3Storage:
+    return S3Storage(cache, WorkStore(tmp_path / "work"))

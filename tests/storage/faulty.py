@@ -1,0 +1,149 @@
+"""A proxy before an HTTP server that does what networks and busy servers do."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
+
+Fault = Literal["503", "reset", "truncate", "swallow", "slow", "501"]
+"""`swallow`: the request is done, its answer is lost. `truncate`: half the body comes."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that came through."""
+
+    method: str
+    target: str
+    span: str
+    condition: str
+    fault: Fault | None
+    gave: int = 0
+
+
+class FaultyProxy(ThreadingHTTPServer):
+    """Ask `faults` of every request; note every request in `asked`."""
+
+    daemon_threads = True
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.upstream = upstream
+        self.faults: Callable[[str, str], Fault | None] = lambda method, target: None
+        self.asked: list[Asked] = []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def of(self, method: str, word: str = "") -> list[Asked]:
+        """The requests of a method whose target has a word in it."""
+        return [each for each in self.asked if each.method == method and word in each.target]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Connections that break are what this is for."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FaultyProxy
+
+    def handle_one_request(self) -> None:
+        self.close_connection = True
+        self.raw_requestline = self.rfile.readline(65537)
+        if self.raw_requestline and self.parse_request():
+            self._forward()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+    def _forward(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with self.server.lock:
+            fault = self.server.faults(self.command, self.path)
+        asked = Asked(
+            self.command,
+            self.path,
+            self.headers.get("Range", ""),
+            self.headers.get("If-None-Match", ""),
+            fault,
+        )
+        if fault in ("503", "501"):
+            self._note(asked)
+            self._refuse(int(fault))
+        elif fault == "reset":
+            self._note(asked)
+            self._reset()
+        else:
+            self._answer(asked, body, fault)
+
+    def _answer(self, asked: Asked, body: bytes, fault: Fault | None) -> None:
+        upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
+        with contextlib.closing(upstream):
+            upstream.request(self.command, self.path, body, dict(self.headers.items()))
+            answer = upstream.getresponse()
+            data = answer.read()
+        if fault == "swallow":
+            self._note(asked)
+            self._reset()
+            return
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+        self.send_header("Content-Length", length or "0")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if fault == "truncate":
+            data = data[: len(data) // 2]
+        self._note(asked, len(data))
+        if fault == "slow":
+            for start in range(0, len(data), 1 << 20):
+                self.wfile.write(data[start : start + (1 << 20)])
+                time.sleep(0.1)
+        else:
+            self.wfile.write(data)
+        self.wfile.flush()
+
+    def _note(self, asked: Asked, gave: int = 0) -> None:
+        with self.server.lock:
+            self.server.asked.append(
+                Asked(asked.method, asked.target, asked.span, asked.condition, asked.fault, gave)
+            )
+
+    def _refuse(self, status: int) -> None:
+        name = {503: "SlowDown", 501: "NotImplemented"}[status]
+        data = f"<Error><Code>{name}</Code><Message>told to</Message></Error>".encode()
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def _reset(self) -> None:
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.rfile.close()
+        self.connection.close()  # now nobody holds it: the kernel sends RST
+
+
+@contextlib.contextmanager
+def faulty_proxy(upstream: str) -> Iterator[FaultyProxy]:
+    """A proxy on loopback before `upstream`, a `host:port`."""
+    with FaultyProxy(upstream) as proxy:
+        threading.Thread(target=proxy.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
