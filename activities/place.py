@@ -35,7 +35,11 @@ class Place:
             return self.files
         if scheme == "s3":
             return _s3(self.cache, self.store)
-        raise InvalidJob(f"{shown(uri)}: {scheme}:// is not supported; use a path or s3://")
+        if scheme in ("https", "http"):
+            return _http(self.cache)
+        raise InvalidJob(
+            f"{shown(uri)}: {scheme}:// is not supported; use a path, s3:// or, to read, https://"
+        )
 
     def part(self, key: str) -> Path:
         """The finished part under a key. Raises ResourceExhausted if it is gone."""
@@ -87,3 +91,10 @@ def _plan(store: WorkStore, key: str) -> Plan:
 @functools.lru_cache(maxsize=8)
 def _index(store: WorkStore, key: str) -> Index:
     return Index.from_bytes(store.read(key))
+
+
+@functools.cache
+def _http(cache: HostCache) -> Storage:
+    from storage.http import HttpStorage
+
+    return HttpStorage(cache)

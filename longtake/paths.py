@@ -49,7 +49,7 @@ def absolute(uri: str) -> str:
 
 def name_of(uri: str) -> str:
     """The last part of a path or URI, for people to read."""
-    return urlsplit(uri).path.rstrip("/").rpartition("/")[2] if "://" in uri else Path(uri).name
+    return shown(uri).rstrip("/").rpartition("/")[2] if "://" in uri else Path(uri).name
 
 
 def version_of(uri: str) -> str | None:

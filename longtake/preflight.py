@@ -10,9 +10,15 @@ import os
 from longtake import arguments, presets
 from longtake.contracts.command import Command
 from longtake.contracts.transcode import Transcode
-from longtake.errors import InputForbidden, InputNotFound, InputUnsupported, OutputConflict
+from longtake.errors import (
+    InputForbidden,
+    InputNotFound,
+    InputUnsupported,
+    InvalidJob,
+    OutputConflict,
+)
 from longtake.kinds import AnyJob
-from longtake.paths import local_path
+from longtake.paths import local_path, scheme_of, shown
 
 
 def check(job: AnyJob) -> None:
@@ -48,6 +54,8 @@ def check_input(uri: str) -> None:
 
 def _check_output(uri: str, *, folder: bool) -> None:
     """Whether the output exists is not asked: the job may be the one that made it."""
+    if scheme_of(uri) in ("http", "https"):
+        raise InvalidJob(f"{shown(uri)}: links are only read; write to a path or to s3://")
     path = local_path(uri)
     if path is None:
         return

@@ -8,6 +8,8 @@
 | `LONGTAKE_DRAIN_GRACE`| seconds a worker that was told to stop may take to finish (default 30) |
 | `LONGTAKE_METRICS`    | host:port where a worker serves metrics for Prometheus; off without  |
 | `LONGTAKE_CACHE_SIZE` | room for remote sources in the host's cache, such as 200G (default 50G)|
+| `LONGTAKE_HTTP_ALLOW` | host:port,… that links may lead to beside public https, port 443      |
+| `LONGTAKE_HTTP_MAX_SIZE` | the largest source that a link may bring (default 100G)           |
 """
 
 from __future__ import annotations
@@ -89,6 +91,18 @@ def drain_grace_s() -> float:
 def cache_bytes() -> int:
     """How much of remote sources the host's cache keeps. A source in use is kept beyond it."""
     return _bytes("LONGTAKE_CACHE_SIZE", "50G")
+
+
+def http_most_bytes() -> int:
+    """The largest source that a link may bring."""
+    return _bytes("LONGTAKE_HTTP_MAX_SIZE", "100G")
+
+
+def http_allowed() -> frozenset[tuple[str, int]]:
+    """Hosts and ports that links may lead to, though they are private or not `https`, 443."""
+    named = filter(None, os.environ.get("LONGTAKE_HTTP_ALLOW", "").split(","))
+    pairs = (entry.strip().rpartition(":") for entry in named)
+    return frozenset((host.strip("[]").lower(), int(port)) for host, _, port in pairs)
 
 
 _SIZE = re.compile(r"(\d+)\s*([kMGT]?)i?B?")

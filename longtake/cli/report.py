@@ -9,6 +9,7 @@ from longtake.cli.display import duration
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.result import JobError, JobResult, JobStatus, Output, Stats
 from longtake.errors import LongtakeError
+from longtake.paths import shown
 
 
 def report(result: JobResult, *, as_json: bool) -> None:
@@ -63,7 +64,7 @@ def report_status(status: JobStatus, *, as_json: bool) -> None:
         else None,
         "left": duration(progress.eta_s) if progress.eta_s is not None else None,
         "waits for": progress.waiting_for,
-        "input": status.input,
+        "input": shown(status.input) if status.input else None,
         "output": status.output,
         "preset": status.preset,
         "tenant": status.tenant,

@@ -16,6 +16,7 @@ from longtake.contracts.containers import (
 )
 from longtake.contracts.encode import AudioOptions, EncodePreset, VideoOptions
 from longtake.contracts.job import Job
+from longtake.paths import shown
 
 
 class Transcode(Job):
@@ -70,7 +71,7 @@ class Transcode(Job):
     @property
     def container(self) -> Container:
         """The container that the output's suffix asks for."""
-        suffix = PurePosixPath(self.output).suffix.lower()
+        suffix = PurePosixPath(shown(self.output)).suffix.lower()
         if suffix not in CONTAINER_OF_SUFFIX:
             known = ", ".join(CONTAINER_OF_SUFFIX)
             raise ValueError(f"output ends in {suffix or 'no suffix'!r}: use one of {known}")

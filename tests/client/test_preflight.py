@@ -67,3 +67,13 @@ async def test_permissions_are_told_apart_from_absence(secret: Path) -> None:
     job = Transcode(input=str(secret), output=str(secret.with_name("talk.mp4")))
     with pytest.raises(InputForbidden, match="may not be read"):
         await Longtake.connect().start(job)
+
+
+async def test_links_are_refused_as_outputs_and_remote_inputs_are_left_to_the_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "configured", lambda: None)
+    job = Transcode(input="s3://bucket/talk.mov", output="https://host/talk.mp4?signature=secret")
+    with pytest.raises(InvalidJob, match="links are only read") as told:
+        await Longtake.connect().start(job)
+    assert "secret" not in str(told.value)

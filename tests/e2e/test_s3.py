@@ -39,7 +39,12 @@ def box(server: str) -> Bucket:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, proxy: FaultyProxy) -> Iterator[Service]:
-    environment = {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": proxy.url, "LONGTAKE_DRAIN_GRACE": "2"}
+    environment = {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL_S3": proxy.url,
+        "LONGTAKE_HTTP_ALLOW": proxy.url.removeprefix("http://"),
+        "LONGTAKE_DRAIN_GRACE": "2",
+    }
     with running(tmp_path_factory.mktemp("s3"), **environment) as service:
         yield service
 
@@ -120,3 +125,25 @@ def test_what_cannot_be_is_said_at_once(service: Service, box: Bucket) -> None:
         done = service.run("transcode", *arguments)
         assert done.returncode == 2, done.stderr
         assert words in done.stderr
+
+
+def test_a_signed_link_is_read_and_its_signature_stands_in_no_log(
+    service: Service, proxy: FaultyProxy, box: Bucket, noise: Path
+) -> None:
+    proxy.faults = lambda *_: None
+    link = f"{proxy.url}/films/in/noise.mov?X-Amz-Signature=c0ffee"
+    box.s3.put_object(
+        Bucket="films", Key="in/noise.mov", Body=noise.read_bytes(), ACL="public-read"
+    )
+    remux = ("--preset", "remux")
+    here = service.json("transcode", noise, "-o", service.out / "here.mp4", *remux)
+    linked = service.json("transcode", link, "-o", service.out / "linked.mp4", *remux)
+    assert linked["outputs"][0]["sha256"] == here["outputs"][0]["sha256"]
+    refused = service.run("transcode", link.replace("noise", "none"), "-o", service.out / "no.mp4")
+    assert refused.returncode == 2
+    assert "nothing lies at" in refused.stderr
+    forbidden = service.run("transcode", "https://127.0.0.1/x?c0ffee", "-o", service.out / "no.mp4")
+    assert forbidden.returncode == 2
+    assert "not a public address" in forbidden.stderr
+    told = refused.stderr + forbidden.stderr + (service.home / "logs/service.log").read_text()
+    assert "c0ffee" not in told

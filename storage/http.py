@@ -1,0 +1,273 @@
+"""Links: `https://` sources, fetched by us through the host's cache, never by FFmpeg."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import logging
+import os
+import re
+import secrets
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+import certifi
+import httpx
+
+from longtake.contracts.steps import Source
+from longtake.errors import (
+    InputForbidden,
+    InputNotFound,
+    InputTooLarge,
+    InputUnsupported,
+    InvalidJob,
+    LongtakeError,
+    StorageUnavailable,
+)
+from longtake.paths import shown
+from longtake.settings import http_most_bytes
+from storage.egress import check
+from storage.host_cache import HostCache
+from storage.remote import changed
+from storage.threads import transfer
+
+# They log whole links, with the signatures in them.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+HOPS = 5
+TRIES = 4
+FIRST_PAUSE_S = 0.2
+"""Of one look; then its step fails, and is tried again later."""
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_PASSING = {408, 425, 429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a server says of the bytes behind a link."""
+
+    url: str
+    etag: str | None
+    changed_at: str | None
+    size: int | None
+    ranged: bool
+    nonce: str = ""
+    """For bytes of which the server says nothing that would change with them."""
+
+    @property
+    def version(self) -> str:
+        """ETag, date and size, as far as they are told."""
+        told = [self.etag or "", self.changed_at or "", "" if self.size is None else str(self.size)]
+        return "|".join(told)
+
+    @property
+    def identity(self) -> str:
+        """Link and version."""
+        return f"{self.url} {self.version} {self.nonce}"
+
+    @property
+    def shown(self) -> str:
+        """The link without its query: signatures stand there."""
+        return shown(self.url)
+
+    @contextlib.contextmanager
+    def read(self, start: int, end: int | None) -> Iterator[Iterator[bytes]]:
+        """Bytes of this version. Raises InputCorrupt if the server has another one by now."""
+        span = f"bytes={start}-{'' if end is None else end - 1}" if self.ranged else None
+        with _errors(self.url), _ask(self.url, span) as answer:
+            now = _described(self.url, answer)
+            if answer.status_code == 416 or now.version != self.version:
+                raise changed(self.shown)
+            if self.ranged and answer.status_code != 206:
+                raise StorageUnavailable(f"{self.shown}: the server gave all instead of a range")
+            yield self._bounded(answer)
+
+    def _bounded(self, answer: httpx.Response) -> Iterator[bytes]:
+        most, gave = http_most_bytes(), 0
+        for piece in answer.iter_raw():  # as it comes: what is gathered is lost with the line
+            gave += len(piece)
+            if gave > most:
+                raise _too_large(self.url)
+            yield piece
+
+
+class HttpStorage:
+    """Links are read, and never written to."""
+
+    def __init__(self, cache: HostCache) -> None:
+        self._cache = cache
+
+    async def fingerprint(self, uri: str) -> Source:
+        """Pin what lies behind a link by ETag, date and size; it is fetched and hashed once.
+
+        Raises InputNotFound, InputForbidden, InputTooLarge, InvalidJob, StorageUnavailable.
+        """
+        link = await transfer(lambda _: look(uri))
+        held = await self._cache.hold(link)
+        size = await transfer(lambda _: held.path.stat().st_size)
+        version = f"{link.version} {link.nonce}"
+        return Source(uri=uri, bytes=size, sha256=held.sha256, version=version)
+
+    async def localize(self, source: Source) -> Path:
+        """The bytes in the host's cache, kept there until the calling task ends.
+
+        Raises InputCorrupt if the server says that they are no longer those that were pinned.
+        """
+        pinned, _, nonce = source.version.rpartition(" ")
+        link = await transfer(lambda _: look(source.uri, nonce))
+        if link.version != pinned:
+            raise changed(link.shown)
+        held = await self._cache.hold(link)
+        if held.sha256 != source.sha256:
+            raise changed(link.shown)
+        return held.path
+
+    def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
+        """Raises InvalidJob: links are only read."""
+        raise _only_read(uri)
+
+    def staging(self, uri: str, job_id: str) -> AbstractContextManager[Path]:
+        """Raises InvalidJob."""
+        raise _only_read(uri)
+
+    def discard_staged(self, uri: str, job_id: str) -> None:
+        """Nothing: nothing was ever staged."""
+
+    async def upload(self, staged: Path, uri: str, sha256: str, job_id: str) -> None:
+        """Raises InvalidJob."""
+        raise _only_read(uri)
+
+    def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
+        """Raises InvalidJob."""
+        raise _only_read(uri)
+
+
+def look(url: str, nonce: str | None = None) -> Link:
+    """What the server says, without the bytes themselves.
+
+    By GET of one byte, not by HEAD: a signed link is good for one method. Raises InputNotFound,
+    InputForbidden, InputTooLarge, StorageUnavailable.
+    """
+    link = _look(url)
+    if link.size is not None and link.size > http_most_bytes():
+        raise _too_large(url)
+    if nonce is None and not link.etag and not link.changed_at:
+        nonce = secrets.token_hex(8)
+    return dataclasses.replace(link, nonce=nonce or "")
+
+
+def _look(url: str) -> Link:
+    for attempt in range(TRIES):
+        try:
+            with _errors(url), _ask(url, "bytes=0-0") as answer:
+                return _described(url, answer)
+        except StorageUnavailable:
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(FIRST_PAUSE_S * 2**attempt)
+    raise AssertionError
+
+
+def _described(url: str, answer: httpx.Response) -> Link:
+    """What an answer says of the whole, be it a range or all of it."""
+    size: int | None = None
+    span = _SPAN.fullmatch(answer.headers.get("Content-Range", ""))
+    if answer.status_code == 206 and span and span[3] != "*":
+        size = int(span[3])
+    elif answer.status_code == 416:  # of an empty file not even one byte can be asked
+        raise InputUnsupported(f"{shown(url)} is empty")
+    elif "Content-Length" in answer.headers and answer.status_code == 200:
+        size = int(answer.headers["Content-Length"])
+    etag = answer.headers.get("ETag")
+    ranged = answer.status_code == 206 and size is not None
+    return Link(url, etag, answer.headers.get("Last-Modified"), size, ranged)
+
+
+@contextlib.contextmanager
+def _ask(url: str, span: str | None) -> Iterator[httpx.Response]:
+    """The answer to a GET, behind redirects; each of them is checked as the link itself is."""
+    # Encoded bytes would be others, of another length; so none are asked for.
+    headers = {"Accept-Encoding": "identity", "User-Agent": "longtake"}
+    headers |= {"Range": span} if span else {}
+    at = url
+    for _ in range(HOPS + 1):
+        with _get(at, headers) as answer:
+            if answer.is_redirect:
+                at = urljoin(at, answer.headers["Location"])
+                continue
+            if answer.status_code not in (200, 206, 416):
+                raise _refused(url, answer.status_code)
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise InputUnsupported(f"{shown(url)}: the server sends it compressed")
+            yield answer
+            return
+    raise InputNotFound(f"{shown(url)} is redirected more than {HOPS} times; use the last link")
+
+
+@contextlib.contextmanager
+def _get(url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+    """One request, to the address that was checked. The certificate must be the name's."""
+    place = check(url)
+    target = httpx.URL(url)
+    literal = f"[{place.address}]" if ":" in place.address else place.address
+    # A client of its own, without proxies of the environment: those would resolve the name anew.
+    with (
+        httpx.Client(verify=_trusted(), timeout=_TIMEOUT, trust_env=False) as client,
+        client.stream(
+            "GET",
+            target.copy_with(host=literal, port=place.port),
+            headers={**headers, "Host": target.netloc.decode("ascii")},
+            extensions={"sni_hostname": target.raw_host.decode("ascii")},
+        ) as answer,
+    ):
+        yield answer
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates that are believed: Mozilla's, or those of `SSL_CERT_FILE`."""
+    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+
+
+@contextlib.contextmanager
+def _errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        words = str(error) or type(error).__name__
+        if "location header" in words:  # httpx reads it, though it does not follow it
+            raise InvalidJob(f"{shown(url)} is redirected to what is no link") from error
+        raise StorageUnavailable(f"{shown(url)}: the connection failed: {words}") from error
+    except httpx.InvalidURL as error:
+        raise InvalidJob(f"{shown(url)} is no link: {error}") from error
+
+
+def _refused(url: str, status: int) -> LongtakeError:
+    if status in (404, 410):
+        return InputNotFound(f"nothing lies at {shown(url)} (HTTP {status}); check the link")
+    if status in (401, 403):
+        return InputForbidden(
+            f"{shown(url)} may not be read (HTTP {status}); has a signed link run out?"
+        )
+    if status in _PASSING:
+        return StorageUnavailable(f"{shown(url)}: the server is not ready (HTTP {status})")
+    return InputUnsupported(f"{shown(url)}: the server answered HTTP {status}")
+
+
+def _too_large(url: str) -> InputTooLarge:
+    return InputTooLarge(
+        f"{shown(url)} is larger than {http_most_bytes() / 1e9:g} GB; an operator may allow "
+        "more: LONGTAKE_HTTP_MAX_SIZE"
+    )
+
+
+def _only_read(uri: str) -> InvalidJob:
+    return InvalidJob(f"{shown(uri)}: links are only read; write to a path or to s3://")

@@ -1,0 +1,318 @@
+"""Links are read once and whole; a worker is not led where its operator did not allow."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import http.server
+import itertools
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from longtake.errors import (
+    InputCorrupt,
+    InputForbidden,
+    InputNotFound,
+    InputTooLarge,
+    InvalidJob,
+    StorageUnavailable,
+)
+from storage import egress
+from storage import http as links
+from storage.download import RANGE_BYTES
+from storage.host_cache import HostCache
+from storage.http import HttpStorage
+from tests.storage.bucket import Bucket
+from tests.storage.faulty import Fault, FaultyProxy
+
+DATA = os.urandom(2 * RANGE_BYTES + 4321)
+
+
+class Web(http.server.ThreadingHTTPServer):
+    """A plain web server: no ranges, redirects where it is told."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Page)
+        self.data, self.says_size, self.etag = b"film" * 1000, True, '"one"'
+        self.redirects: dict[str, str] = {}
+        self.gets = 0
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+
+class _Page(http.server.BaseHTTPRequestHandler):
+    server: Web
+
+    def do_GET(self) -> None:
+        self.server.gets += 1
+        if target := self.server.redirects.get(self.path.partition("?")[0]):
+            self.send_response(302)
+            self.send_header("Location", target)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        if self.server.etag:
+            self.send_header("ETag", self.server.etag)
+        if self.server.says_size:
+            self.send_header("Content-Length", str(len(self.server.data)))
+        self.end_headers()
+        self.wfile.write(self.server.data)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    with Web() as web:
+        monkeypatch.setenv("LONGTAKE_HTTP_ALLOW", web.host)
+        threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True).start()
+        yield web
+        web.shutdown()
+
+
+@pytest.fixture
+def http_storage(cache: HostCache) -> HttpStorage:
+    return HttpStorage(cache)
+
+
+@pytest.fixture
+def watched() -> Iterator[socket.socket]:
+    """A listening socket of this host, of which nobody outside should learn."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+        listening.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+
+async def read(storage: HttpStorage, url: str) -> bytes:
+    source = await storage.fingerprint(url)
+    data = (await storage.localize(source)).read_bytes()
+    assert source.sha256 == hashlib.sha256(data).hexdigest()
+    return data
+
+
+@pytest.mark.parametrize("fault", ["503", "reset", "truncate", None])
+async def test_a_link_is_read_by_ranges_and_no_byte_twice(
+    http_storage: HttpStorage,
+    proxy: FaultyProxy,
+    box: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault | None,
+) -> None:
+    monkeypatch.setenv("LONGTAKE_HTTP_ALLOW", proxy.url.removeprefix("http://"))
+    box.s3.put_bucket_acl(Bucket=box.name, ACL="public-read")
+    box.s3.put_object(Bucket=box.name, Key="in.mov", Body=DATA, ACL="public-read")
+    turns = itertools.count()
+    proxy.faults = lambda *_: fault if next(turns) % 2 == 1 else None
+    assert await read(http_storage, f"{proxy.url}/{box.name}/in.mov") == DATA
+    gave = sum(asked.gave for asked in proxy.asked if asked.span != "bytes=0-0")
+    assert gave == len(DATA)
+
+
+async def test_a_server_without_ranges_is_read_in_one_piece(
+    http_storage: HttpStorage, web: Web
+) -> None:
+    web.redirects["/a"] = "/b"
+    assert await read(http_storage, f"http://{web.host}/a") == web.data
+    web.says_size = False
+    assert await read(http_storage, f"http://{web.host}/c") == web.data
+
+
+async def test_a_server_that_says_nothing_of_its_bytes_is_asked_anew_for_each_job(
+    http_storage: HttpStorage, web: Web
+) -> None:
+    web.etag = ""
+    url = f"http://{web.host}/in.mov"
+    assert await read(http_storage, url) == web.data
+    web.data = web.data[::-1]
+    assert await read(http_storage, url) == web.data
+
+
+async def test_a_source_replaced_while_the_job_runs_fails_with_words(
+    http_storage: HttpStorage, web: Web
+) -> None:
+    url = f"http://{web.host}/in.mov?signature=secret"
+    source = await http_storage.fingerprint(url)
+    web.etag, web.data = '"two"', web.data[::-1]
+    with pytest.raises(InputCorrupt, match="changed while the job ran") as told:
+        await http_storage.localize(source)
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("says_size", [True, False])
+async def test_what_is_too_large_is_refused(
+    http_storage: HttpStorage, web: Web, monkeypatch: pytest.MonkeyPatch, says_size: bool
+) -> None:
+    monkeypatch.setenv("LONGTAKE_HTTP_MAX_SIZE", "3k")
+    web.says_size = says_size
+    with pytest.raises(InputTooLarge, match="LONGTAKE_HTTP_MAX_SIZE"):
+        await http_storage.fingerprint(f"http://{web.host}/in.mov")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://127.0.0.1:{port}/",
+        "https://localhost:{port}/",
+        "https://[::ffff:127.0.0.1]:{port}/",
+        "https://0177.0.0.1:{port}/",
+        "https://2130706433:{port}/",
+        "https://0.0.0.0:{port}/",
+        "http://127.0.0.1:{port}/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://10.0.0.1/",
+        "https://[fd00::1]/",
+        "https://[::1]:{port}/",
+        "file:///etc/passwd",
+        "//127.0.0.1:{port}/",
+        "https://user:pass@127.0.0.1:{port}/",
+    ],
+)
+async def test_neither_a_link_nor_a_redirect_leads_inside(
+    http_storage: HttpStorage, web: Web, watched: socket.socket, target: str
+) -> None:
+    inside = target.format(port=watched.getsockname()[1])
+    web.redirects["/film"] = inside
+    for url in (inside, f"http://{web.host}/film?token=secret"):
+        with pytest.raises((InputForbidden, InvalidJob)) as told:
+            await http_storage.fingerprint(url)
+        assert "secret" not in str(told.value)
+        assert "pass" not in str(told.value).replace("password", "").replace("passwd", "")
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700:4700::1111", True),
+        *((address, False) for address in ("10.1.2.3", "172.16.0.1", "192.168.1.1", "127.1.2.3")),
+        *(
+            (address, False)
+            for address in ("169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1")
+        ),
+        *((address, False) for address in ("255.255.255.255", "192.0.2.1", "198.18.0.1")),
+        *((address, False) for address in ("::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1")),
+        *((address, False) for address in ("::ffff:10.0.0.1", "64:ff9b::7f00:1", "fec0::1")),
+        *((address, False) for address in ("2002:7f00:1::", "fd00:ec2::254")),
+    ],
+)
+def test_public_addresses_are_told_from_all_others(address: str, public: bool) -> None:
+    assert egress.is_public(address) is public
+
+
+async def test_a_name_that_means_something_else_the_second_time_leads_nowhere_else(
+    http_storage: HttpStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, answers = socket.getaddrinfo, iter(["8.8.8.8"])
+
+    def rebinding(host: Any, port: Any, *rest: Any, **more: Any) -> Any:
+        return real(
+            next(answers, "127.0.0.1") if host == "evil.test" else host, port, *rest, **more
+        )
+
+    went: list[object] = []
+
+    def connect(address: Any, *_: Any, **__: Any) -> socket.socket:
+        went.append(address)
+        raise ConnectionRefusedError("not in a test")
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    monkeypatch.setattr(links, "TRIES", 1)
+    with pytest.raises(StorageUnavailable):
+        await http_storage.fingerprint("https://evil.test/film.mov")
+    assert went == [("8.8.8.8", 443)]
+
+
+async def test_a_private_name_is_refused_before_any_connection(
+    http_storage: HttpStorage, watched: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def private(host: Any, *rest: Any, **more: Any) -> Any:
+        return real("127.0.0.1" if host == "intranet.example" else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", private)
+    url = f"https://intranet.example:{watched.getsockname()[1]}/film.mov"
+    with pytest.raises(InputForbidden, match="not a public address"):
+        await http_storage.fingerprint(url)
+
+
+def test_endless_redirects_and_missing_pages_end_in_words(web: Web) -> None:
+    web.redirects["/loop"] = "/loop"
+    with pytest.raises(InputNotFound, match="redirected more than"):
+        links.look(f"http://{web.host}/loop")
+    assert web.gets == links.HOPS + 1
+
+
+async def test_links_are_never_written_to(http_storage: HttpStorage) -> None:
+    with pytest.raises(InvalidJob, match="links are only read"):
+        http_storage.check_output("https://host/x.mp4?sig=secret", "in.mov", overwrite=True)
+
+
+async def test_the_certificate_must_be_of_the_name_in_the_link(
+    tmp_path: Path, http_storage: HttpStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def here(host: Any, *rest: Any, **more: Any) -> Any:
+        return real("127.0.0.1" if str(host).endswith(".test") else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path, "media.test")))
+    links._trusted.cache_clear()
+    with Web() as web:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+        web.socket = context.wrap_socket(web.socket, server_side=True)
+        threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True).start()
+        port = web.server_port
+        monkeypatch.setenv("LONGTAKE_HTTP_ALLOW", f"media.test:{port},other.test:{port}")
+        assert await read(http_storage, f"https://media.test:{port}/in.mov") == web.data
+        with pytest.raises(StorageUnavailable, match="certificate"):
+            await http_storage.fingerprint(f"https://other.test:{port}/in.mov")
+        web.shutdown()
+    links._trusted.cache_clear()
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """A key and a certificate for a name, signed by itself."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(encoding))
+    return folder / "cert.pem"
