@@ -11,7 +11,7 @@ import re
 import secrets
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +132,14 @@ class HttpStorage:
 
     def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
         """Raises InvalidJob: links are only read."""
+        raise _only_read(uri)
+
+    def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
+        """Raises InvalidJob."""
+        raise _only_read(uri)
+
+    def make_folder(self, uri: str) -> None:
+        """Raises InvalidJob."""
         raise _only_read(uri)
 
     def staging(self, uri: str, job_id: str) -> AbstractContextManager[Path]:

@@ -97,6 +97,16 @@ def client() -> S3Client:
     return boto3.session.Session().client("s3", region_name=region, config=config)
 
 
+def described() -> dict[str, str | None]:
+    """Endpoint, region, and where the credentials come from; nothing secret."""
+    found = boto3.session.Session().get_credentials()
+    return {
+        "endpoint": where(),
+        "region": client().meta.region_name,
+        "credentials": found.method if found else None,
+    }
+
+
 @contextlib.contextmanager
 def reading(address: Address) -> Iterator[None]:
     """Translate what boto3 raises while a source is read."""

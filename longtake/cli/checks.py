@@ -31,6 +31,11 @@ from media.tools import ffmpeg, ffmpeg_version
 found = {"ffmpeg": ffmpeg(), "version": ffmpeg_version(), "pyav": av.__version__}
 print(json.dumps({**found, "sandbox": WORDS[sandbox()]}))
 """
+_S3 = """
+import json
+from storage.s3_client import described
+print(json.dumps(described()))
+"""
 _BUILT = 1_735_689_600  # 2025: no clock that is right says less
 
 
@@ -103,6 +108,27 @@ def _engine(*, needed: bool) -> Iterator[Check]:
     yield Check("engine", True, f"FFmpeg {found['version']}, PyAV {found['pyav']}")
     yield Check("sandbox", True, found["sandbox"])
     yield orphans(found["ffmpeg"])
+    yield _buckets()
+
+
+def _buckets() -> Check:
+    """What `s3://` would use. Nothing is asked over the network."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _S3],
+        # Asking an instance for its role takes seconds where there is none.
+        env={**engine_environment(), "AWS_EC2_METADATA_DISABLED": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        words = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        return Check("s3", False, words[0], "see AWS_PROFILE and AWS_ENDPOINT_URL")
+    credentials = found["credentials"] or "none here; of the instance's role, if it has one"
+    detail = f"{found['endpoint']}, region {found['region']}, credentials: {credentials}"
+    return Check("s3", True, detail)
 
 
 def _presets() -> Check:
