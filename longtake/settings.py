@@ -100,9 +100,14 @@ def http_most_bytes() -> int:
 
 def http_allowed() -> frozenset[tuple[str, int]]:
     """Hosts and ports that links may lead to, though they are private or not `https`, 443."""
-    named = filter(None, os.environ.get("LONGTAKE_HTTP_ALLOW", "").split(","))
-    pairs = (entry.strip().rpartition(":") for entry in named)
-    return frozenset((host.strip("[]").lower(), int(port)) for host, _, port in pairs)
+    entries = os.environ.get("LONGTAKE_HTTP_ALLOW", "").split(",")
+    found = set()
+    for entry in filter(None, map(str.strip, entries)):
+        host, _, port = entry.rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError(f"LONGTAKE_HTTP_ALLOW: {entry!r} is no host:port")
+        found.add((host.strip("[]").lower(), int(port)))
+    return frozenset(found)
 
 
 _SIZE = re.compile(r"(\d+)\s*([kMGT]?)i?B?")

@@ -17,7 +17,11 @@ class Storage(Protocol):
         """Pin a source by its content. Raises InputNotFound, InputForbidden, InputUnsupported."""
 
     async def localize(self, source: Source) -> Path:
-        """A local path to read the pinned bytes from. Raises InputCorrupt if they changed."""
+        """A local path to read the pinned bytes from, there until the calling task ends.
+
+        Also the way to ask, at the end of a step, whether the source is still the same one.
+        Raises InputCorrupt if it changed.
+        """
 
     def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
         """Fail early if the output cannot be published. Raises OutputConflict, InvalidJob."""

@@ -111,10 +111,12 @@ class HttpStorage:
         Raises InputNotFound, InputForbidden, InputTooLarge, InvalidJob, StorageUnavailable.
         """
         link = await transfer(lambda _: look(uri))
-        held = await self._cache.hold(link)
-        size = await transfer(lambda _: held.path.stat().st_size)
+        sha256, size = await self._cache.sha256(link), link.size
+        if size is None:
+            held = await self._cache.hold(link)
+            size = await transfer(lambda _: held.path.stat().st_size)
         version = f"{link.version} {link.nonce}"
-        return Source(uri=uri, bytes=size, sha256=held.sha256, version=version)
+        return Source(uri=uri, bytes=size, sha256=sha256, version=version)
 
     async def localize(self, source: Source) -> Path:
         """The bytes in the host's cache, kept there until the calling task ends.

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from longtake.contracts.base import Contract
+from longtake.errors import StorageUnavailable, UserError
 from storage.content_type import content_type
 from storage.s3_client import Address, client, code_of, writing
 from storage.threads import check
@@ -98,13 +99,17 @@ class Uploads:
         )
         path = self._ledger(address) / f"{secrets.token_hex(8)}.json"
         _write(path, note)
-        with writing(address):
-            begun = client().create_multipart_upload(
-                Bucket=address.bucket,
-                Key=address.key,
-                Metadata={SHA256: sha256},
-                ContentType=content_type(address.key),
-            )
+        try:
+            with writing(address):
+                begun = client().create_multipart_upload(
+                    Bucket=address.bucket,
+                    Key=address.key,
+                    Metadata={SHA256: sha256},
+                    ContentType=content_type(address.key),
+                )
+        except UserError:  # refused: nothing was begun
+            path.unlink()
+            raise
         retried = bool(begun["ResponseMetadata"]["RetryAttempts"])
         note = note.model_copy(update={"upload_id": begun["UploadId"], "asked_again": retried})
         _write(path, note)
@@ -163,13 +168,21 @@ class Uploads:
                 self._drop(path, note)
 
     def sweep(self, older_than_s: float) -> int:
-        """Abort uploads begun so long ago, whose job never ended; returns how many."""
+        """Abort uploads begun so long ago, whose job never ended; returns how many.
+
+        A bucket that is gone or forbidden by now is nothing that we could clean; one that does
+        not answer is left for the next time.
+        """
         horizon, dropped = time.time() - older_than_s, 0
         for path in self._folder.glob("*/*.json"):
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 if path.stat().st_mtime < horizon:
                     self._drop(path, _read(path))
                     dropped += 1
+            except UserError:
+                path.unlink()
+            except (FileNotFoundError, StorageUnavailable):
+                continue
         return dropped
 
     def _drop(self, path: Path, note: Note) -> None:
