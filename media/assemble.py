@@ -8,6 +8,7 @@ from pathlib import Path
 
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
+from media.carry import lost
 from media.index import Index
 from media.isolate import inspect_in_child
 from media.mux import MILLISECONDS, mux_command
@@ -59,6 +60,7 @@ async def verify(
                 f"{len(index.pts)}: a copy keeps frames that the source hides"
             )
     _check_sound(plan, facts)
+    warnings += lost(plan.tags, plan.chapters, facts, plan.container)
     return facts, tuple(warnings)
 
 

@@ -69,7 +69,7 @@ def _of_file(name: str, facts: MediaFacts) -> Iterator[Finding]:
     if not facts.video and any(other.kind == "cover" for other in facts.other):
         yield _note("cover", "there is a cover picture, and no film")
     if facts.chapters:
-        yield _note("chapters", f"there are {len(facts.chapters)} chapters")
+        yield _note("chapters", f"there are {facts.chapter_count} chapters")
     for warning in facts.warnings:
         yield _note("one-piece", warning)
 

@@ -23,6 +23,7 @@ ALLOWED_DECODERS = (
     *("vorbis", "flac", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le"),
     *("pcm_s32be", "pcm_u8", "pcm_s8", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_alaw"),
     *("pcm_mulaw", "pcm_bluray", "pcm_dvd"),
+    *("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"),
 )
 
 MAX_PIXELS = 8192 * 8192

@@ -105,12 +105,19 @@ def _describe(
         video=tuple(video_facts(t, i) for t, i in zip(pictures, indexes, strict=True)),
         audio=tuple(audio_facts(t) for t in sounds),
         other=tuple(_others(container, tracks)),
-        tags={k: v[:500] for k, v in list(container.metadata.items())[:50]},
+        tags={k: v[:500] for k, v in list(_tags(container, demuxer).items())[:50]},
         chapters=chapters(container),
+        chapter_count=len(container.chapters()),
         index_first=index_first(file, demuxer),
         warnings=tuple(_warnings(indexes)),
     )
     return facts, indexes[0] if indexes else None
+
+
+def _tags(container: Any, demuxer: str) -> dict[str, str]:
+    """Tags of the whole; Ogg keeps them with its stream."""
+    streams = container.streams.audio if demuxer == "ogg" else []
+    return dict(container.metadata) | (dict(streams[0].metadata) if streams else {})
 
 
 def _is_cover(stream: Any) -> bool:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.containers import Container
+from media.carry import OWN_TAGS
 from media.command import Ffmpeg
 from media.plan import Plan
 from media.sounds import ENCODERS
@@ -41,39 +42,64 @@ def mux_command(
     """
     command, inputs = Ffmpeg.quiet(), 0
     maps: list[str] = []
-    copied = _copies(plan)
-    from_source = sum((rendition is not None, len(sounds)))
+    source_number = sum((rendition is not None, len(sounds)))  # it is read last
     if plan.video is not None and rendition is not None:
         command = command.read(rendition, "mov", "-itsoffset", _seconds(plan.video.start_s))
         maps.append("0:v:0")
         inputs += 1
     elif plan.video is not None:
-        maps.append(f"{from_source}:{plan.video.stream}")
+        maps.append(f"{source_number}:{plan.video.stream}")
     encoded = iter(sounds)
     for audio in plan.audio:
         if audio.copied:
-            maps.append(f"{from_source}:{audio.stream}")
+            maps.append(f"{source_number}:{audio.stream}")
             continue
         command = command.read(next(encoded), ENCODERS[audio.settings.codec].demuxer)
         maps.append(f"{inputs}:a:0")
         inputs += 1
-    if copied:
+    maps += [f"{source_number}:{carried.stream}" for carried in plan.carried]
+    if _reads_source(plan):
         command = command.read(source, plan.demuxer)
     muxer, *options = _MUXERS[plan.container]
     return (
         command.then(*(word for where in maps for word in ("-map", where)))
-        .then("-c", "copy", "-sn", "-dn")
-        .then(*_tags(plan, encoded=rendition is not None))
-        .then("-fflags", "+bitexact", "-max_interleave_delta", "0")
+        .then("-c", "copy", *_carried(plan))
+        .then(*_tags(plan, source_number if _reads_source(plan) else -1))
+        .then("-fflags", "+bitexact", *_interleaving(plan))
         .write(target, muxer, *options)
     )
 
 
-def _tags(plan: Plan, *, encoded: bool) -> tuple[str, ...]:
-    """A file that was encoded carries its tracks' languages, and no stray tags or chapters."""
+def _carried(plan: Plan) -> tuple[str, ...]:
+    """How covers and subtitles are written, each under its number among its kind."""
+    words: list[str] = []
+    pictures, subtitles = int(plan.video is not None), 0
+    for carried in plan.carried:
+        if carried.kind == "cover":
+            words += [f"-disposition:v:{pictures}", "attached_pic"]
+            pictures += 1
+        elif carried.kind == "subtitle":
+            words += [f"-c:s:{subtitles}", carried.codec]
+            subtitles += 1
+    return tuple(words)
+
+
+def _interleaving(plan: Plan) -> tuple[str, ...]:
+    """Picture and sound side by side, whatever their distance; subtitles may be silent for
+    minutes, and waiting for them would hold the film in memory."""
+    waits = any(carried.kind == "subtitle" for carried in plan.carried)
+    return () if waits else ("-max_interleave_delta", "0")
+
+
+def _tags(plan: Plan, source: int) -> tuple[str, ...]:
+    """The source's tags and chapters (`source`: its number as an input, -1 if it is not read),
+    less what it says of its own file; and each encoded track's language."""
     hevc = plan.video is not None and plan.video.copied and plan.video.codec == "hevc"
+    # Ogg keeps the tags of the whole with its stream.
+    tags = f"{source}:s:a:0" if source >= 0 and plan.demuxer == "ogg" else str(source)
     return (
-        *(("-map_metadata", "-1", "-map_chapters", "-1") if encoded else ()),
+        *("-map_metadata", tags, "-map_chapters", str(source if plan.keeps_chapters else -1)),
+        *(word for name in OWN_TAGS for word in ("-metadata", f"{name}=")),
         *(word for number, _ in enumerate(plan.audio) for word in _track_tags(plan, number)),
         # Apple's players refuse HEVC under the name hev1.
         *(("-tag:v:0", "hvc1") if hevc and plan.container in ("mp4", "mov") else ()),
@@ -93,9 +119,11 @@ def _track_tags(plan: Plan, number: int) -> list[str]:
     return words
 
 
-def _copies(plan: Plan) -> bool:
+def _reads_source(plan: Plan) -> bool:
+    """Whether something comes from the source itself and not from finished parts."""
     picture = plan.video is not None and plan.video.copied
-    return picture or any(audio.copied for audio in plan.audio)
+    copied = picture or any(audio.copied for audio in plan.audio)
+    return bool(copied or plan.carried or plan.tags or plan.keeps_chapters)
 
 
 def _seconds(value: Fraction) -> str:

@@ -15,6 +15,7 @@ from longtake.contracts.containers import Container, Kind, why_not
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
+from media.carry import Carried, carries_chapters, carry
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, whole, with_run_in
 from media.colour import is_hdr, tone_map
 from media.filter_files import FilterFiles
@@ -93,6 +94,12 @@ class Plan(Contract):
     end_s: Rational | None
     video: VideoPlan | None
     audio: tuple[AudioPlan, ...]
+    carried: tuple[Carried, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Names of the source's tags."""
+    chapters: int = 0
+    """How many chapters the source has."""
+    keeps_chapters: bool = False
     media_s: float
     decisions: dict[str, str]
     warnings: tuple[str, ...]
@@ -132,6 +139,8 @@ def make_plan(
     audio = _plan_audio(facts, settings, clip, decisions)
     if video is None and not audio:
         raise InvalidJob("the output would hold neither picture nor sound")
+    clipped = clip.start is not None or clip.end is not None
+    carried, left_out = carry(facts, settings.container, clipped=clipped)
     length = min(facts.duration_s, float(clip.end or facts.duration_s)) - float(clip.start or 0)
     return Plan(
         demuxer=facts.container,
@@ -140,9 +149,13 @@ def make_plan(
         end_s=end,
         video=video,
         audio=audio,
+        carried=carried,
+        tags=tuple(facts.tags),
+        chapters=facts.chapter_count,
+        keeps_chapters=carries_chapters(facts, settings.container, clipped=clipped),
         media_s=round(length, 6),
         decisions=decisions,
-        warnings=(*_warnings(facts, settings, video, audio), *caption_warnings(beside)),
+        warnings=(*_warnings(facts, left_out, video, audio), *caption_warnings(beside)),
     )
 
 
@@ -415,11 +428,11 @@ def _first_from(index: Index, seconds: Fraction | None) -> int | None:
 
 def _warnings(
     facts: MediaFacts,
-    settings: EncodeSettings,
+    others: tuple[str, ...],
     video: VideoPlan | None,
     audio: tuple[AudioPlan, ...],
 ) -> list[str]:
-    left_out = [f"stream {s.index} ({s.kind}, {s.codec}) is left out" for s in facts.other]
+    left_out = list(others)
     if video:
         left_out += [f"stream {v.index} (video, {v.codec}) is left out" for v in facts.video[1:]]
     if audio:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,3 +23,15 @@ def corpus() -> Path:
     if not CORPUS.is_dir():
         pytest.skip("no media corpus beside the checkout")
     return CORPUS
+
+
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cases from the field, made by their own script; skipped where it is not there."""
+    script = CORPUS.parent / "cases" / "make.sh"
+    if not script.is_file():
+        pytest.skip("no cases beside the checkout")
+    folder = tmp_path_factory.mktemp("cases")
+    environment = os.environ | {"PYTHON": sys.executable}
+    subprocess.run(["bash", script, folder], check=True, timeout=300, env=environment)
+    return folder

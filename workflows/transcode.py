@@ -42,6 +42,9 @@ with workflow.unsafe.imports_passed_through():
     from longtake.rates import share
 
 
+Parts = tuple[list[EncodeDone], list[EncodeDone], list[Analysed]]
+"""Chunks, sound tracks, and first passes where there are two."""
+
 WAVES = 4
 BETWEEN_WAVES = timedelta(milliseconds=50)
 
@@ -72,7 +75,7 @@ class TranscodeWorkflow(JobWorkflow):
             plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=True)
             decision["chunks"] = "one: chunks of this source did not hold their planned frames"
         self.enter("assembling")
-        chunks, sounds = parts
+        chunks, sounds, analyses = parts
         published = await self.step(
             ASSEMBLE,
             AssembleRequest(
@@ -93,7 +96,9 @@ class TranscodeWorkflow(JobWorkflow):
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=published.outputs,
-            stats=total(plan.media_s, admission.source.bytes, chunks, sounds, published),
+            stats=total(
+                plan.media_s, admission.source.bytes, chunks, [*analyses, *sounds], published
+            ),
             decisions=plan.decisions | decision,
             warnings=(*plan.warnings, *damage(encoded), *published.warnings),
         )
@@ -125,7 +130,7 @@ class TranscodeWorkflow(JobWorkflow):
 
     async def _encode(
         self, job: Transcode, admission: Admission, crop: str | None, *, gpu: bool, whole: bool
-    ) -> tuple[PlanSummary, tuple[list[EncodeDone], list[EncodeDone]]]:
+    ) -> tuple[PlanSummary, Parts]:
         self.enter("planning")
         plan = await self.step(
             PLAN,
@@ -158,7 +163,7 @@ class TranscodeWorkflow(JobWorkflow):
             await asyncio.gather(*[*sounds, *chunks.values()], return_exceptions=True)
             raise
         encoded = [chunks[number].result() for number in range(plan.chunks)]
-        return plan, (encoded, [sound.result() for sound in sounds])
+        return plan, (encoded, [sound.result() for sound in sounds], analyses)
 
     async def _analyse(self, admission: Admission, plan: PlanSummary) -> list[Analysed]:
         """The first of two passes over every chunk, where a bit rate is aimed at."""

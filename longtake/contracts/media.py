@@ -99,6 +99,8 @@ class MediaFacts(Contract):
     other: tuple[OtherStream, ...] = ()
     tags: dict[str, str] = {}
     chapters: tuple[Chapter, ...] = ()
+    """The first of them, with their titles."""
+    chapter_count: int = 0
     index_first: bool | None = None
     """Whether an MP4 can be played while it is fetched; None for other containers."""
     warnings: tuple[str, ...] = ()

@@ -40,6 +40,7 @@ class Made:
     facts: MediaFacts
     chunks: list[Path]
     errors: int = 0
+    warnings: tuple[str, ...] = ()
     fell_back: bool = False
 
 
@@ -103,8 +104,10 @@ async def _make(
     if rendition is not None:
         join(chunks, rendition)
     await assemble(source, plan, rendition, sounds, target, no_tick)
-    found, _ = await verify(target, plan, index)
-    return Made(target, plan, index, facts, found, chunks, errors, fell_back=one_chunk)
+    found, warnings = await verify(target, plan, index)
+    return Made(
+        target, plan, index, facts, found, chunks, errors, (*plan.warnings, *warnings), one_chunk
+    )
 
 
 async def _two_passes(

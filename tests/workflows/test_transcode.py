@@ -24,6 +24,7 @@ from longtake.contracts import EncodeSettings, JobResult, MediaFacts, Output, St
 from longtake.contracts.encode import AudioSettings, VideoSettings
 from longtake.contracts.steps import (
     ADMIT,
+    ANALYSE_CHUNK,
     ASSEMBLE,
     CHUNK_MISMATCH,
     CONCLUDE,
@@ -31,6 +32,7 @@ from longtake.contracts.steps import (
     ENCODE_CHUNK,
     PLAN,
     Admission,
+    Analysed,
     AssembleRequest,
     AudioRequest,
     ChunkRequest,
@@ -59,6 +61,8 @@ class Pretend:
         self.ignores_cancel = False
         self.hang = asyncio.Event()
         self.hang.set()
+        self.target_bytes: int | None = None
+        self.chunk_requests: list[ChunkRequest] = []
         self.plans: list[PlanRequest] = []
         self.assembled: list[AssembleRequest] = []
         self.records: list[JobRecord] = []
@@ -83,12 +87,24 @@ class Pretend:
             engine="1",
             chunks=count,
             frames=10 * count,
+            target_bytes=self.target_bytes,
             media_s=10.0,
             sounds=(0,),
         )
 
+    @activity.defn(name=ANALYSE_CHUNK.name)
+    async def analyse_chunk(self, request: ChunkRequest) -> Analysed:
+        return Analysed(
+            key=f"analysis-{request.number}",
+            frames=10,
+            reused=False,
+            stats=Stats(),
+            bytes=100 * (request.number + 1),
+        )
+
     @activity.defn(name=ENCODE_CHUNK.name)
     async def encode_chunk(self, request: ChunkRequest) -> EncodeDone:
+        self.chunk_requests.append(request)
         if self.mismatch and not self.plans[-1].whole:
             raise ApplicationError("2 of 3 frames", type=CHUNK_MISMATCH, non_retryable=True)
         while not self.hang.is_set():
@@ -118,7 +134,7 @@ class Pretend:
 
     def steps(self) -> list[Callable[..., Any]]:
         return [
-            *(self.admit, self.plan, self.encode_chunk, self.encode_audio),
+            *(self.admit, self.plan, self.analyse_chunk, self.encode_chunk, self.encode_audio),
             *(self.assemble, self.conclude),
         ]
 
@@ -326,3 +342,15 @@ async def test_no_more_steps_are_outstanding_than_the_window(
     pretend.hang.set()
     result = await asyncio.wait_for(handle.result(), 60)
     assert result["stats"]["chunks"] == WINDOW + 50
+
+
+async def test_a_bit_rate_is_shared_by_what_the_first_passes_found(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.chunks, pretend.target_bytes = 3, 6_000
+    handle = await begin(client)
+    await asyncio.wait_for(handle.result(), 60)
+    asked = {r.number: (r.analysis_key, r.target_bytes) for r in pretend.chunk_requests}
+    assert asked == {n: (f"analysis-{n}", 1_000 * (n + 1)) for n in range(3)}
+    progress = await handle.query("progress")
+    assert progress["fraction"] == 1.0

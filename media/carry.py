@@ -1,0 +1,90 @@
+"""What else of a source its output takes along: tags, chapters, cover, subtitles, fonts.
+
+What the container cannot hold is named in the result's warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from longtake.contracts.base import Contract
+from longtake.contracts.containers import CONTAINERS, Container
+from longtake.contracts.media import MediaFacts, OtherStream
+
+TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
+_BITMAPS = ("pgssub", "dvdsub", "dvbsub", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle")
+_COVERS: tuple[Container, ...] = ("mp4", "m4a", "mp3", "flac")
+_CHAPTERS: tuple[Container, ...] = ("mp4", "mov", "m4a", "mkv", "webm", "mp3", "ogg", "opus")
+
+OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands")
+"""What a file says of itself, not of its content: it would be wrong in another file."""
+_UNTOLD = (*OWN_TAGS, "creation_time", "language", "handler_name", "vendor_id", "duration")
+
+
+class Carried(Contract):
+    """A stream that is taken along; `codec` is `copy`, or FFmpeg's encoder of subtitles."""
+
+    stream: int
+    kind: Literal["cover", "subtitle", "attachment"]
+    codec: str = "copy"
+
+
+def carry(
+    facts: MediaFacts, container: Container, *, clipped: bool
+) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
+    """The streams to take along, and words for each that is left out.
+
+    A clip takes no subtitles: they are timed to the whole.
+    """
+    carried, left_out = [], []
+    for stream in facts.other:
+        how = _how(stream, container, clipped)
+        if how is None:
+            left_out.append(f"stream {stream.index} ({stream.kind}, {stream.codec}) is left out")
+        else:
+            carried.append(how)
+    return tuple(carried), tuple(left_out)
+
+
+def carries_chapters(facts: MediaFacts, container: Container, *, clipped: bool) -> bool:
+    """Whether the chapters come along; a clip has none, for they are timed to the whole."""
+    return facts.chapter_count > 0 and container in _CHAPTERS and not clipped
+
+
+def lost(
+    tags: Iterable[str], chapters: int, found: MediaFacts, container: Container
+) -> tuple[str, ...]:
+    """Words for tags and chapters of the source that are not in the finished file."""
+    kept = {name.casefold() for name in found.tags}
+    gone = [name for name in tags if name.casefold() not in (*kept, *_UNTOLD)]
+    words = []
+    if gone:
+        listed = ", ".join(gone[:10]) + (f" and {len(gone) - 10} more" if len(gone) > 10 else "")
+        words.append(f"tags that {CONTAINERS[container].words} did not take: {listed}")
+    if chapters > found.chapter_count:
+        words.append(f"{found.chapter_count} of {chapters} chapters were kept")
+    return tuple(words)
+
+
+def _how(stream: OtherStream, container: Container, clipped: bool) -> Carried | None:
+    if stream.kind == "cover" and container in _COVERS:
+        return Carried(stream=stream.index, kind="cover")
+    if stream.kind == "attachment" and container == "mkv":
+        return Carried(stream=stream.index, kind="attachment")
+    if stream.kind == "subtitle" and not clipped:
+        codec = _subtitle_codec(stream.codec, container)
+        return Carried(stream=stream.index, kind="subtitle", codec=codec) if codec else None
+    return None
+
+
+def _subtitle_codec(codec: str, container: Container) -> str | None:
+    """How subtitles of `codec` go into `container`; None if they cannot."""
+    if container == "mkv":
+        if codec in ("mov_text", "text"):
+            return "srt"
+        return "copy" if codec in (*TEXT, *_BITMAPS) else None
+    target = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt"}.get(container)
+    if target is None or codec not in TEXT:
+        return None
+    return "copy" if codec == target else target

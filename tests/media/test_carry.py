@@ -1,0 +1,119 @@
+"""Tags, chapters, covers, subtitles and fonts come along, or the result says that they did not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.media.engine import Made, run, transcode
+
+SUBTITLE = "1\n00:00:00,500 --> 00:00:01,500\nHello you\n"
+TAGS = ";FFMETADATA1\ntitle=My film\nartist=Somebody\nmood=blue\n"
+CHAPTERS = "".join(
+    f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={at}\nEND={at + 1000}\ntitle=Part {at}\n"
+    for at in (0, 1000)
+)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parts")
+    (folder / "words.srt").write_text(SUBTITLE)
+    (folder / "tags.txt").write_text(TAGS + CHAPTERS)
+    (folder / "font.ttf").write_bytes(bytes(range(256)) * 8)
+    run("-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", "1", folder / "cover.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def film(parts: Path) -> Path:
+    """An MKV with everything but a cover."""
+    target = parts / "film.mkv"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=2", "-f", "lavfi", "-i", "sine=440:d=2"),
+        *("-i", parts / "words.srt", "-i", parts / "tags.txt", "-map", "0", "-map", "1"),
+        *("-map", "2", "-map_metadata", "3", "-map_chapters", "3", "-c:v", "libx264"),
+        *("-pix_fmt", "yuv420p", "-preset", "ultrafast", "-c:a", "aac", "-c:s", "srt"),
+        *("-metadata:s:s:0", "language=ger", "-attach", parts / "font.ttf"),
+        *("-metadata:s:t:0", "mimetype=font/ttf", target),
+    )
+    return target
+
+
+@pytest.fixture(scope="module")
+def song(parts: Path) -> Path:
+    """An MP3 with tags, chapters and a cover."""
+    target = parts / "song.mp3"
+    run(
+        *("-f", "lavfi", "-i", "sine=440:d=2", "-i", parts / "cover.jpg"),
+        *("-i", parts / "tags.txt", "-map", "0", "-map", "1", "-map_metadata", "2"),
+        *("-map_chapters", "2", "-c:v", "copy", "-disposition:v", "attached_pic", target),
+    )
+    return target
+
+
+def kinds(made: Made) -> set[str]:
+    return {stream.kind for stream in made.facts.other}
+
+
+def tag(made: Made, name: str) -> str | None:
+    return next((v for k, v in made.facts.tags.items() if k.casefold() == name), None)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+async def test_a_film_keeps_tags_chapters_and_subtitles(
+    suffix: str, film: Path, tmp_path: Path
+) -> None:
+    speed = {"speed": 8} if suffix == ".webm" else {"speed": "ultrafast"}
+    made = await transcode(film, tmp_path / f"out{suffix}", video=speed)
+    assert tag(made, "title") == "My film"
+    assert made.facts.chapter_count == 2
+    assert "subtitle" in kinds(made)
+    words = run("-i", made.path, "-map", "0:s:0", "-f", "srt", "-")
+    assert "00:00:00,500 --> 00:00:01,500" in words
+    assert "Hello you" in words
+    assert not [tag for tag in made.facts.tags.values() if "libx264" in tag]
+
+
+async def test_matroska_keeps_fonts_and_unusual_tags(film: Path, tmp_path: Path) -> None:
+    made = await transcode(film, tmp_path / "out.mkv", video={"speed": "ultrafast"})
+    assert "attachment" in kinds(made)
+    assert tag(made, "mood") == "blue"
+    assert made.warnings == ()
+
+
+async def test_what_mp4_cannot_take_is_named(film: Path, tmp_path: Path) -> None:
+    made = await transcode(film, tmp_path / "out.mp4", video={"speed": "ultrafast"})
+    said = "\n".join(made.warnings).casefold()
+    assert "did not take: mood" in said
+    assert "attachment" in said
+    assert "title" not in said
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".flac", ".mp3"])
+async def test_a_song_keeps_its_cover_and_tags(suffix: str, song: Path, tmp_path: Path) -> None:
+    made = await transcode(song, tmp_path / f"out{suffix}")
+    assert "cover" in kinds(made)
+    assert tag(made, "artist") == "Somebody"
+    assert len(made.facts.audio) == 1
+    assert not made.facts.video
+
+
+async def test_ogg_keeps_tags_and_says_that_it_holds_no_cover(song: Path, tmp_path: Path) -> None:
+    made = await transcode(song, tmp_path / "out.opus")
+    assert tag(made, "artist") == "Somebody"
+    assert any("cover" in words for words in made.warnings)
+    back = await transcode(made.path, tmp_path / "back.mp3")
+    assert tag(back, "artist") == "Somebody"
+
+
+async def test_a_clip_keeps_tags_and_names_what_is_timed_to_the_whole(
+    film: Path, tmp_path: Path
+) -> None:
+    made = await transcode(film, tmp_path / "out.mkv", end=1, video={"speed": "ultrafast"})
+    assert tag(made, "title") == "My film"
+    assert made.facts.chapter_count == 0
+    said = "\n".join(made.warnings)
+    assert "0 of 2 chapters" in said
+    assert "subtitle" in said
