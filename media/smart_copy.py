@@ -71,7 +71,7 @@ def why_encode_audio(facts: AudioFacts, settings: AudioSettings) -> str | None:
     """The first reason why the stream cannot be copied; None if it can."""
     reasons = (
         (not settings.smart_copy, "asked to encode"),
-        (facts.codec.split("_")[0] != settings.codec, f"its codec is {facts.codec}"),
+        (facts.codec != settings.codec, f"its codec is {facts.codec}"),
         (
             facts.codec == "aac" and facts.profile not in ("LC", None),
             f"its profile is {facts.profile}",

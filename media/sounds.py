@@ -35,7 +35,9 @@ def _lossy(library: str) -> Callable[[AudioPlan], Arguments]:
 def _flac(audio: AudioPlan) -> Arguments:
     # 24 bits travel in samples of 32.
     sample = "s16" if audio.bits == 16 else "s32"
-    return ("-c:a", "flac", "-compression_level", "8", "-sample_fmt", sample)
+    # Left out, the block is as long as the first decoded frame: ten samples, and it fails.
+    block = ("-frame_size", "4096")
+    return ("-c:a", "flac", "-compression_level", "8", *block, "-sample_fmt", sample)
 
 
 def _pcm(audio: AudioPlan) -> Arguments:

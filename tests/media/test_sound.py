@@ -75,6 +75,14 @@ async def test_24_bits_stay_24_bits(suffix: str, tmp_path: Path) -> None:
     assert samples(made.path, channels=6, kind="s32") == samples(source, channels=6, kind="s32")
 
 
+async def test_flac_does_not_stumble_over_a_short_first_frame(tmp_path: Path) -> None:
+    """AAC's priming leaves ten samples of the first frame, too few for a block of FLAC."""
+    source = tmp_path / "in.m4a"
+    run("-f", "lavfi", "-i", "sine=440:r=44100:d=3", "-c:a", "aac", source)
+    made = await transcode(source, tmp_path / "out.flac")
+    assert len(samples(made.path, channels=1)) == 3 * 44_100
+
+
 LOSSY = [
     ("out.m4a", "aac"),
     ("out.mp3", "mp3"),
