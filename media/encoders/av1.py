@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from media.encoders.base import Arguments, Encoder, Pass, keyframes, rate
+from media.encoders.base import Arguments, Encoder, Pass, keyframes
 
 if TYPE_CHECKING:
     from media.plan import VideoPlan
@@ -12,18 +12,11 @@ if TYPE_CHECKING:
 
 def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
     """SVT-AV1: at constant quality its bytes do not depend on its threads, which `lp` bounds."""
-    frames = rate(video)
-    parameters = (
-        f"lp={video.threads}",
-        # Without a rate it takes the time base for one.
-        f"fps-num={frames.numerator}",
-        f"fps-denom={frames.denominator}",
-    )
     return (
         *("-c:v", "libsvtav1", "-preset", str(video.settings.speed), *_quality(video)),
         *("-pix_fmt", video.pixel_format),
         *keyframes(video),
-        *("-svtav1-params", ":".join(parameters)),
+        *("-svtav1-params", f"lp={video.threads}"),
     )
 
 

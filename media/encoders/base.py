@@ -59,5 +59,5 @@ def logged(which: Pass) -> Arguments:
 
 
 def rate(video: VideoPlan) -> Fraction:
-    """Frames a second, for encoders that would take the time base for it."""
+    """Frames a second, for encoders whose rate control counts frames."""
     return video.frame_rate or Fraction(25)

@@ -32,7 +32,7 @@ def _parameters(video: VideoPlan) -> str:
             "log-level=error",
             "info=0",  # its options as text, in every header, and other ones in each chunk
             *("pools=none", "frame-threads=1", "no-wpp=1"),
-            # Without a rate it takes the time base for one, and starves the rate control.
+            # Its rate control counts frames: by the plan's rate, as the second pass's aim does.
             f"fps={frames.numerator}/{frames.denominator}",
             # A chunk is joined to others: no picture may reach behind its keyframe.
             "open-gop=0",

@@ -236,13 +236,13 @@ async def test_surround_becomes_stereo_without_burying_speech_or_clipping(
     codec: str, tmp_path: Path
 ) -> None:
     """Centre at -3 dB in both sides (ITU-R BS.775); the loudest sum stays below full scale."""
-    source = tmp_path / "in.flac"
+    source = tmp_path / "in.mkv"
     quiet = "|".join(("0.1*sin(2*PI*400*t)", "0", "0.1*sin(2*PI*1000*t)", "0", "0", "0"))
     loud = "|".join(["0.944*sin(2*PI*1000*t)"] * 6)
     run(
         *("-f", "lavfi", "-i", f"aevalsrc='{quiet}':s={RATE}:d=1:c=5.1"),
         *("-f", "lavfi", "-i", f"aevalsrc='{loud}':s={RATE}:d=1:c=5.1"),
-        *("-filter_complex", "[0][1]concat=v=0:a=1", "-c:a", "flac", source),
+        *("-filter_complex", "[0][1]concat=v=0:a=1", "-c:a", "pcm_f32le", source),
     )
     suffix = {"aac": ".m4a", "mp3": ".mp3"}[codec]
     made = await transcode(source, tmp_path / f"out{suffix}", audio={"bitrate_bps": 192_000})
