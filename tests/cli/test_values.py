@@ -70,3 +70,11 @@ def test_a_preset_is_a_name_or_the_content_of_a_file(tmp_path: Path) -> None:
     }
     with pytest.raises(InvalidJob, match="cannot be read"):
         values.preset("gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "tracks"),
+    [([], None), (["all"], "all"), (["2"], [2]), (["fr", "1"], ["fr", 1])],
+)
+def test_tracks_are_numbers_languages_or_all(words: list[str], tracks: object) -> None:
+    assert values.tracks(words) == tracks

@@ -97,13 +97,13 @@ async def test_crf_0_is_lossless(codec: str, tmp_path: Path) -> None:
     source = make("open-gop.mp4", tmp_path)
     video = {"codec": codec, "crf": 0, "speed": FAST[codec]["speed"], "pixel_format": "source"}
     made = await transcode(
-        source, tmp_path / "out.mkv", preset="remux", video=video, chunk_s=2, end=6
+        source, tmp_path / "out.mkv", preset="remux", video=video, chunk_s=2, end=4
     )
     assert len(made.chunks) >= 2
     before = [md5 for _, md5 in frames(source, "yuv420p")]
     after = [md5 for _, md5 in frames(made.path, "yuv420p")]
     assert after == before[: len(after)]
-    assert len(after) == 150
+    assert len(after) == 100
 
 
 FORMATS = (
@@ -118,12 +118,12 @@ async def test_ffv1_keeps_every_sample_of_every_pixel_format(
 ) -> None:
     source = tmp_path / "in.mkv"
     run(
-        *("-f", "lavfi", "-i", "testsrc2=s=97x54:r=30000/1001:d=3"),
+        *("-f", "lavfi", "-i", "testsrc2=s=97x54:r=30000/1001:d=2"),
         *("-vf", f"format=yuva444p,geq=lum='lum(X,Y)':a='mod(X+Y+N,256)',format={pixel_format}")
         if "a" in pixel_format.removeprefix("gray").removeprefix("gbr")
         else ("-vf", f"noise=alls=20:allf=t,format={pixel_format}"),
         *("-c:v", "png" if pixel_format == "rgb24" else "ffv1"),
-        *("-g", "30", "-pix_fmt", pixel_format, source),
+        *("-g", "15", "-pix_fmt", pixel_format, source),
     )
     made = await transcode(source, tmp_path / "out.mkv", video={"codec": "ffv1"}, chunk_s=1)
     assert made.plan.container == "mkv"
