@@ -151,13 +151,18 @@ def read_stream(path: str, number: int, origin: Fraction) -> Cues:
             raise InvalidJob(f"captions.stream {number}: the source has no such stream")
         stream: Any = container.streams[number]
         codec = stream.codec_context.name if stream.codec_context else "unknown"
-        kind = _TEXT_CODECS.get(codec)
+        # PyAV knows no codec for some WebVTT in Matroska: then the packets must prove to be text.
+        nameless = stream.type == "subtitle" and stream.codec_context is None
+        kind = "plain" if nameless else _TEXT_CODECS.get(codec)
         if kind is None:
             raise InvalidJob(
                 f"captions.stream {number} is {stream.type} ({codec}); text streams are burnt in: "
                 "SubRip, WebVTT, ASS, and MP4's own"
             )
-        cues = [c for packet in container.demux(stream) for c in _of_packet(packet, kind, origin)]
+        try:
+            cues = [c for p in container.demux(stream) for c in _of_packet(p, kind, origin)]
+        except UnicodeDecodeError as error:
+            raise InvalidJob(f"captions.stream {number} of {path} is no text in UTF-8") from error
     if not cues:
         raise InputCorrupt(f"captions.stream {number} of {path} holds no words")
     return _ordered(cues, f"captions.stream {number}")
@@ -169,7 +174,7 @@ def _of_packet(packet: Any, kind: str, origin: Fraction) -> Iterator[Cue]:
         return
     if kind == "mov_text":
         data = data[2 : 2 + struct.unpack_from(">H", data)[0]] if len(data) > 2 else b""
-    text = data.decode("utf-8", "replace")
+    text = data.decode("utf-8")
     if kind == "ass":
         text = _ass_words(text.split(",", 8)[-1])
     start = (packet.pts * packet.time_base - origin) * 1000
