@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from longtake.contracts.base import Contract
-from media.captions import FONTS
 from media.colour import ToneMap, tone_table
 
 
@@ -26,9 +25,9 @@ class FilterFiles(Contract):
 
 @contextmanager
 def written(files: FilterFiles) -> Iterator[dict[str, str]]:
-    """Write the files; gives what to put for `{tone}`, `{captions}` and `{fonts}`."""
+    """Write the files; gives what to put for `{tone}` and `{captions}`."""
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        names = {"fonts": escaped(FONTS)}
+        names: dict[str, str] = {}
         if files.tone is not None:
             table = Path(folder) / "tone.cube"
             table.write_text(_table(files.tone), "ascii")

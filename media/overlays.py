@@ -47,7 +47,7 @@ def caption_filters(
     document = ass_document(
         beside.cues.cues, size, settings.captions.size, round(shift * 1000), white
     )
-    return document, ("ass=filename={captions}:fontsdir={fonts}",)
+    return document, ("ass=filename={captions}",)
 
 
 def caption_warnings(beside: Beside) -> tuple[str, ...]:

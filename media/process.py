@@ -41,7 +41,8 @@ NICENESS = 10
 
 _QUIET = {"SVT_LOG": "1"}
 """SVT-AV1 tells of itself on stderr, where each line counts as an error: errors only."""
-_NO_FONTS = Path(__file__).parent / "fonts" / "fonts.conf"
+_FONTS = Path(__file__).parent / "fonts" / "fonts.conf"
+"""Which fonts FFmpeg draws captions with: ours, not the host's."""
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "GOTO_NUM_THREADS"), "1"
 )
@@ -190,7 +191,7 @@ def _start(command: Sequence[str], limits: Limits) -> _Child:
 def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
     kept = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
     found = {name: inherited[name] for name in kept if name in inherited}
-    return found | _ONE_THREAD | _QUIET | {"FONTCONFIG_FILE": str(_NO_FONTS)}
+    return found | _ONE_THREAD | _QUIET | {"FONTCONFIG_FILE": str(_FONTS)}
 
 
 def _exit_of(process: subprocess.Popen[bytes]) -> asyncio.Future[_Exit]:

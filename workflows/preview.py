@@ -57,7 +57,7 @@ class PreviewWorkflow(JobWorkflow):
         parts = [asyncio.ensure_future(self._part(plan, n)) for n in range(len(plan.parts))]
         try:
             return await asyncio.gather(*parts)
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)

@@ -89,6 +89,7 @@ async def both(source: Path, folder: Path, options: dict[str, Any]) -> tuple[Mad
     one = await transcode(source, folder / "one.mp4", chunk_s=60, **job)
     assert len(chunks.chunks) >= 3
     assert len(one.chunks) == 1
+    assert chunks.errors == one.errors == 0
     return chunks, one
 
 

@@ -96,6 +96,7 @@ async def test_captions_show_only_in_their_times(
         source, tmp_path / "out.mp4", chunk_s=1, start=start, video=EXACT | asked, **QUIET
     )
     assert len(made.chunks) >= 3
+    assert made.errors == 0
     shown = [
         (seconds, words_in(shot(made.path, round((seconds - shift) * 25), SIZE, "yuv444p")) > 0)
         for seconds in (0.96, 1.0, 1.96, 2.0, 3.48, 3.52, 4.16, 4.2)
@@ -212,7 +213,9 @@ async def test_a_broken_watermark_fails_with_words(tmp_path: Path) -> None:
 )
 def test_bad_options_are_refused_with_words(asked: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidJob, match=words):
-        resolve(parse({"input": "a.mp4", "output": "b.mp4", "video": asked}))
+        job = parse({"input": "a.mp4", "output": "b.mp4", "video": asked})
+        assert isinstance(job, Transcode)
+        resolve(job)
 
 
 def test_a_crop_beyond_the_picture_is_refused() -> None:

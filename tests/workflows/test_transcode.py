@@ -30,11 +30,14 @@ from longtake.contracts.steps import (
     CONCLUDE,
     ENCODE_AUDIO,
     ENCODE_CHUNK,
+    FIND_BORDERS,
     PLAN,
     Admission,
     Analysed,
     AssembleRequest,
     AudioRequest,
+    Borders,
+    BordersRequest,
     ChunkRequest,
     EncodeDone,
     JobRecord,
@@ -45,6 +48,7 @@ from longtake.contracts.steps import (
     Source,
 )
 from longtake.errors import LongtakeError
+from tests.media.test_picture import video
 from workflows.control import WINDOW
 from workflows.transcode import TranscodeWorkflow
 
@@ -63,6 +67,7 @@ class Pretend:
         self.hang.set()
         self.target_bytes: int | None = None
         self.chunk_requests: list[ChunkRequest] = []
+        self.looked = 0
         self.plans: list[PlanRequest] = []
         self.assembled: list[AssembleRequest] = []
         self.records: list[JobRecord] = []
@@ -71,12 +76,22 @@ class Pretend:
     async def admit(self, job: Transcode) -> Admission:
         return Admission(
             source=Source(uri=job.input, bytes=1, sha256="0" * 64, version="1"),
-            facts=MediaFacts(container="mov", duration_s=10.0, start_s=0.0, bytes=1),
+            facts=MediaFacts(
+                container="mov", duration_s=10.0, start_s=0.0, bytes=1, video=(video(),)
+            ),
             settings=EncodeSettings(
-                preset="web-720p", video=VideoSettings(), audio=AudioSettings(), container="mp4"
+                preset="web-720p",
+                video=VideoSettings(crop=job.video.crop),
+                audio=AudioSettings(),
+                container="mp4",
             ),
             index_key="index",
         )
+
+    @activity.defn(name=FIND_BORDERS.name)
+    async def find_borders(self, request: BordersRequest) -> Borders:
+        self.looked += 1
+        return Borders(crop="320:132:0:24")
 
     @activity.defn(name=PLAN.name)
     async def plan(self, request: PlanRequest) -> PlanSummary:
@@ -135,7 +150,7 @@ class Pretend:
     def steps(self) -> list[Callable[..., Any]]:
         return [
             *(self.admit, self.plan, self.analyse_chunk, self.encode_chunk, self.encode_audio),
-            *(self.assemble, self.conclude),
+            *(self.assemble, self.conclude, self.find_borders),
         ]
 
 
@@ -204,6 +219,17 @@ async def test_plain_json_becomes_a_result(client: Client, pretend: Pretend) -> 
     (request,) = pretend.assembled
     assert request.chunk_keys == ("chunk-0", "chunk-1", "chunk-2")
     assert pretend.records[-1].summary.state == "succeeded"
+
+
+async def test_borders_are_looked_for_once_and_only_when_asked(
+    client: Client, pretend: Pretend
+) -> None:
+    await (await begin(client)).result()
+    assert pretend.looked == 0
+    pretend.mismatch = True
+    await (await begin(client, JOB | {"video": {"crop": "auto"}})).result()
+    assert pretend.looked == 1
+    assert [plan.crop for plan in pretend.plans[1:]] == ["320:132:0:24"] * 2
 
 
 async def test_chunks_that_do_not_hold_are_planned_whole(client: Client, pretend: Pretend) -> None:
