@@ -1,0 +1,64 @@
+"""Crop, watermark and captions through the command line and real workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.service import Service
+from tests.media.engine import run
+from tests.media.pixels import shot
+from tests.media.test_filters import SRT
+
+pytestmark = pytest.mark.slow
+
+
+def png(target: Path, colour: str) -> Path:
+    run("-f", "lavfi", "-i", f"color={colour}:s=40x20", "-frames:v", "1", target)
+    return target
+
+
+def test_what_lies_beside_the_source_is_content_of_the_job(
+    service: Service, tmp_path: Path
+) -> None:
+    folder = tmp_path / "it's [a:b], 100%"  # no name may become part of a filter
+    folder.mkdir()
+    source, mark, words = folder / "in.mp4", folder / "mark.png", folder / "a.srt"
+    run(
+        *("-f", "lavfi", "-i", "color=gray:s=320x132:r=25:d=6,pad=320:180:0:24", "-c:v"),
+        *("libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", source),
+    )
+    words.write_text(SRT, "utf-8")
+    output = service.out / "marked.mp4"
+    command = (
+        *("transcode", source, "-o", output, "--crf", "10", "--speed", "ultrafast"),
+        *("--chunk", "1", "--crop", "auto", "--captions", words, "--watermark", mark),
+        *("--watermark-position", "top-left", "--watermark-width", "0.25"),
+    )
+    sizes: list[tuple[int, int]] = []
+    ids: list[str] = []
+    for colour in ("red", "blue"):
+        png(mark, colour)
+        document = service.json(*command, *(("--overwrite",) if sizes else ()))
+        ids.append(document["job_id"])
+        made = document["outputs"][0]["media"]["video"][0]
+        sizes.append((made["width"], made["height"]))
+        assert document["decisions"]["crop"] == "found: 320:132:0:24"
+        assert not [word for word in document["warnings"] if "damaged" in word]
+        seen = shot(output, 30, (320, 132))
+        red, _, blue = seen.at(40, 20)
+        assert (red > 200, blue > 200) == (colour == "red", colour == "blue")
+        white = [min(seen.at(x, y)) > 180 for x in range(60, 260) for y in range(90, 130)]
+        assert any(white)
+    assert sizes == [(320, 132)] * 2
+    assert ids[0] != ids[1]
+
+
+def test_a_watermark_that_is_not_there_is_refused_at_once(service: Service, tmp_path: Path) -> None:
+    source = png(tmp_path / "in.png", "red")
+    done = service.run(
+        "transcode", source, "-o", service.out / "x.mp4", "--watermark", tmp_path / "none.png"
+    )
+    assert done.returncode == 2
+    assert "none.png" in done.stderr
