@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from longtake.contracts import Transcode
+from longtake.contracts import EncodeSettings, Transcode
 from longtake.errors import (
     InputCorrupt,
     InputNotFound,
@@ -213,9 +213,13 @@ async def test_a_broken_watermark_fails_with_words(tmp_path: Path) -> None:
 )
 def test_bad_options_are_refused_with_words(asked: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidJob, match=words):
-        job = parse({"input": "a.mp4", "output": "b.mp4", "video": asked})
-        assert isinstance(job, Transcode)
-        resolve(job)
+        _resolved(asked)
+
+
+def _resolved(asked: dict[str, Any]) -> EncodeSettings:
+    job = parse({"input": "a.mp4", "output": "b.mp4", "video": asked})
+    assert isinstance(job, Transcode)
+    return resolve(job)
 
 
 def test_a_crop_beyond_the_picture_is_refused() -> None:
