@@ -10,7 +10,7 @@ from pathlib import Path
 
 from longtake.errors import CapabilityMissing
 
-RECIPE = "2"
+RECIPE = "3"
 """Raised when a change of ours changes output bytes, so that old chunks are not mixed in."""
 
 
@@ -40,9 +40,12 @@ def simd_baseline() -> str | None:
     """CPU features that audio children may use, for FFmpeg's `-cpuflags`.
 
     FFmpeg's float code (AAC, resampling) rounds differently with other SIMD widths, so it is
-    held to what every x86-64 server has. Elsewhere there is one level only: None.
+    held to what every x86-64 server has: SSE4.2 and all before it, each by its name, for
+    a name alone means that feature alone (measured). Elsewhere there is one level only: None.
     """
-    return "sse4.2" if platform.machine() in ("x86_64", "AMD64") else None
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return None
+    return "mmx+mmxext+sse+sse2+sse3+ssse3+sse4.1+sse4.2"
 
 
 def table_level() -> str | None:
@@ -83,4 +86,4 @@ def _has_avx2() -> bool:
 def engine_version() -> str:
     """Part of every content key: same version, same machine class, same bytes."""
     machine = platform.machine().replace("AMD64", "x86_64")
-    return f"{RECIPE}/{ffmpeg_version()}/{machine}-{simd_baseline() or 'base'}"
+    return f"{RECIPE}/{ffmpeg_version()}/{machine}-{'sse4.2' if simd_baseline() else 'base'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import platform
@@ -16,14 +17,20 @@ from longtake.presets import resolve
 from media.audio import audio_command
 from media.isolate import inspect_in_child
 from media.plan import Plan, make_plan
-from media.video import chunk_command
-from tests.media.engine import run, transcode
+from media.video import chunk_command, encode_chunk
+from tests.media.engine import no_tick, run, transcode
 
 NO_PICTURE = VideoOptions(codec="none")
 
 x86_only = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="CPU levels of x86-64"
 )
+
+
+SSE2 = "mmx+mmxext+sse+sse2"
+SSE42 = f"{SSE2}+sse3+ssse3+sse4.1+sse4.2"
+LEVELS = {"sse2": SSE2, "sse4.2": SSE42, "avx": f"{SSE42}+avx", "avx2": f"{SSE42}+avx+avx2"}
+"""A flag alone means that feature alone, so each level names all before it."""
 
 
 @pytest.fixture
@@ -66,13 +73,30 @@ async def test_picture_bytes_do_not_depend_on_the_cpu(
     chunk = plan.video.chunks[1]
     target = tmp_path / "chunk.mp4"
     usual = chunk_command(source, plan, chunk, target).arguments()
-    flags = {"none": "0", "SSE2": "sse2", "AVX": "avx", "AVX2": "avx2"}[asm]
+    flags = {"none": "0"}.get(asm) or LEVELS[asm.lower()]
     lesser = [
         argument.replace("cpu-independent=1", f"cpu-independent=1:asm={asm}")
         for argument in [usual[0], "-cpuflags", flags, *usual[1:]]
     ]
     assert any("asm=" in argument for argument in lesser)
     assert digest(lesser, target) == digest(usual, target)
+
+
+@x86_only
+@pytest.mark.parametrize("codec", ["mpeg4", "libvpx"])
+async def test_older_codecs_decode_alike_on_every_level(tmp_path: Path, codec: str) -> None:
+    """Every x86-64 has SSE2; MPEG-4 decodes otherwise without it."""
+    old = tmp_path / "old.mkv"
+    picture = ("-f", "lavfi", "-i", "mandelbrot=s=320x180:r=25", "-t", "2")
+    run(*picture, "-c:v", codec, "-b:v", "1M", "-g", "25", old)
+    plan, target = await planned(old), tmp_path / "chunk.mp4"
+    assert plan.video is not None
+    usual = chunk_command(old, plan, plan.video.chunks[0], target).arguments()
+    made = {
+        level: digest([usual[0], "-cpuflags", flags, *usual[1:]], target)
+        for level, flags in LEVELS.items()
+    }
+    assert set(made.values()) == {digest(usual, target)}
 
 
 @x86_only
@@ -89,16 +113,37 @@ async def test_sound_is_held_to_one_cpu_level(source: Path, tmp_path: Path) -> N
     at = pinned.index("-cpuflags")
     free = [*pinned[:at], *pinned[at + 2 :]]
     levels = {
-        level: digest([free[0], "-cpuflags", level, *free[1:]], target)
-        for level in ("sse4.2", "avx", "avx2")
+        level: digest([free[0], "-cpuflags", flags, *free[1:]], target)
+        for level, flags in LEVELS.items()
     }
     assert len(set(levels.values())) > 1, "the pin would not be needed"
     assert digest(pinned, target) == levels["sse4.2"]
 
 
-async def test_bytes_do_not_depend_on_cores_or_the_order_of_chunks(
+async def test_chunks_are_the_same_one_by_one_and_all_at_once_the_last_first(
     source: Path, tmp_path: Path
 ) -> None:
+    index = (await inspect_in_child(source))[1]
+    plan = await planned(source)
+    assert plan.video is not None
+    assert index is not None
+    chunks = plan.video.chunks
+    assert len(chunks) >= 3
+
+    async def encode(number: int, folder: Path) -> bytes:
+        path = folder / f"{number}.mp4"
+        await encode_chunk(source, plan, index, chunks[number], path, no_tick)
+        return path.read_bytes()
+
+    one, many = tmp_path / "one", tmp_path / "many"
+    one.mkdir()
+    many.mkdir()
+    in_turn = [await encode(number, one) for number in range(len(chunks))]
+    backwards = await asyncio.gather(*(encode(n, many) for n in reversed(range(len(chunks)))))
+    assert in_turn == list(reversed(backwards))
+
+
+async def test_bytes_do_not_depend_on_cores(source: Path, tmp_path: Path) -> None:
     first = await transcode(source, tmp_path / "a.mp4", preset="web-480p", chunk_s=2)
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     try:
