@@ -58,7 +58,7 @@ _HOMES = {
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Output", "Preview", "Progress", "Stats", "Transcode"),
-        *("VideoOptions",),
+        "VideoOptions",
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

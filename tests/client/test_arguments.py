@@ -8,10 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from longtake import InvalidJob
 from longtake.arguments import check
-from longtake.filtergraph import FILES_OF, PURE, checked
+from longtake.filtergraph import FILES_OF, PURE, Filter, checked, parse
 from media.raw import raw_command
 from media.tools import ffmpeg
 from tests.media.engine import frames, run
@@ -160,6 +162,32 @@ def test_a_graph_written_anew_means_the_same(graph: str, tmp_path: Path) -> None
     )
     subprocess.run(command.arguments(), check=True, capture_output=True)
     assert frames(anew, "yuv420p") == frames(as_given, "yuv420p")
+
+
+@given(st.text("movie=/x:,;[]'\\\\ \n@q0", max_size=40))
+def test_what_is_written_anew_is_read_as_the_same(value: str) -> None:
+    written = Filter("scale", "", (("flags", value), (None, value)), ("in",), ("out",))
+    assert parse(str(written)) == [[written]]
+
+
+@given(st.text("movie=/x:,;[]'\\\\ \n@q0", max_size=40))
+def test_no_text_gets_another_filter_through(tail: str) -> None:
+    try:
+        written = checked(f"scale={tail}")
+    except InvalidJob:
+        return
+    assert {each.name for chain in parse(written) for each in chain} <= PURE
+    assert checked(written) == written
+
+
+@pytest.mark.parametrize(
+    "value", [r"q\b'c:d,e;f[g]h=i", "q:movie=/etc/passwd", "q];movie=x", "=q", "q'", " q \\ "]
+)
+def test_ffmpeg_reads_exactly_what_is_written(value: str) -> None:
+    graph = str(Filter("settb", "", (("expr", value),), (), ()))
+    command = [ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "color=d=0.1", "-vf", graph]
+    said = subprocess.run([*command, "-f", "null", "-"], capture_output=True, text=True).stderr
+    assert f"Invalid expression '{value}' for timebase" in said
 
 
 def test_every_pure_filter_is_known_and_has_no_other_option_that_names_a_file() -> None:

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from longtake import InvalidJob, Transcode
+from longtake import Command, InvalidJob, Preview, Transcode
 from longtake.contracts.job import JobId
-from longtake.identity import content_hash, job_id, located, summary
+from longtake.identity import content_hash, details, job_id, located, summary
+from longtake.kinds import parse, to_json
 from longtake.paths import absolute
 
 
@@ -71,6 +72,30 @@ def test_an_output_that_is_the_input_by_another_name_is_refused(
 
 def test_a_summary_reads_like_a_sentence() -> None:
     assert summary(job(preset="web-720p")) == "transcode talk.mov → Talk 1.mp4, web-720p"
+
+
+def test_every_kind_has_an_id_a_summary_and_its_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    preview = located(Preview(input="talk.mov", output="pictures/"))
+    assert (preview.sources, preview.targets) == (
+        (str(tmp_path / "talk.mov"),),
+        (str(tmp_path / "pictures"),),
+    )
+    assert job_id(preview).startswith("preview-pictures-")
+    assert summary(preview) == "preview talk.mov → pictures"
+    command = located(Command(input="talk.mov", output="a.mkv", arguments=("-vf", "hflip")))
+    assert job_id(command).startswith("command-a-")
+    assert "arguments `-vf hflip`" in details(command)
+    assert parse(to_json(preview)) == preview
+    assert parse(to_json(command)) == command
+
+
+def test_what_shapes_a_preview_makes_another_job() -> None:
+    whole = Preview(input="/in/a.mov", output="/out/a")
+    fewer = Preview(input="/in/a.mov", output="/out/a", parts=("peaks",))
+    assert content_hash(whole) != content_hash(fewer)
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60))
