@@ -31,8 +31,10 @@ class Command(Job):
     overwrite: bool = Field(default=False, description="Replace the output if it exists.")
 
     @model_validator(mode="after")
-    def _two_files(self) -> Command:
+    def _can_be_done(self) -> Command:
         if self.input == self.output:
             raise ValueError("output must be another file than input")
+        if self.gpu != "never":
+            raise ValueError("a command is run by CPU workers: leave gpu out")
         muxer(self.output)  # raises for a suffix that is no format
         return self

@@ -112,7 +112,9 @@ class Preview(Job):
     overwrite: bool = Field(default=False, description="Replace files that exist.")
 
     @model_validator(mode="after")
-    def _output_is_no_input(self) -> Preview:
+    def _can_be_done(self) -> Preview:
         if self.input == self.output:
             raise ValueError("output must be a folder, not the input")
+        if self.gpu != "never":
+            raise ValueError("a preview is made by CPU workers: leave gpu out")
         return self

@@ -92,6 +92,23 @@ def test_every_kind_has_an_id_a_summary_and_its_places(
     assert parse(to_json(command)) == command
 
 
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"kind": "preview", "input": "a.mov", "output": "b", "gpu": "require"},
+        {"kind": "preview", "input": "a.mov", "output": "b", "parts": []},
+        {"kind": "preview", "input": "a.mov", "output": "b", "parts": ["sprites"]},
+        {"kind": "command", "input": "a.mov", "output": "b.mp4", "arguments": [], "gpu": "prefer"},
+        {"kind": "command", "input": "a.mov", "output": "b.m3u8", "arguments": []},
+        {"kind": "command", "input": "a.mov", "output": "a.mov", "arguments": []},
+        {"kind": "odd", "input": "a.mov", "output": "b.mp4"},
+    ],
+)
+def test_a_job_that_cannot_be_is_refused(job: dict[str, object]) -> None:
+    with pytest.raises(InvalidJob):
+        parse(job)
+
+
 def test_what_shapes_a_preview_makes_another_job() -> None:
     whole = Preview(input="/in/a.mov", output="/out/a")
     fewer = Preview(input="/in/a.mov", output="/out/a", parts=("peaks",))
