@@ -66,9 +66,8 @@ def muxer(output: str) -> str:
     """The muxer that the output's suffix asks for. Raises ValueError that lists the suffixes."""
     suffix = PurePosixPath(output).suffix.lower()
     if suffix not in MUXERS:
-        raise ValueError(
-            f"output ends in {suffix or 'no suffix'!r}: use one of {', '.join(MUXERS)}"
-        )
+        ends = f"ends in {suffix!r}" if suffix else "has no suffix"
+        raise ValueError(f"output {ends}: use one of {', '.join(MUXERS)}")
     return MUXERS[suffix]
 
 

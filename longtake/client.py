@@ -182,7 +182,7 @@ class Longtake:
         found = await self._find(job_id)
         if _state(found) not in ("failed", "canceled"):
             raise InvalidJob(
-                f"job {job_id} is {_state(found)}: only failed and canceled jobs are retried"
+                f"job {job_id} ({_state(found)}): only failed and canceled jobs are retried"
             )
         document = found.job if isinstance(found, JobRecord) else await job_of(client, found)
         if document is None:
@@ -207,7 +207,7 @@ class Longtake:
         """Temporal's handle of a job that is not over. Raises InvalidJob for one that is."""
         found = await self._find(job_id)
         if isinstance(found, JobRecord) or not found.is_open:
-            raise InvalidJob(f"job {job_id} is {_state(found)}: there is nothing to {verb}")
+            raise InvalidJob(f"job {job_id} ({_state(found)}): there is nothing to {verb}")
         return (await self.temporal()).get_workflow_handle(job_id, run_id=found.run_id)
 
 

@@ -80,6 +80,8 @@ def resolve(job: Transcode) -> EncodeSettings:
         )
     except ValidationError as error:
         raise InvalidJob(f"settings contradict each other: {describe(error)}") from error
+    if settings.video.codec == settings.audio.codec == "none":
+        raise InvalidJob("the output would hold neither picture nor sound: leave one of them in")
     _check_container(job, settings)
     return settings
 

@@ -74,7 +74,8 @@ class Transcode(Job):
         suffix = PurePosixPath(shown(self.output)).suffix.lower()
         if suffix not in CONTAINER_OF_SUFFIX:
             known = ", ".join(CONTAINER_OF_SUFFIX)
-            raise ValueError(f"output ends in {suffix or 'no suffix'!r}: use one of {known}")
+            ends = f"ends in {suffix!r}" if suffix else "has no suffix"
+            raise ValueError(f"output {ends}: use one of {known}")
         return CONTAINER_OF_SUFFIX[suffix]
 
     @property
