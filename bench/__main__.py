@@ -16,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from bench import cold_start, imports, killed, latency, machine, memory, table, throughput
+from bench import codecs, cold_start, imports, killed, latency, machine, memory, table, throughput
 from bench.options import OUT, Options
 from bench.report import Measurement
 
@@ -26,6 +26,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Awaitable[Measurement]]] = {
     "latency": latency.measure,
     "memory": memory.measure,
     "throughput": throughput.measure,
+    "codecs": codecs.measure,
     "killed_at_90": killed.measure,
 }
 

@@ -1,8 +1,8 @@
 """One recipe in two spellings: the command that a person would type, and the job.
 
-Both ask x264 for the same. What differs is Longtake's own choice, and part of what is measured:
-one thread an encoder instead of one encoder on all cores, and `cpu-independent=1`, which costs
-CPU and makes the bytes the same on every machine.
+Both ask the encoder for the same. What differs is Longtake's own choice, and part of what is
+measured: one thread an encoder instead of one encoder on all cores, and what makes the bytes the
+same on every machine (x264's `cpu-independent=1` costs CPU).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake import Transcode
-from longtake.contracts.encode import AudioOptions, EncodePreset, Speed, VideoOptions
+from longtake.contracts.encode import AudioOptions, EncodePreset, Speed, VideoCodec, VideoOptions
 from media.tools import ffmpeg
 
 
@@ -20,6 +20,7 @@ from media.tools import ffmpeg
 class Recipe:
     """Settings of picture and sound."""
 
+    codec: VideoCodec = "h264"
     speed: Speed = "medium"
     crf: int = 23
     gop_s: int = 2
@@ -32,12 +33,24 @@ class Recipe:
         return [
             *(ffmpeg(), "-hide_banner", "-nostdin", "-loglevel", "error", "-y"),
             *("-i", str(source), "-map", "0:v:0", "-map", "0:a:0"),
-            *("-c:v", "libx264", "-preset", self.speed, "-crf", str(self.crf)),
-            *("-profile:v", "high", "-pix_fmt", "yuv420p", "-g", str(self.gop_s * fps)),
+            *self._encoder(),
+            *("-crf", str(self.crf), "-pix_fmt", "yuv420p", "-g", str(self.gop_s * fps)),
             *(("-maxrate", str(cap), "-bufsize", str(2 * cap)) if cap else ()),
             *("-c:a", "aac", "-b:a", str(self.audio_bps), "-ac", "2"),
             *("-movflags", "+faststart", str(output)),
         ]
+
+    def _encoder(self) -> tuple[str, ...]:
+        return {
+            "h264": ("-c:v", "libx264", "-preset", self.speed, "-profile:v", "high"),
+            "hevc": ("-c:v", "libx265", "-preset", self.speed, "-tag:v", "hvc1"),
+            "av1": ("-c:v", "libsvtav1", "-preset", self.speed),
+            "vp9": (
+                *("-c:v", "libvpx-vp9", "-b:v", "0", "-deadline", "good", "-cpu-used", self.speed),
+                *("-row-mt", "1", "-tile-columns", "2", "-auto-alt-ref", "1"),
+                *("-lag-in-frames", "25"),
+            ),
+        }[self.codec]
 
     def job(self, source: Path, output: Path, job_id: str) -> Transcode:
         """The same as a job."""
@@ -55,8 +68,8 @@ class Recipe:
             title="bench",
             audience="bench",
             video=VideoOptions(
-                codec="h264",
-                profile="high",
+                codec=self.codec,
+                profile="high" if self.codec == "h264" else None,
                 pixel_format="yuv420p",
                 crf=self.crf,
                 speed=self.speed,
