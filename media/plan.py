@@ -11,9 +11,9 @@ from fractions import Fraction
 
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.codecs import ENCODINGS
-from longtake.contracts.containers import Container, Kind, why_not
-from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
-from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
+from longtake.contracts.containers import Container
+from longtake.contracts.encode import EncodeSettings, VideoSettings
+from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
 from media.carry import Carried, carries_chapters, carry
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, whole, with_run_in
@@ -22,11 +22,10 @@ from media.filter_files import FilterFiles
 from media.index import Index
 from media.overlays import Beside, caption_filters, caption_warnings, marked
 from media.picture import output_pixel_format, picture_filters
-from media.smart_copy import why_encode_audio, why_encode_video
-from media.sounds import rate_of
+from media.smart_copy import check_copy, why_encode_video
 from media.temporal import deinterlaces, temporal_filters
 from media.timing import Grid, all_filled, constant_rate, make_grid
-from media.tracks import choose_tracks
+from media.tracks import AudioPlan, plan_tracks
 from media.watermark import Mark
 
 
@@ -61,27 +60,6 @@ class VideoPlan(Contract):
     chunks: tuple[Chunk, ...] = ()
     exact: bool = True
     """Whether the index is ground truth for every frame's time."""
-
-
-class AudioPlan(Contract):
-    """A sound track: copied as it is, or encoded whole."""
-
-    stream: int
-    copied: bool
-    codec: str
-    """The source's."""
-    source_channels: int
-    source_layout: str
-    sample_rate: int = 48_000
-    channels: int = 2
-    bits: int = 16
-    """Of a sample, where the codec keeps samples."""
-    length_s: float = 0.0
-    """From zero on the output's clock to the end of the sound, in seconds."""
-    language: str | None = None
-    title: str | None = None
-    default: bool = False
-    settings: AudioSettings = AudioSettings()
 
 
 class Plan(Contract):
@@ -136,7 +114,7 @@ def make_plan(
         video = _plan_video(facts, index, settings, origin, end, clip, decisions, gpu, beside)
         if not video.copied and index is not None:
             video = _with_chunks(video, index, origin, end, clip, chunk_s, one_chunk)
-    audio = _plan_audio(facts, settings, clip, decisions)
+    audio = plan_tracks(facts, settings, clip, decisions)
     if video is None and not audio:
         raise InvalidJob("the output would hold neither picture nor sound")
     clipped = clip.start is not None or clip.end is not None
@@ -196,7 +174,7 @@ def _plan_video(
         start_s=first * index.time_base - origin,
         frames=len(frames),
         first_pts=first,
-        encoder=_encoder(settings.video, gpu),
+        encoder="" if copied else _encoder(settings.video, gpu),
         frame_rate=video.frame_rate,
         settings=settings.video,
         exact=index.unreliable is None,
@@ -278,7 +256,7 @@ def _video_is_copied(
                 "a copied picture can only be cut at keyframes: leave out start and end, "
                 "or encode with `--video h264`"
             )
-        _check_container("video", video.codec, settings.container)
+        check_copy("video", video.codec, settings.container)
         decisions["video"] = f"copied ({video.codec}), as asked"
         return True
     why = "a clip is cut at frames" if clipped else why_encode_video(video, settings.video)
@@ -287,84 +265,6 @@ def _video_is_copied(
         return True
     decisions["video"] = f"encoded: {why}"
     return False
-
-
-def _plan_audio(
-    facts: MediaFacts, settings: EncodeSettings, clip: Clip, decisions: dict[str, str]
-) -> tuple[AudioPlan, ...]:
-    if settings.audio.codec == "none" or not facts.audio:
-        return ()
-    chosen = choose_tracks(facts.audio, settings.audio)
-    clipped = clip.start is not None or clip.end is not None
-    if settings.audio.codec == "copy":
-        if clipped:
-            raise InvalidJob(
-                "copied sound cannot be cut exactly: leave out start and end, "
-                "or encode with `--audio aac`"
-            )
-        for track in chosen:
-            _check_container("audio", track.codec, settings.container)
-        decisions["audio"] = f"copied ({chosen[0].codec}), as asked"
-        return tuple(_plan_track(facts, track, settings, clip, copied=True) for track in chosen)
-    whys = [
-        "a clip is cut at samples" if clipped else why_encode_audio(track, settings.audio)
-        for track in chosen
-    ]
-    for number, why in enumerate(whys, 1):
-        name = "audio" if len(whys) == 1 else f"audio {number}"
-        meets = f"copied: it already meets {settings.preset}"
-        decisions[name] = f"encoded: {why}" if why else meets
-    return tuple(
-        _plan_track(facts, track, settings, clip, copied=why is None)
-        for track, why in zip(chosen, whys, strict=True)
-    )
-
-
-def _plan_track(
-    facts: MediaFacts, track: AudioFacts, settings: EncodeSettings, clip: Clip, *, copied: bool
-) -> AudioPlan:
-    audio = settings.audio
-    return AudioPlan(
-        stream=track.index,
-        copied=copied,
-        codec=track.codec,
-        source_channels=track.channels,
-        source_layout=track.layout,
-        sample_rate=track.sample_rate
-        if copied
-        else rate_of(audio.codec, track.sample_rate, audio.sample_rate),
-        channels=track.channels if copied else _channels(track, audio),
-        bits=audio.bit_depth or (24 if (track.bits or 16) > 16 else 16),
-        length_s=_sound_length(facts, track, clip),
-        language=track.language,
-        title=track.title,
-        default=track.default,
-        settings=audio,
-    )
-
-
-def _channels(track: AudioFacts, audio: AudioSettings) -> int:
-    if audio.take_side is None:
-        return min(track.channels, audio.channels)
-    if track.channels != 2:
-        raise InvalidJob(
-            f"take_side {audio.take_side} is for stereo; this track has {track.channels} channels"
-        )
-    return min(2, audio.channels)
-
-
-def _sound_length(facts: MediaFacts, track: AudioFacts, clip: Clip) -> float:
-    begin = facts.start_s + float(clip.start or 0)
-    end = track.start_s + track.duration_s
-    if clip.end is not None:
-        end = min(end, facts.start_s + float(clip.end))
-    return round(max(0.0, end - begin), 6)
-
-
-def _check_container(kind: Kind, codec: str, container: Container) -> None:
-    why = why_not(container, kind, codec)
-    if why:
-        raise InvalidJob(f"the source's {codec} cannot be copied: {why}")
 
 
 def _gop_frames(rate: Fraction | None, settings: VideoSettings) -> int | None:

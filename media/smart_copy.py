@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from longtake.contracts.containers import Container, Kind, why_not
 from longtake.contracts.encode import AudioSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, VideoFacts
+from longtake.errors import InvalidJob
 from media.colour import tone_map
 from media.picture import output_pixel_format, output_size
 from media.timing import constant_rate
@@ -87,6 +89,13 @@ def why_encode_audio(facts: AudioFacts, settings: AudioSettings) -> str | None:
         ),
     )
     return next((why for applies, why in reasons if applies), None)
+
+
+def check_copy(kind: Kind, codec: str, container: Container) -> None:
+    """Raises InvalidJob, naming what is possible, if `container` cannot hold the stream."""
+    why = why_not(container, kind, codec)
+    if why:
+        raise InvalidJob(f"the source's {codec} cannot be copied: {why}")
 
 
 def _over(measured: int | None, limit: int | None) -> bool:

@@ -1,10 +1,18 @@
-"""Which sound tracks of a source come out."""
+"""Which sound tracks of a source come out, and how each is made."""
 
 from __future__ import annotations
 
-from longtake.contracts.encode import AudioSettings
-from longtake.contracts.media import AudioFacts
+from typing import TYPE_CHECKING
+
+from longtake.contracts.base import Contract
+from longtake.contracts.encode import AudioSettings, EncodeSettings
+from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.errors import InvalidJob
+from media.smart_copy import check_copy, why_encode_audio
+from media.sounds import rate_of
+
+if TYPE_CHECKING:
+    from media.plan import Clip
 
 _TWO_LETTERS = {
     "en": "eng", "de": "ger", "fr": "fre", "es": "spa", "it": "ita", "pt": "por", "nl": "dut",
@@ -17,6 +25,103 @@ _TERMINOLOGICAL = {
     "deu": "ger", "fra": "fre", "nld": "dut", "zho": "chi", "ces": "cze", "ell": "gre",
     "fas": "per", "ron": "rum",
 }  # fmt: skip
+
+
+class AudioPlan(Contract):
+    """A sound track: copied as it is, or encoded whole."""
+
+    stream: int
+    copied: bool
+    codec: str
+    """The source's."""
+    source_channels: int
+    source_layout: str
+    sample_rate: int = 48_000
+    channels: int = 2
+    bits: int = 16
+    """Of a sample, where the codec keeps samples."""
+    length_s: float = 0.0
+    """From zero on the output's clock to the end of the sound, in seconds."""
+    language: str | None = None
+    title: str | None = None
+    default: bool = False
+    settings: AudioSettings = AudioSettings()
+
+
+def plan_tracks(
+    facts: MediaFacts, settings: EncodeSettings, clip: Clip, decisions: dict[str, str]
+) -> tuple[AudioPlan, ...]:
+    """The plan of every track that comes out, in order; `decisions` is told why.
+
+    Raises InvalidJob for what contradicts the source.
+    """
+    if settings.audio.codec == "none" or not facts.audio:
+        return ()
+    chosen = choose_tracks(facts.audio, settings.audio)
+    clipped = clip.start is not None or clip.end is not None
+    if settings.audio.codec == "copy":
+        if clipped:
+            raise InvalidJob(
+                "copied sound cannot be cut exactly: leave out start and end, "
+                "or encode with `--audio aac`"
+            )
+        for track in chosen:
+            check_copy("audio", track.codec, settings.container)
+        decisions["audio"] = f"copied ({chosen[0].codec}), as asked"
+        return tuple(_plan_track(facts, track, settings, clip, copied=True) for track in chosen)
+    whys = [
+        "a clip is cut at samples" if clipped else why_encode_audio(track, settings.audio)
+        for track in chosen
+    ]
+    for number, why in enumerate(whys, 1):
+        name = "audio" if len(whys) == 1 else f"audio {number}"
+        meets = f"copied: it already meets {settings.preset}"
+        decisions[name] = f"encoded: {why}" if why else meets
+    return tuple(
+        _plan_track(facts, track, settings, clip, copied=why is None)
+        for track, why in zip(chosen, whys, strict=True)
+    )
+
+
+def _plan_track(
+    facts: MediaFacts, track: AudioFacts, settings: EncodeSettings, clip: Clip, *, copied: bool
+) -> AudioPlan:
+    audio = settings.audio
+    return AudioPlan(
+        stream=track.index,
+        copied=copied,
+        codec=track.codec,
+        source_channels=track.channels,
+        source_layout=track.layout,
+        sample_rate=track.sample_rate
+        if copied
+        else rate_of(audio.codec, track.sample_rate, audio.sample_rate),
+        channels=track.channels if copied else _channels(track, audio),
+        bits=audio.bit_depth or (24 if (track.bits or 16) > 16 else 16),
+        length_s=_sound_length(facts, track, clip),
+        language=track.language,
+        title=track.title,
+        default=track.default,
+        settings=audio,
+    )
+
+
+def _channels(track: AudioFacts, audio: AudioSettings) -> int:
+    if audio.take_side is None:
+        return min(track.channels, audio.channels)
+    if track.channels != 2:
+        raise InvalidJob(
+            f"take_side {audio.take_side} is for stereo; this track has {track.channels} channels"
+        )
+    return min(2, audio.channels)
+
+
+def _sound_length(facts: MediaFacts, track: AudioFacts, clip: Clip) -> float:
+    begin = facts.start_s + float(clip.start or 0)
+    end = track.start_s + track.duration_s
+    if clip.end is not None:
+        end = min(end, facts.start_s + float(clip.end))
+    return round(max(0.0, end - begin), 6)
 
 
 def choose_tracks(

@@ -13,6 +13,8 @@ from workflows.account import damage, total
 from workflows.control import PRESET, JobWorkflow
 
 with workflow.unsafe.imports_passed_through():
+    from longtake.contracts.codecs import gpu_encodes
+    from longtake.contracts.encode import VideoSettings
     from longtake.contracts.result import JobResult
     from longtake.contracts.steps import (
         ADMIT,
@@ -65,7 +67,7 @@ class TranscodeWorkflow(JobWorkflow):
         admission = await self.step(ADMIT, job, f"look at {shown(job.input)}")
         self.preset = admission.settings.preset
         workflow.upsert_search_attributes([PRESET.value_set(self.preset)])
-        gpu, decision = await self._choose_gpu(job)
+        gpu, decision = await self._choose_gpu(job, admission.settings.video)
         crop = await self._find_borders(job, admission)
         try:
             plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=False)
@@ -103,12 +105,17 @@ class TranscodeWorkflow(JobWorkflow):
             warnings=(*plan.warnings, *damage(encoded), *published.warnings),
         )
 
-    async def _choose_gpu(self, job: Transcode) -> tuple[bool, dict[str, str]]:
+    async def _choose_gpu(
+        self, job: Transcode, video: VideoSettings
+    ) -> tuple[bool, dict[str, str]]:
         """CPU or GPU, decided once and recorded; never a silent fallback."""
         if job.gpu == "never":
             return False, {}
         if job.gpu == "require":
             return True, {"gpu": "required by the job"}
+        if not gpu_encodes(video.codec) or video.bitrate_bps:
+            words = f"preferred, but GPUs here do not encode {video.codec} in this way"
+            return False, {"gpu": f"{words}: encoded on the CPU"}
         workers = await self.step(COUNT_WORKERS, WorkersAsked(role="gpu"), "look for GPU workers")
         if workers.alive:
             return True, {"gpu": f"preferred, and {workers.alive} GPU workers are alive"}

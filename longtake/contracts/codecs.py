@@ -68,6 +68,11 @@ ENCODINGS: dict[str, Encoding] = {
 """By the codec's name in a job."""
 
 
+def gpu_encodes(codec: str) -> bool:
+    """Whether there is a hardware encoder for `codec`; what is not encoded needs none."""
+    return codec not in ENCODINGS or ENCODINGS[codec].gpu is not None
+
+
 def why_wrong(
     codec: str,
     *,

@@ -65,6 +65,7 @@ class Pretend:
         self.ignores_cancel = False
         self.hang = asyncio.Event()
         self.hang.set()
+        self.video = VideoSettings()
         self.target_bytes: int | None = None
         self.chunk_requests: list[ChunkRequest] = []
         self.looked = 0
@@ -81,7 +82,7 @@ class Pretend:
             ),
             settings=EncodeSettings(
                 preset="web-720p",
-                video=VideoSettings(crop=job.video.crop),
+                video=self.video.model_copy(update={"crop": job.video.crop}),
                 audio=AudioSettings(),
                 container="mp4",
             ),
@@ -380,3 +381,13 @@ async def test_a_bit_rate_is_shared_by_what_the_first_passes_found(
     assert asked == {n: (f"analysis-{n}", 1_000 * (n + 1)) for n in range(3)}
     progress = await handle.query("progress")
     assert progress["fraction"] == 1.0
+
+
+async def test_a_codec_without_gpu_encoder_is_encoded_on_the_cpu_and_said_so(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.video = VideoSettings(codec="vp9")
+    handle = await begin(client, JOB | {"gpu": "prefer"})
+    result = await asyncio.wait_for(handle.result(), 60)
+    assert "vp9" in result["decisions"]["gpu"]
+    assert not pretend.plans[-1].gpu
