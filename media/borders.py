@@ -105,9 +105,10 @@ def _decide(boxes: Iterable[Rectangle | None], size: tuple[int, int]) -> str | N
 
 def _side(first: int, last: int, whole: int) -> tuple[int, int]:
     """Begin and length along one side, even and inside the picture; the whole side where the
-    borders are too thin or too thick to be borders."""
-    border = whole - (last - first)
-    if border < LEAST * whole or border > MOST * whole:
+    borders are too thin or too thick to be borders, or not alike: a dark corner is picture."""
+    before, behind = first, whole - last
+    alike = max(before, behind) <= 2 * min(before, behind)
+    if not alike or not LEAST * whole <= before + behind <= MOST * whole:
         return 0, whole
     first, last = -(-first // 2) * 2, last // 2 * 2
     return first, last - first

@@ -15,6 +15,7 @@ import pytest
 from longtake.contracts import AudioOptions, Transcode, VideoOptions
 from longtake.presets import resolve
 from media.audio import audio_command
+from media.filter_files import written
 from media.isolate import inspect_in_child
 from media.plan import Plan, make_plan
 from media.video import chunk_command, encode_chunk
@@ -97,6 +98,41 @@ async def test_older_codecs_decode_alike_on_every_level(tmp_path: Path, codec: s
         for level, flags in LEVELS.items()
     }
     assert set(made.values()) == {digest(usual, target)}
+
+
+@x86_only
+async def test_filters_give_the_same_bytes_on_every_cpu_of_the_class(tmp_path: Path) -> None:
+    """All at once, over noise and fields. From SSE 4.2 on: below, `overlay` rounds otherwise."""
+    film, mark, words = tmp_path / "in.mkv", tmp_path / "mark.png", tmp_path / "a.srt"
+    run(
+        *("-f", "lavfi", "-i", "mandelbrot=s=320x180:r=50", "-t", "4", "-vf"),
+        "noise=alls=20:allf=t:all_seed=3,tinterlace=interleave_top",
+        *("-c:v", "libx264", "-preset", "ultrafast", "-flags", "+ildct+ilme", "-g", "25"),
+        *("-pix_fmt", "yuv420p", film),
+    )
+    run("-f", "lavfi", "-i", "testsrc2=s=64x64", "-frames:v", "1", mark)
+    words.write_text("1\n00:00:00,000 --> 00:00:09,000\nWords\n", "utf-8")
+    asked = {
+        "deinterlace": "auto",
+        "denoise": "strong",
+        "frame_rate": 20,
+        "crop": "280:160:20:10",
+        "pad": "256x256",
+        "watermark": {"image": str(mark), "opacity": 0.4},
+        "captions": {"file": str(words)},
+        "speed": "ultrafast",
+        "crf": 10,
+    }
+    made = await transcode(film, tmp_path / "out.mp4", chunk_s=1, video=asked)
+    assert made.plan.video is not None
+    chunk, target = made.plan.video.chunks[1], tmp_path / "chunk.mp4"
+    with written(made.plan.video.files) as files:
+        usual = chunk_command(film, made.plan, chunk, target, mark=mark, files=files).arguments()
+        digests = {
+            digest([usual[0], "-cpuflags", LEVELS[level], *usual[1:]], target)
+            for level in ("sse4.2", "avx", "avx2")
+        }
+        assert digests == {digest(usual, target)}
 
 
 @x86_only
