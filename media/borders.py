@@ -15,15 +15,20 @@ from pathlib import Path
 from longtake.contracts.media import VideoFacts
 from longtake.errors import InputCorrupt
 from media.chunks import cut
-from media.command import Ffmpeg
+from media.command import Ffmpeg, filters
 from media.filter_files import escaped
 from media.geometry import Rectangle
 from media.index import Index
 from media.picture import SCALER
 from media.process import ProcessFailed, run_ffmpeg
+from media.video import trim
 
 SPOTS = 12
+FEWEST = 4
+"""With fewer spots at which a decoder can start, the whole film is gone through."""
 FRAMES_A_SPOT = 8
+EVERY = 12
+"""Then every so-many-th frame is looked at."""
 BLACK = 24
 """Luma of 8 bits up to which a line counts as black: 16 is black, the rest noise."""
 LEAST = Fraction(4, 100)
@@ -31,6 +36,8 @@ LEAST = Fraction(4, 100)
 MOST = Fraction(45, 100)
 """Of a side that may go: more is a dark film, not a border."""
 
+Look = tuple[Ffmpeg, str | None]
+"""What to read, and which of its frames; None is all."""
 _FOUND = re.compile(r"lavfi\.cropdetect\.(x1|x2|y1|y2)=(-?\d+)")
 
 
@@ -42,27 +49,54 @@ async def find_borders(
     turned = facts.rotation in (90, 270)
     size = (facts.height, facts.width) if turned else (facts.width, facts.height)
     spots = _spots(index, start, end)
-    boxes = [await _look(source, demuxer, facts.index, index, seek) for seek in spots]
-    return _decide(boxes, size)
+    if spots:
+        looks = [_at(source, demuxer, facts.index, index, seek) for seek in spots]
+    else:
+        looks = [_throughout(source, demuxer, facts.index, start, end)]
+    return _decide([await _look(source, look) for look in looks], size)
 
 
 def _spots(index: Index, start: int | None, end: int | None) -> list[int | None]:
-    """Where to look: keyframes, evenly spread."""
+    """Where to look: keyframes, evenly spread; none where there are too few."""
     frames = index.slice(start, end)
-    if not frames or index.unreliable or not index.keyframes:
-        return [None]
+    if not frames or index.unreliable:
+        return []
     length = max((frames[-1] - frames[0]) * index.time_base / SPOTS, Fraction(1, 100))
     starts = [chunk.start_pts for chunk in cut(index, start, end, length)]
-    return [pts if pts in index.keyframes else None for pts in starts][: SPOTS + 1]
+    spots = [pts for pts in starts if pts is None or pts in index.keyframes]
+    return spots if len(spots) >= FEWEST else []
 
 
-async def _look(
-    source: Path, demuxer: str, stream: int, index: Index, seek: int | None
-) -> Rectangle | None:
-    """Left, top, right and bottom of what is not black at one spot; None if all is black."""
+def _at(source: Path, demuxer: str, stream: int, index: Index, seek: int | None) -> Look:
+    """A few frames from a keyframe on."""
+    at = () if seek is None else ("-ss", f"{seek * index.time_base * 1_000_000 // 1}us")
+    command = Ffmpeg.quiet().read(
+        source, demuxer, "-copyts", "-seek_timestamp", "1", "-noaccurate_seek", *at
+    )
+    return command.then("-map", f"0:{stream}", "-frames:v", str(FRAMES_A_SPOT)), None
+
+
+def _throughout(
+    source: Path, demuxer: str, stream: int, start: int | None, end: int | None
+) -> Look:
+    """Frames from all over the film, or the clip."""
+    command = Ffmpeg.quiet().read(source, demuxer, "-copyts").then("-map", f"0:{stream}")
+    return command, filters((trim(start, end), f"select=not(mod(n\\,{EVERY}))"))
+
+
+async def _look(source: Path, look: Look) -> Rectangle | None:
+    """Left, top, right and bottom of what is not black; None if all is black."""
+    command, chosen = look
     with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
         report = Path(folder) / "borders.txt"
-        command = _command(source, demuxer, stream, index, seek, report)
+        steps = (
+            chosen,
+            # Whatever the range and depth, black is 16 here.
+            f"scale=out_range=limited:flags={SCALER},format=yuv420p",
+            f"cropdetect=limit={BLACK}:round=2:skip=0:reset=0",
+            f"metadata=print:file={escaped(report)}",
+        )
+        command = command.then("-vf", filters(steps)).write("-", "null")
         try:
             await run_ffmpeg(command.arguments())
         except ProcessFailed as error:
@@ -74,24 +108,6 @@ async def _look(
     found = {name: int(value) for name, value in _FOUND.findall(said)}  # the last word counts
     left, top, right, bottom = (found.get(name, 0) for name in ("x1", "y1", "x2", "y2"))
     return (left, top, right + 1, bottom + 1) if right > left and bottom > top else None
-
-
-def _command(
-    source: Path, demuxer: str, stream: int, index: Index, seek: int | None, report: Path
-) -> Ffmpeg:
-    at = () if seek is None else ("-ss", f"{seek * index.time_base * 1_000_000 // 1}us")
-    return (
-        Ffmpeg.quiet()
-        .read(source, demuxer, "-copyts", "-seek_timestamp", "1", "-noaccurate_seek", *at)
-        .then("-map", f"0:{stream}", "-frames:v", str(FRAMES_A_SPOT), "-vf")
-        # Whatever the range and depth, black is 16 here.
-        .then(
-            f"scale=out_range=limited:flags={SCALER},format=yuv420p,"
-            f"cropdetect=limit={BLACK}:round=2:skip=0:reset=0,"
-            f"metadata=print:file={escaped(report)}"
-        )
-        .write("-", "null")
-    )
 
 
 def _decide(boxes: Iterable[Rectangle | None], size: tuple[int, int]) -> str | None:

@@ -70,6 +70,18 @@ async def test_what_is_no_border_stays(graph: tuple[str, ...], tmp_path: Path) -
     assert (made.facts.video[0].width, made.facts.video[0].height) == (320, 180)
 
 
+async def test_a_film_with_one_keyframe_is_gone_through(tmp_path: Path) -> None:
+    """A beginning with borders, and then the whole picture."""
+    late = (BARS, "drawbox=w=320:h=180:c=blue:t=fill:enable='gt(t,3)'")
+    one = ("-g", "999", "-sc_threshold", "0")
+    for name, graph, found in (("a", late, "none"), ("b", (BARS,), "found: 320:132:0:24")):
+        source = film(tmp_path / f"{name}.mp4", *graph, codec=one)
+        made = await transcode(
+            source, tmp_path / "out.mp4", video=EXACT | {"crop": "auto"}, **QUIET
+        )
+        assert made.plan.decisions["crop"].startswith(found)
+
+
 async def test_borders_of_a_turned_picture_are_found_upright(tmp_path: Path) -> None:
     flat = film(tmp_path / "flat.mp4", BARS)
     source = tmp_path / "in.mp4"
