@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
-from longtake.contracts.base import Contract, Rational, Uri
+from longtake.contracts.base import Contract, Uri
 
 LARGEST = 16_384
 """Pixels on a side, at most."""
@@ -50,7 +59,17 @@ def _check_crop(text: str) -> str:
     return text
 
 
-def _check_rate(rate: Rational) -> Rational:
+_NTSC = {"23.976": 24, "23.98": 24, "29.97": 30, "59.94": 60}
+"""Rates that people round: they are these, times 1000/1001."""
+
+
+def _parse_rate(value: object) -> Fraction:
+    text = str(value).strip()
+    if text in _NTSC:
+        return Fraction(_NTSC[text] * 1000, 1001)
+    if not re.fullmatch(r"\d+(\.\d+|/[1-9]\d*)?", text):
+        raise ValueError("expected frames per second, such as 30, 29.97 or '30000/1001'")
+    rate = Fraction(text)
     if not 1 <= rate <= 240:
         raise ValueError(f"frame_rate must lie between 1 and 240, not {rate}")
     return rate
@@ -60,7 +79,20 @@ Size = Annotated[str, AfterValidator(_check_box)]
 """`WIDTHxHEIGHT` in pixels, even numbers."""
 Crop = Annotated[str, AfterValidator(_check_crop)]
 """`auto`, or `WIDTH:HEIGHT:LEFT:TOP` in pixels of the source as it is shown upright."""
-FrameRate = Annotated[Rational, AfterValidator(_check_rate)]
+FrameRate = Annotated[
+    Fraction,
+    BeforeValidator(_parse_rate),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 1, "maximum": 240},
+                {"type": "string", "pattern": r"^\d+(\.\d+|/[1-9]\d*)?$"},
+            ],
+            "description": "Frames per second: 30, '30000/1001'; 29.97 is 30000/1001.",
+        }
+    ),
+]
 Deinterlace = Literal["auto", "never"]
 Denoise = Literal["light", "medium", "strong"]
 Hdr = Literal["auto", "keep", "sdr"]

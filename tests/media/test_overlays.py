@@ -201,6 +201,8 @@ async def test_a_broken_watermark_fails_with_words(tmp_path: Path) -> None:
         ({"fit": "1920x1080", "pad": "640x480"}, "does not lie within"),
         ({"frame_rate": "0"}, "between 1 and 240"),
         ({"frame_rate": "1000"}, "between 1 and 240"),
+        ({"frame_rate": "1/0"}, "frames per second"),
+        ({"frame_rate": True}, "frames per second"),
         ({"denoise": "much"}, "light"),
         ({"deinterlace": "always"}, "auto"),
         ({"hdr": "hdr10"}, "keep"),

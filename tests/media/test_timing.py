@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from longtake.contracts import VideoOptions
 from tests.media.engine import frames, run, transcode
 from tests.media.test_av_sync import assert_together
 from tests.media.test_filters import EXACT, QUIET, interlaced, picture, variable
@@ -121,3 +122,8 @@ async def test_a_single_frame_has_its_place(tmp_path: Path) -> None:
     )
     made = await transcode(source, tmp_path / "out.mp4", video=EXACT | {"frame_rate": 2}, **QUIET)
     assert len(frames(made.path, "yuv420p")) == 1
+
+
+@pytest.mark.parametrize("said", [29.97, "29.97", "30000/1001"])
+def test_rates_that_people_round_are_exact(said: float | str) -> None:
+    assert VideoOptions.model_validate({"frame_rate": said}).frame_rate == Fraction(30_000, 1001)
