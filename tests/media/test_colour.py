@@ -18,7 +18,8 @@ from media.filter_files import FilterFiles, written
 from media.tools import ffmpeg, table_level
 from tests.media.engine import run, transcode
 from tests.media.pixels import shot
-from tests.media.test_filters import EXACT, QUIET
+from tests.media.test_filters import EXACT, QUIET, assert_same
+from tests.media.test_filters import both as both_ways
 from tests.media.test_picture import video
 
 SIZE = (640, 360)
@@ -99,13 +100,26 @@ async def test_hdr10_that_is_kept_keeps_its_tags_bits_and_light_levels(tmp_path:
     assert all(abs(before.luma(x, 90) - after.luma(x, 90)) <= 2 for x in range(2, 640, 80))
 
 
-async def test_tone_mapping_in_chunks_and_sizes(tmp_path: Path) -> None:
+async def test_a_smaller_picture_has_the_same_tones(tmp_path: Path) -> None:
     source = hdr(tmp_path / "in.mov", "arib-std-b67")
     small = await transcode(source, tmp_path / "s.mp4", video=EXACT | {"fit": "320x320",
         "pixel_format": "yuv420p"}, **QUIET)  # fmt: skip
     large = await transcode(source, tmp_path / "l.mp4", preset="web-720p", **QUIET)
     a, b = shot(small.path, 1, (320, 180), "yuv444p"), shot(large.path, 1, SIZE, "yuv444p")
     assert all(abs(a.luma(x, 45) - b.luma(2 * x, 90)) <= 4 for x in range(4, 320, 30))
+
+
+async def test_tone_mapping_in_chunks_has_the_pixels_of_one_piece(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=4", "-vf"),
+        "format=yuv420p10le,setparams=color_primaries=bt2020:color_trc=smpte2084"
+        ":colorspace=bt2020nc:range=tv",
+        *("-c:v", "libx264", "-preset", "ultrafast", "-qp", "10", "-g", "25", source),
+    )
+    both = await both_ways(source, tmp_path, {"hdr": "sdr", "pixel_format": "yuv420p"})
+    assert both[0].facts.video[0].color_transfer == "bt709"
+    assert_same(both[0].path, both[1].path)
 
 
 def test_a_brighter_master_is_compressed_more_and_grey_stays_grey() -> None:
