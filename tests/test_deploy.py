@@ -88,7 +88,16 @@ def test_every_worker_finds_the_server_and_sees_the_same_paths(name: str) -> Non
     worker = WORKERS[name]
     assert worker["environment"]["TEMPORAL_ADDRESS"] == "temporal:7233"
     store = worker["environment"]["LONGTAKE_WORK_STORE"]
-    assert worker["volumes"] == [f"store:{store}", "media:/media"]
+    cache = "cache:/var/lib/longtake/cache"
+    assert worker["volumes"] == [f"store:{store}", cache, "media:/media"]
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_every_worker_may_use_the_bucket_of_the_fleet(name: str) -> None:
+    worker, server = WORKERS[name]["environment"], SERVICES["s3"]["environment"]
+    assert worker["AWS_ENDPOINT_URL_S3"] == "http://s3:8333"
+    for secret in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        assert worker[secret] == server[secret]
 
 
 def test_workflows_run_apart_from_heavy_work() -> None:

@@ -248,3 +248,21 @@ async def test_missing_credentials_say_what_to_set(
 
 def test_a_key_is_what_stands_in_the_uri() -> None:
     assert Address.of("s3://b/a b/c%20d?e#f.mp4") == Address("b", "a b/c%20d?e#f.mp4")
+
+
+async def test_a_cancelled_download_ends_soon_and_keeps_what_it_has(
+    s3: S3Storage, box: Bucket, proxy: FaultyProxy
+) -> None:
+    uri = box.put("in.mov", DATA)
+    turns = itertools.count()
+    proxy.faults = lambda method, _: "slow" if method == "GET" and next(turns) == 0 else None
+    step = asyncio.ensure_future(s3.fingerprint(uri))
+    while sum(asked.fault is None for asked in proxy.of("GET")) < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
+    step.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await step
+    before = len(proxy.of("GET"))
+    assert await in_a_task(s3, uri) == DATA
+    assert len(proxy.of("GET")) - before <= 2
