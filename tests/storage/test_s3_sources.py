@@ -83,6 +83,7 @@ async def test_finished_ranges_outlive_a_failed_download(
     s3: S3Storage, box: Bucket, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "TRIES", 1)
+    monkeypatch.setattr(s3_client, "TRIES", 1)
     uri = box.put("in.mov", DATA)
     proxy.faults = three_ranges_come()
     with pytest.raises(StorageUnavailable):
