@@ -137,7 +137,7 @@ class HttpStorage:
         raise _only_read(uri)
 
     def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
-        """Raises InvalidJob."""
+        """Raises InvalidJob: links are only read."""
         raise _only_read(uri)
 
     def make_folder(self, uri: str) -> None:

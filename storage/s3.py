@@ -105,11 +105,25 @@ class S3Storage:
         address = Address.of(uri)
         if uri == source:
             raise InvalidJob(f"{uri} is the source itself; write to another object")
+        self._try_to_write(address)
+        _must_be_free(address, overwrite)
+
+    def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
+        """The same for several objects under one prefix. Raises as `check_output` does."""
+        addresses = [Address.of(f"{uri.rstrip('/')}/{name}") for name in names]
+        if source in map(str, addresses):
+            raise InvalidJob(f"{source} is the source itself; write to another folder")
+        self._try_to_write(addresses[0])
+        for address in addresses:
+            _must_be_free(address, overwrite)
+
+    def make_folder(self, uri: str) -> None:
+        """Nothing: in a bucket, folders are but parts of names."""
+
+    def _try_to_write(self, address: Address) -> None:
         self._uploads.drop(address, job_id=_TRYING)  # of an attempt that was killed here
         self._uploads.begin(address, _TRYING, "", 0)
         self._uploads.drop(address, job_id=_TRYING)
-        if not overwrite and _head(address) is not None:
-            raise OutputConflict(f"{address} exists already; use --overwrite, or another name")
 
     def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
         """Fail early if these objects cannot be published under a prefix.
@@ -197,14 +211,23 @@ class S3Storage:
         if size <= LEAST_PART_BYTES:
             put(address, staged.read_bytes(), sha256, if_none=if_none)
             return
-        sent = self._uploads.find(address, sha256, size)
-        upload = next((found for found in sent if not found.missing), None)
+        upload = self._sent(address, sha256, size)
+        if upload is None:  # nobody called `upload`, or a life-cycle rule aborted what it sent
+            self._upload(staged, address, sha256, _PUBLISHING, threading.Event())
+            upload = self._sent(address, sha256, size)
         if upload is None:
             raise StorageUnavailable(f"the upload of {address} is gone; it begins anew")
         self._uploads.complete(upload, if_none=if_none)
 
+    def _sent(self, address: Address, sha256: str, size: int) -> Upload | None:
+        """An upload that has all its parts."""
+        found = self._uploads.find(address, sha256, size)
+        return next((upload for upload in found if not upload.missing), None)
 
+
+# Jobs cannot have such ids.
 _TRYING = "may we write?"
+_PUBLISHING = "publish()"
 
 
 def _look(address: Address) -> S3Object:
@@ -227,6 +250,11 @@ def _head(address: Address) -> HeadObjectOutputTypeDef | None:
             if code_of(error) in ("404", "NoSuchKey", "NotFound", "403", "AccessDenied"):
                 return None
             raise
+
+
+def _must_be_free(address: Address, overwrite: bool) -> None:
+    if not overwrite and _head(address) is not None:
+        raise OutputConflict(f"{address} exists already; use --overwrite, or another name")
 
 
 def _is_ours(found: HeadObjectOutputTypeDef | None, sha256: str, size: int) -> bool:

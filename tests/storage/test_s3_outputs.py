@@ -164,6 +164,35 @@ async def test_a_taken_output_is_refused_early(s3: S3Storage, box: Bucket) -> No
     assert box.open_uploads() == []
 
 
+async def test_a_large_file_is_published_though_its_parts_were_swept_away(
+    s3: S3Storage, box: Bucket, tmp_path: Path
+) -> None:
+    """By a life-cycle rule of the bucket; or never sent."""
+    uri = f"s3://{box.name}/film.mp4"
+    sha256 = hashlib.sha256(LARGE).hexdigest()
+    with s3.staging(uri, "job") as staged:
+        staged.write_bytes(LARGE)
+        await s3.upload(staged, uri, sha256, "job")
+        (sent,) = box.open_uploads()
+        box.s3.abort_multipart_upload(Bucket=box.name, Key="film.mp4", UploadId=sent)
+        await asyncio.to_thread(s3.publish, staged, uri, sha256, overwrite=False)
+    assert box.sha256("film.mp4") == sha256
+    assert box.open_uploads() == []
+
+
+async def test_a_folder_in_a_bucket_is_checked_name_by_name(s3: S3Storage, box: Bucket) -> None:
+    folder = f"s3://{box.name}/preview/"
+    names = ("poster.jpg", "storyboard.vtt")
+    s3.check_folder(folder, "in.mov", names, overwrite=False)
+    s3.make_folder(folder)
+    assert box.names() == box.open_uploads() == []
+    taken = box.put("preview/storyboard.vtt", b"somebody else's")
+    with pytest.raises(OutputConflict, match=taken):
+        s3.check_folder(folder, "in.mov", names, overwrite=False)
+    with pytest.raises(InvalidJob, match="the source itself"):
+        s3.check_folder(folder, taken, names, overwrite=True)
+
+
 _WRITER = """
 import asyncio, hashlib, os, sys
 from pathlib import Path
