@@ -125,17 +125,6 @@ class S3Storage:
         self._uploads.begin(address, _TRYING, "", 0)
         self._uploads.drop(address, job_id=_TRYING)
 
-    def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
-        """Fail early if these objects cannot be published under a prefix.
-
-        Raises OutputConflict, InvalidJob if one of them is the source itself.
-        """
-        for name in names:
-            self.check_output(f"{uri.rstrip('/')}/{name}", source, overwrite=overwrite)
-
-    def make_folder(self, uri: str) -> None:
-        """Nothing to do: buckets have no folders."""
-
     @contextlib.contextmanager
     def staging(self, uri: str, job_id: str) -> Iterator[Path]:
         """A draft in the work store. Uploads of earlier attempts stay: this one goes on there."""
