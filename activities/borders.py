@@ -31,7 +31,8 @@ async def find_borders(request: BordersRequest, beat: Beat) -> Borders:
         for time in (request.start, request.end)
     )
     facts = request.facts
-    crop = await look(source, facts.container, facts.video[0], index, start, end)
+    with here.store.drafting("borders") as report:
+        crop = await look(source, facts.container, facts.video[0], index, start, end, report)
     found = Borders(crop=crop)
     here.store.put(key, found.model_dump_json().encode())
     return found

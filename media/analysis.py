@@ -58,7 +58,7 @@ async def analyse_chunk(
         video = _video_of(plan)
         if ENCODERS[video.encoder].silent:
             silent = Pass(1, str(log), statistics_only=True)
-            with written(video.files) as files:
+            with written(video.files, target) as files:
                 command = chunk_command(
                     source, plan, chunk, target, which=silent, mark=mark, files=files
                 )

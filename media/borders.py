@@ -7,7 +7,6 @@ is dark altogether says nothing, so a night scene cannot cut the film.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -42,10 +41,17 @@ _FOUND = re.compile(r"lavfi\.cropdetect\.(x1|x2|y1|y2)=(-?\d+)")
 
 
 async def find_borders(
-    source: Path, demuxer: str, facts: VideoFacts, index: Index, start: int | None, end: int | None
+    source: Path,
+    demuxer: str,
+    facts: VideoFacts,
+    index: Index,
+    start: int | None,
+    end: int | None,
+    report: Path,
 ) -> str | None:
     """The picture inside its borders as `WIDTH:HEIGHT:LEFT:TOP` of the upright frame; None
-    where there are none. Looks from pts `start` to `end`. Raises what `run_ffmpeg` raises."""
+    where there are none. Looks from pts `start` to `end`; FFmpeg writes what it finds to
+    `report`. Raises what `run_ffmpeg` raises."""
     turned = facts.rotation in (90, 270)
     size = (facts.height, facts.width) if turned else (facts.width, facts.height)
     spots = _spots(index, start, end)
@@ -53,7 +59,7 @@ async def find_borders(
         looks = [_at(source, demuxer, facts.index, index, seek) for seek in spots]
     else:
         looks = [_throughout(source, demuxer, facts.index, start, end)]
-    return _decide([await _look(source, look) for look in looks], size)
+    return _decide([await _look(source, look, report) for look in looks], size)
 
 
 def _spots(index: Index, start: int | None, end: int | None) -> list[int | None]:
@@ -84,30 +90,37 @@ def _throughout(
     return command, filters((trim(start, end), f"select=not(mod(n\\,{EVERY}))"))
 
 
-async def _look(source: Path, look: Look) -> Rectangle | None:
+async def _look(source: Path, look: Look, report: Path) -> Rectangle | None:
     """Left, top, right and bottom of what is not black; None if all is black."""
     command, chosen = look
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        report = Path(folder) / "borders.txt"
-        steps = (
-            chosen,
-            # Whatever the range and depth, black is 16 here.
-            f"scale=out_range=limited:flags={SCALER},format=yuv420p",
-            f"cropdetect=limit={BLACK}:round=2:skip=0:reset=0",
-            f"metadata=print:file={escaped(report)}",
-        )
-        command = command.then("-vf", filters(steps)).write("-", "null")
-        try:
-            await run_ffmpeg(command.arguments())
-        except ProcessFailed as error:
-            raise InputCorrupt(
-                f"{source.name} could not be looked through for borders (exit code {error.code}): "
-                f"{error.stderr}"
-            ) from error
-        said = report.read_text("ascii") if report.exists() else ""
-    found = {name: int(value) for name, value in _FOUND.findall(said)}  # the last word counts
+    steps = (
+        chosen,
+        # Whatever the range and depth, black is 16 here.
+        f"scale=out_range=limited:flags={SCALER},format=yuv420p",
+        f"cropdetect=limit={BLACK}:round=2:skip=0:reset=0",
+        f"metadata=print:file={escaped(report)}",
+    )
+    command = command.then("-vf", filters(steps)).write("-", "null")
+    try:
+        await run_ffmpeg(command.arguments())
+    except ProcessFailed as error:
+        raise InputCorrupt(
+            f"{source.name} could not be looked through for borders (exit code {error.code}): "
+            f"{error.stderr}"
+        ) from error
+    said = _FOUND.findall(_taken(report))
+    found = {name: int(value) for name, value in said}  # the last word counts
     left, top, right, bottom = (found.get(name, 0) for name in ("x1", "y1", "x2", "y2"))
     return (left, top, right + 1, bottom + 1) if right > left and bottom > top else None
+
+
+def _taken(report: Path) -> str:
+    """What FFmpeg wrote; gone then, so that the next look is not taken for this one."""
+    if not report.exists():
+        return ""
+    said = report.read_text("ascii")
+    report.unlink()
+    return said
 
 
 def _decide(boxes: Iterable[Rectangle | None], size: tuple[int, int]) -> str | None:

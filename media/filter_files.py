@@ -5,7 +5,6 @@ No path that a user wrote stands in a filter's description, where it would be a 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -24,19 +23,30 @@ class FilterFiles(Contract):
 
 
 @contextmanager
-def written(files: FilterFiles) -> Iterator[dict[str, str]]:
-    """Write the files; gives what to put for `{tone}` and `{captions}`."""
-    with tempfile.TemporaryDirectory(prefix="longtake-") as folder:
-        names: dict[str, str] = {}
-        if files.tone is not None:
-            table = Path(folder) / "tone.cube"
-            table.write_text(_table(files.tone), "ascii")
-            names["tone"] = escaped(table)
-        if files.captions is not None:
-            document = Path(folder) / "captions.ass"
-            document.write_text(files.captions, "utf-8")
-            names["captions"] = escaped(document)
+def written(files: FilterFiles, draft: Path) -> Iterator[dict[str, str]]:
+    """Write the files beside a draft; gives what to put for `{tone}` and `{captions}`.
+
+    Under the draft's name, so that what a killed worker leaves is swept with it.
+    """
+    names: dict[str, str] = {}
+    made: list[Path] = []
+    try:
+        for name, suffix, text in _texts(files):
+            path = draft.with_name(f"{draft.name}.{suffix}")
+            made.append(path)
+            path.write_text(text, "utf-8")
+            names[name] = escaped(path)
         yield names
+    finally:
+        for path in made:
+            path.unlink(missing_ok=True)
+
+
+def _texts(files: FilterFiles) -> Iterator[tuple[str, str, str]]:
+    if files.tone is not None:
+        yield "tone", "tone.cube", _table(files.tone)
+    if files.captions is not None:
+        yield "captions", "captions.ass", files.captions
 
 
 @lru_cache(maxsize=4)

@@ -8,7 +8,8 @@ from typing import Any
 
 from longtake.contracts.media import Chapter
 
-MOST_CHAPTERS = 1000
+MOST_CHAPTERS = 100
+"""So many are told one by one: facts travel in messages, which have little room."""
 
 
 def index_first(path: Path, demuxer: str) -> bool | None:
@@ -37,7 +38,7 @@ def chapters(container: Any) -> tuple[Chapter, ...]:
         Chapter(
             start_s=round(float(each["start"] * each["time_base"]), 6),
             end_s=round(float(each["end"] * each["time_base"]), 6),
-            title=each["metadata"].get("title", "")[:500] or None,
+            title=each["metadata"].get("title", "")[:100] or None,
         )
         for each in container.chapters()[:MOST_CHAPTERS]
     )

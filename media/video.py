@@ -171,7 +171,7 @@ async def encode_chunk(
     does not decode, and what `run_ffmpeg` raises.
     """
     try:
-        with written(_video_of(plan).files) as files:
+        with written(_video_of(plan).files, target) as files:
             command = chunk_command(
                 source, plan, chunk, target, which=which, mark=mark, files=files
             )

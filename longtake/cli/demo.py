@@ -194,6 +194,8 @@ def _as_typed() -> str:
     if shutil.which("longtake"):
         return "longtake"
     path = Path(sys.argv[0]).absolute()
+    if path.name == "__main__.py":
+        return f"{sys.executable} -m longtake"
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

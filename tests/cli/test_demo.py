@@ -36,7 +36,7 @@ async def test_the_demonstration_proves_what_it_says(alone: Command, tmp_path: P
     assert process.returncode == 0, err.decode()
     assert "the same, byte for byte" in out.decode()
     assert "kill -9" in err.decode()
-    assert "longtake transcode YOUR_FILE" in err.decode()
+    assert "longtake transcode YOUR_FILE -o out.mp4" in err.decode()
     assert list((tmp_path / "tmp").glob("longtake-*")) == []
     assert left_running(tmp_path / "tmp") == []
 

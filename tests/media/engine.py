@@ -72,7 +72,10 @@ async def _make(
     beside, image = await _beside(source, index, settings.video)
     crop = None
     if settings.video.crop == "auto" and index is not None:
-        crop = await find_borders(source, facts.container, facts.video[0], index, None, None)
+        crop = await find_borders(
+            *(source, facts.container, facts.video[0], index, None, None),
+            target.with_suffix(".borders"),
+        )
     plan = make_plan(
         facts,
         index,

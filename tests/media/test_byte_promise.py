@@ -126,7 +126,7 @@ async def test_filters_give_the_same_bytes_on_every_cpu_of_the_class(tmp_path: P
     made = await transcode(film, tmp_path / "out.mp4", chunk_s=1, video=asked)
     assert made.plan.video is not None
     chunk, target = made.plan.video.chunks[1], tmp_path / "chunk.mp4"
-    with written(made.plan.video.files) as files:
+    with written(made.plan.video.files, target) as files:
         usual = chunk_command(film, made.plan, chunk, target, mark=mark, files=files).arguments()
         digests = {
             digest([usual[0], "-cpuflags", LEVELS[level], *usual[1:]], target)

@@ -209,7 +209,7 @@ def test_tone_mapping_does_not_depend_on_the_cpu(tmp_path: Path) -> None:
         *("noise=alls=20:all_seed=3,format=yuv420p10le", "-c:v", "ffv1", source),
     )
     files = FilterFiles(tone=ToneMap(transfer="arib-std-b67", peak_nits=1000))
-    with written(files) as names:
+    with written(files, tmp_path / "draft") as names:
         chain = f"scale=flags=accurate_rnd+bitexact,format=gbrp16le,lut3d=file={names['tone']}"
 
         def table(*start: str, flags: str) -> bytes:
