@@ -71,6 +71,19 @@ def whole(index: Index, start: int | None, end: int | None) -> tuple[Chunk, ...]
     return (Chunk(start_pts=start, end_pts=end, seek_pts=None),) if index.pts else ()
 
 
+def halves(index: Index, chunk: Chunk) -> tuple[Chunk, ...]:
+    """A chunk in two, where there is no keyframe to cut at: the second half decodes the first
+    again and drops it. One that is shorter than a second stays whole."""
+    frames = index.slice(chunk.start_pts, chunk.end_pts)
+    if (frames[-1] - frames[0]) * index.time_base < 1:
+        return (chunk,)
+    middle = frames[len(frames) // 2]
+    return (
+        chunk.model_copy(update={"end_pts": middle}),
+        chunk.model_copy(update={"start_pts": middle}),
+    )
+
+
 def with_run_in(
     index: Index, chunks: tuple[Chunk, ...], before: int, after: int
 ) -> tuple[Chunk, ...]:

@@ -16,7 +16,7 @@ from longtake.contracts.encode import EncodeSettings, VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
 from media.carry import Carried, carries_chapters, carry
-from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, whole, with_run_in
+from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
 from media.colour import is_hdr, tone_map
 from media.filter_files import FilterFiles
 from media.index import Index
@@ -290,6 +290,8 @@ def _with_chunks(
         chunks = _cut(index, first, last, chunk_s)
         if video.grid and not all_filled(video.grid, chunks):
             chunks = whole(index, first, last)
+    if len(chunks) == 1 and encoder_threads(1, video) == 1 and not (one_chunk or chunk_s):
+        chunks = halves(index, chunks[0]) if video.exact else chunks
     # Constant rate ends a chunk's last frame where the next chunk's first one begins.
     chunks = with_run_in(index, chunks, video.reach, max(video.reach, 1 if video.grid else 0))
     return video.model_copy(
@@ -313,10 +315,10 @@ def encoder_threads(chunks: int, video: VideoPlan) -> int:
     Many chunks keep every core busy with one thread each, at the least CPU; a single one
     would leave the other cores idle. Under a cap or a bit rate x264 and SVT-AV1 are held to
     one thread: their rate control looks at frames that other threads have half done, and each
-    run gives other bytes (measured).
+    run gives other bytes (measured). x265 is always.
     """
     watched = video.settings.max_bitrate_bps or video.settings.bitrate_bps
-    if video.encoder in ("h264", "av1") and watched:
+    if video.encoder == "hevc" or (video.encoder in ("h264", "av1") and watched):
         return 1
     return {1: 4, 2: 2, 3: 2}.get(chunks, 1)
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.chunks import chunk_length, cut, heaviest_first, whole
+from media.chunks import chunk_length, cut, halves, heaviest_first, whole
 from media.index import Index
 
 
@@ -125,6 +125,15 @@ def test_the_last_chunks_of_a_minute_are_half_as_long_as_the_first() -> None:
     seconds = [len(index.slice(chunk.start_pts, chunk.end_pts)) / 24 for chunk in chunks]
     assert seconds[:4] == [5, 5, 5, 5]
     assert seconds[-4:-1] == [3, 3, 3]
+
+
+@given(indexes())
+def test_halves_tile_what_cannot_be_cut_and_decode_from_where_it_does(index: Index) -> None:
+    pieces = halves(index, whole(index, None, None)[0])
+    tiles = [pts for piece in pieces for pts in index.slice(piece.start_pts, piece.end_pts)]
+    assert tuple(tiles) == index.pts
+    assert all(piece.seek_pts is None for piece in pieces)
+    assert len(pieces) == (2 if (index.pts[-1] - index.pts[0]) * index.time_base >= 1 else 1)
 
 
 def test_chunk_length_grows_with_the_film() -> None:
