@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from pathlib import Path
 
 from activities.admit import probe
@@ -22,7 +24,8 @@ async def admit_command(job: Command, beat: Beat) -> CommandAdmission:
     """Check arguments and both ends, pin and probe the source."""
     checked = arguments.check(job.arguments)
     here = place()
-    here.storage(job.output).check_output(job.output, job.input, overwrite=job.overwrite)
+    check = here.storage(job.output).check_output
+    await asyncio.to_thread(partial(check, job.output, job.input, overwrite=job.overwrite))
     source = await here.storage(job.input).fingerprint(job.input)
     facts, _ = await probe(here, source)
     return CommandAdmission(

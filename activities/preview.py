@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from pathlib import Path
 
 from activities.admit import probe
@@ -34,7 +36,8 @@ async def plan(job: Preview, beat: Beat) -> PreviewSummary:
     made = plan_preview(facts, here.index(index_key) if index_key else None, job)
     names = [name for part in made.parts for name in part.names]
     names += ["storyboard.vtt"] if made.webvtt else []
-    here.storage(job.output).check_folder(job.output, job.input, names, overwrite=job.overwrite)
+    check = here.storage(job.output).check_folder
+    await asyncio.to_thread(partial(check, job.output, job.input, names, overwrite=job.overwrite))
     document = made.model_dump_json()
     key = content_key("plan", plan=document)
     here.store.put(key, document.encode())

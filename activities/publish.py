@@ -29,7 +29,7 @@ async def publish(request: PublishRequest, beat: Beat) -> Published:
     here = place()
     lease = await lease_on(here, request.lease)
     if request.folder is not None:
-        here.storage(request.folder).make_folder(request.folder)
+        await asyncio.to_thread(here.storage(request.folder).make_folder, request.folder)
     with contextlib.ExitStack() as staging:
         staged = [
             await _stage(here, request, staging, uri, role, data)
