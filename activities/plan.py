@@ -8,7 +8,8 @@ from activities.running import Beat, implements
 from longtake.contracts.steps import PLAN, PlanRequest, PlanSummary
 from media.analysis import target_bytes
 from media.chunks import heaviest_first
-from media.plan import Clip, make_plan
+from media.plan import Clip
+from media.planning import make_plan
 from media.tools import engine_version
 from storage.work import content_key
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from longtake.errors import InputCorrupt
 from media.command import Ffmpeg, filters
-from media.plan import Plan
+from media.plan import AudioPlan, Plan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.sounds import ENCODERS, layout_filters
 from media.tools import simd_baseline
-from media.tracks import AudioPlan
 
 
 def audio_command(source: Path, plan: Plan, number: int, target: Path) -> Ffmpeg:

@@ -22,8 +22,8 @@ from media.demux import Track, demux
 from media.facts import audio_facts, rounded, video_facts
 from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS, MAX_PIXELS, sniff
 from media.index import Index
-from media.isolate import restrict
 from media.layout import chapters, index_first
+from media.sandbox import restrict
 
 MAX_STREAMS = 64
 MAX_DURATION_S = 48 * 3600

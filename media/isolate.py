@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -25,11 +24,10 @@ from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_c
 from media import launch
 from media.index import Index
 from media.observe import ChildEnded, tell
-from media.process import NICENESS, STALL_S, Limits
+from media.process import STALL_S
+from media.sandbox import restrict
 
 Result = TypeVar("Result")
-
-INSPECT_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=1 << 20)
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["media.inspect", __name__])
@@ -135,13 +133,6 @@ def _outcome(function: Callable[..., Any], arguments: Any) -> tuple[bool, Any]:
     except Exception as error:
         message = f"looking into the file failed: {type(error).__name__}: {error}"
         return False, ("InputCorrupt", message)
-
-
-def restrict() -> None:
-    """Limits, niceness and no network for this process, for good."""
-    os.nice(NICENESS)
-    launch.limit(INSPECT_LIMITS.as_rlimits())
-    launch.shut_in()
 
 
 async def inspect_in_child(path: Path) -> tuple[MediaFacts, Index | None]:

@@ -1,7 +1,5 @@
-"""The plan of a transcode: a pure function of probe, index and settings.
-
-It decides what is copied and what is encoded, how frames are made, and where chunks are cut.
-Everything that shapes the output's bytes stands in it, so its parts are the content keys.
+"""The plan of a transcode: everything that shapes the output's bytes, so its parts are the content
+keys. `media.planning` makes it.
 """
 
 from __future__ import annotations
@@ -10,23 +8,27 @@ import math
 from fractions import Fraction
 
 from longtake.contracts.base import Contract, Rational
-from longtake.contracts.codecs import ENCODINGS
 from longtake.contracts.containers import Container
-from longtake.contracts.encode import EncodeSettings, VideoSettings
-from longtake.contracts.media import MediaFacts, VideoFacts
-from longtake.errors import InputUnsupported, InvalidJob
-from media.carry import Carried, carries_chapters, carry
-from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
-from media.colour import is_hdr, tone_map
+from longtake.contracts.encode import AudioSettings, VideoSettings
+from media.carry import Carried
+from media.chunks import Chunk
 from media.filter_files import FilterFiles
-from media.index import Index
-from media.overlays import Beside, caption_filters, caption_warnings, marked
-from media.picture import output_pixel_format, picture_filters
-from media.smart_copy import check_copy, why_encode_video
-from media.temporal import deinterlaces, temporal_filters
-from media.timing import Grid, all_filled, constant_rate, make_grid
-from media.tracks import AudioPlan, plan_tracks
 from media.watermark import Mark
+
+
+class Grid(Contract):
+    """Constant frame rate. Tick `n` lies `n / rate` seconds after the first frame, in the whole
+    film and not in each chunk, so that chunks meet on it."""
+
+    rate: Rational
+    first_pts: int
+    time_base: Rational
+    """Of the source."""
+    frames: int
+
+    def tick(self, pts: int) -> int:
+        """The nearest tick of a source time; halves go up, as FFmpeg's `fps` rounds them."""
+        return math.floor((pts - self.first_pts) * self.time_base * self.rate + Fraction(1, 2))
 
 
 class VideoPlan(Contract):
@@ -62,6 +64,27 @@ class VideoPlan(Contract):
     """Whether the index is ground truth for every frame's time."""
 
 
+class AudioPlan(Contract):
+    """A sound track: copied as it is, or encoded whole."""
+
+    stream: int
+    copied: bool
+    codec: str
+    """The source's."""
+    source_channels: int
+    source_layout: str
+    sample_rate: int = 48_000
+    channels: int = 2
+    bits: int = 16
+    """Of a sample, where the codec keeps samples."""
+    length_s: float = 0.0
+    """From zero on the output's clock to the end of the sound, in seconds."""
+    language: str | None = None
+    title: str | None = None
+    default: bool = False
+    settings: AudioSettings = AudioSettings()
+
+
 class Plan(Contract):
     """What will be done to a source. Times are seconds on the source's own clock."""
 
@@ -88,268 +111,3 @@ class Clip(Contract):
 
     start: Rational | None = None
     end: Rational | None = None
-
-
-def make_plan(
-    facts: MediaFacts,
-    index: Index | None,
-    settings: EncodeSettings,
-    *,
-    clip: Clip = Clip(),  # noqa: B008 - frozen
-    beside: Beside = Beside(),  # noqa: B008 - frozen
-    crop: str | None = None,
-    chunk_s: Fraction | None = None,
-    gpu: bool = False,
-    one_chunk: bool = False,
-) -> Plan:
-    """Plan a transcode. Raises InvalidJob and InputUnsupported with words for the user."""
-    start = index.origin_s if index else Fraction(str(facts.start_s))
-    origin = start + (clip.start or 0)
-    end = start + clip.end if clip.end is not None else None
-    _check_clip(facts, clip)
-    decisions: dict[str, str] = {}
-    settings = _with_crop(settings, crop, decisions)
-    video = None
-    if settings.video.codec != "none":
-        video = _plan_video(facts, index, settings, origin, end, clip, decisions, gpu, beside)
-        if not video.copied and index is not None:
-            video = _with_chunks(video, index, origin, end, clip, chunk_s, one_chunk)
-    audio = plan_tracks(facts, settings, clip, decisions)
-    if video is None and not audio:
-        raise InvalidJob("the output would hold neither picture nor sound")
-    clipped = clip.start is not None or clip.end is not None
-    carried, left_out = carry(facts, settings.container, clipped=clipped)
-    length = min(facts.duration_s, float(clip.end or facts.duration_s)) - float(clip.start or 0)
-    return Plan(
-        demuxer=facts.container,
-        container=settings.container,
-        origin_s=origin,
-        end_s=end,
-        video=video,
-        audio=audio,
-        carried=carried,
-        tags=tuple(facts.tags),
-        chapters=facts.chapter_count,
-        keeps_chapters=carries_chapters(facts, settings.container, clipped=clipped),
-        media_s=round(length, 6),
-        decisions=decisions,
-        warnings=(*_warnings(facts, left_out, video, audio), *caption_warnings(beside)),
-    )
-
-
-def _check_clip(facts: MediaFacts, clip: Clip) -> None:
-    if clip.start is not None and float(clip.start) >= facts.duration_s:
-        raise InvalidJob(
-            f"start ({float(clip.start):g} s) lies behind the end of the source "
-            f"({facts.duration_s:g} s)"
-        )
-
-
-def _plan_video(
-    facts: MediaFacts,
-    index: Index | None,
-    settings: EncodeSettings,
-    origin: Fraction,
-    end: Fraction | None,
-    clip: Clip,
-    decisions: dict[str, str],
-    gpu: bool,
-    beside: Beside,
-) -> VideoPlan:
-    if not facts.video or index is None:
-        raise InputUnsupported(
-            "the source has no picture; to make a file with sound only, use `--video none`"
-        )
-    video = facts.video[0]
-    copied = _video_is_copied(video, settings, clip, decisions)
-    frames = index.slice(_first_from(index, origin), _first_from(index, end))
-    if not frames and not copied:
-        raise InvalidJob("there is no frame between start and end")
-    first = frames[0] if frames else 0
-    plan = VideoPlan(
-        stream=video.index,
-        codec=video.codec,
-        copied=copied,
-        time_base=index.time_base,
-        start_s=first * index.time_base - origin,
-        frames=len(frames),
-        first_pts=first,
-        encoder="" if copied else _encoder(settings.video, gpu),
-        frame_rate=video.frame_rate,
-        settings=settings.video,
-        exact=index.unreliable is None,
-    )
-    if copied:
-        return plan
-    shift = plan.start_s + (clip.start or 0)
-    return _made_of(plan, video, index, frames, end, shift, beside, decisions)
-
-
-def _made_of(
-    plan: VideoPlan,
-    video: VideoFacts,
-    index: Index,
-    frames: tuple[int, ...],
-    end: Fraction | None,
-    shift: Fraction,
-    beside: Beside,
-    decisions: dict[str, str],
-) -> VideoPlan:
-    """The plan with its filters, and the frames that they make."""
-    settings = plan.settings
-    temporal, reach = temporal_filters(video, settings, index.time_base)
-    rate = constant_rate(video, settings)
-    grid = make_grid(index, frames, _first_from(index, end), rate) if rate else None
-    pixel_format = output_pixel_format(video, settings)
-    captions, drawn = caption_filters(video, settings, beside, shift)
-    tone = tone_map(video, settings)
-    if is_hdr(video):
-        decisions["hdr"] = "tone-mapped to SDR" if tone else "kept"
-    if rate:
-        decisions["frame_rate"] = f"constant, {rate} frames per second"
-    return plan.model_copy(
-        update={
-            "temporal": temporal,
-            "reach": reach,
-            "grid": grid,
-            "frames": grid.frames if grid else len(frames),
-            "filters": (*picture_filters(video, settings), *drawn),
-            "files": FilterFiles(tone=tone, captions=captions),
-            "mark": marked(video, settings, beside),
-            "pixel_format": pixel_format,
-            "frame_rate": rate or video.frame_rate,
-            "gop_frames": _gop_frames(rate or video.frame_rate, settings),
-        }
-    )
-
-
-def _with_crop(
-    settings: EncodeSettings, found: str | None, decisions: dict[str, str]
-) -> EncodeSettings:
-    """`crop: auto` becomes what was found."""
-    if settings.video.crop != "auto":
-        return settings
-    decisions["crop"] = f"found: {found}" if found else "none: no black borders were found"
-    video = settings.video.model_copy(update={"crop": found})
-    return settings.model_copy(update={"video": video})
-
-
-def _encoder(settings: VideoSettings, gpu: bool) -> str:
-    """The encoder's name in `media.encoders`. Raises InvalidJob where no GPU encodes the codec."""
-    if not gpu:
-        return settings.codec
-    encoding = ENCODINGS.get(settings.codec)
-    if encoding is None or encoding.gpu is None or settings.bitrate_bps:
-        raise InvalidJob(
-            f"GPUs here do not encode {settings.codec} in this way: use gpu never, or h264 with crf"
-        )
-    return encoding.gpu
-
-
-def _video_is_copied(
-    video: VideoFacts, settings: EncodeSettings, clip: Clip, decisions: dict[str, str]
-) -> bool:
-    clipped = clip.start is not None or clip.end is not None
-    if settings.video.codec == "copy":
-        if clipped:
-            raise InvalidJob(
-                "a copied picture can only be cut at keyframes: leave out start and end, "
-                "or encode with `--video h264`"
-            )
-        check_copy("video", video.codec, settings.container)
-        decisions["video"] = f"copied ({video.codec}), as asked"
-        return True
-    why = "a clip is cut at frames" if clipped else why_encode_video(video, settings.video)
-    if why is None:
-        decisions["video"] = f"copied: it already meets {settings.preset}"
-        return True
-    decisions["video"] = f"encoded: {why}"
-    return False
-
-
-def _gop_frames(rate: Fraction | None, settings: VideoSettings) -> int | None:
-    if settings.keyframe_interval_s is None or not rate:
-        return None
-    return max(1, math.floor(settings.keyframe_interval_s * rate))
-
-
-def _with_chunks(
-    video: VideoPlan,
-    index: Index,
-    origin: Fraction,
-    end: Fraction | None,
-    clip: Clip,
-    chunk_s: Fraction | None,
-    one_chunk: bool,
-) -> VideoPlan:
-    first = _first_from(index, origin) if clip.start is not None else None
-    last = _first_from(index, end)
-    if one_chunk or not video.exact or len(index.keyframes) < 2:
-        chunks = whole(index, first, last)
-    else:
-        chunks = _cut(index, first, last, chunk_s)
-        if video.grid and not all_filled(video.grid, chunks):
-            chunks = whole(index, first, last)
-    if len(chunks) == 1 and encoder_threads(1, video) == 1 and not (one_chunk or chunk_s):
-        chunks = halves(index, chunks[0]) if video.exact else chunks
-    # Constant rate ends a chunk's last frame where the next chunk's first one begins.
-    chunks = with_run_in(index, chunks, video.reach, max(video.reach, 1 if video.grid else 0))
-    return video.model_copy(
-        update={"chunks": chunks, "threads": encoder_threads(len(chunks), video)}
-    )
-
-
-def _cut(
-    index: Index, first: int | None, last: int | None, chunk_s: Fraction | None
-) -> tuple[Chunk, ...]:
-    if chunk_s is not None:
-        return cut(index, first, last, chunk_s)
-    shown = index.slice(first, last)
-    seconds = (shown[-1] - shown[0]) * index.time_base
-    return cut(index, first, last, chunk_length(seconds), SHORTEST_S)
-
-
-def encoder_threads(chunks: int, video: VideoPlan) -> int:
-    """Threads of one encoder. x264's bytes depend on them, so they follow from the plan alone.
-
-    Many chunks keep every core busy with one thread each, at the least CPU; a single one
-    would leave the other cores idle. Under a cap or a bit rate x264 and SVT-AV1 are held to
-    one thread: their rate control looks at frames that other threads have half done, and each
-    run gives other bytes (measured). x265 is always.
-    """
-    watched = video.settings.max_bitrate_bps or video.settings.bitrate_bps
-    if video.encoder == "hevc" or (video.encoder in ("h264", "av1") and watched):
-        return 1
-    return {1: 4, 2: 2, 3: 2}.get(chunks, 1)
-
-
-def _first_from(index: Index, seconds: Fraction | None) -> int | None:
-    """The least pts at or after a time on the source's clock."""
-    return None if seconds is None else math.ceil(seconds / index.time_base)
-
-
-def _warnings(
-    facts: MediaFacts,
-    others: tuple[str, ...],
-    video: VideoPlan | None,
-    audio: tuple[AudioPlan, ...],
-) -> list[str]:
-    left_out = list(others)
-    if video:
-        left_out += [f"stream {v.index} (video, {v.codec}) is left out" for v in facts.video[1:]]
-    if audio:
-        left_out += [
-            f"stream {a.index} (audio, {' '.join(filter(None, (a.language, a.title))) or a.codec}) "
-            "is left out"
-            for a in facts.audio
-            if a.index not in {track.stream for track in audio}
-        ]
-    warnings = [*facts.warnings, *left_out]
-    if (
-        video
-        and not video.copied
-        and facts.video[0].interlaced
-        and not deinterlaces(facts.video[0], video.settings)
-    ):
-        warnings.append("the picture is interlaced and stays so")
-    return warnings

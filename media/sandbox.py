@@ -1,4 +1,4 @@
-"""How well children that touch media are shut in on this system: tried out, in words."""
+"""Shutting in children that touch media, and how well that goes on this system, in words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import sys
 from typing import Literal
 
 from media import launch
+from media.process import NICENESS, Limits
+
+READER_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=1 << 20)
 
 Sandbox = Literal["seccomp", "namespace", "none"]
 
@@ -46,3 +49,10 @@ def sandbox() -> Sandbox:
     )
     found = done.stdout.strip()
     return next(mode for mode in WORDS if mode == found)
+
+
+def restrict() -> None:
+    """Limits, niceness and no network for this process, for good."""
+    os.nice(NICENESS)
+    launch.limit(READER_LIMITS.as_rlimits())
+    launch.shut_in()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from longtake.contracts.sound import PLAYED_RATES, SOUNDS
 
 if TYPE_CHECKING:
-    from media.tracks import AudioPlan
+    from media.plan import AudioPlan
 
 Arguments = tuple[str, ...]
 

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-from longtake.contracts.base import Contract, Rational
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import VideoFacts
+from media.chunks import Chunk
 from media.index import Index
-
-if TYPE_CHECKING:
-    from media.chunks import Chunk
-    from media.plan import VideoPlan
-
-
-class Grid(Contract):
-    """Constant frame rate. Tick `n` lies `n / rate` seconds after the first frame, in the whole
-    film and not in each chunk, so that chunks meet on it."""
-
-    rate: Rational
-    first_pts: int
-    time_base: Rational
-    """Of the source."""
-    frames: int
-
-    def tick(self, pts: int) -> int:
-        """The nearest tick of a source time; halves go up, as FFmpeg's `fps` rounds them."""
-        return math.floor((pts - self.first_pts) * self.time_base * self.rate + Fraction(1, 2))
+from media.plan import Grid, VideoPlan
 
 
 def constant_rate(facts: VideoFacts, settings: VideoSettings) -> Fraction | None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from longtake.contracts.base import Contract
 from longtake.contracts.encode import AudioSettings, EncodeSettings
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.errors import InvalidJob
+from media.plan import AudioPlan, Clip
 from media.smart_copy import check_copy, why_encode_audio
 from media.sounds import rate_of
-
-if TYPE_CHECKING:
-    from media.plan import Clip
 
 _TWO_LETTERS = {
     "en": "eng", "de": "ger", "fr": "fre", "es": "spa", "it": "ita", "pt": "por", "nl": "dut",
@@ -25,27 +20,6 @@ _TERMINOLOGICAL = {
     "deu": "ger", "fra": "fre", "nld": "dut", "zho": "chi", "ces": "cze", "ell": "gre",
     "fas": "per", "ron": "rum",
 }  # fmt: skip
-
-
-class AudioPlan(Contract):
-    """A sound track: copied as it is, or encoded whole."""
-
-    stream: int
-    copied: bool
-    codec: str
-    """The source's."""
-    source_channels: int
-    source_layout: str
-    sample_rate: int = 48_000
-    channels: int = 2
-    bits: int = 16
-    """Of a sample, where the codec keeps samples."""
-    length_s: float = 0.0
-    """From zero on the output's clock to the end of the sound, in seconds."""
-    language: str | None = None
-    title: str | None = None
-    default: bool = False
-    settings: AudioSettings = AudioSettings()
 
 
 def plan_tracks(

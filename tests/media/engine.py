@@ -22,7 +22,8 @@ from media.fragments import join
 from media.index import Index
 from media.isolate import inspect_in_child
 from media.overlays import Beside
-from media.plan import Clip, Plan, make_plan
+from media.plan import Clip, Plan
+from media.planning import make_plan
 from media.process import Tick
 from media.tools import ffmpeg
 from media.video import ChunkMismatch, encode_chunk

@@ -17,7 +17,8 @@ from longtake.presets import resolve
 from media.audio import audio_command
 from media.filter_files import written
 from media.isolate import inspect_in_child
-from media.plan import Plan, make_plan
+from media.plan import Plan
+from media.planning import make_plan
 from media.video import chunk_command, encode_chunk
 from tests.media.engine import no_tick, run, transcode
 
