@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,7 +14,8 @@ from longtake.cli.options import Json
 from longtake.cli.report import size
 from longtake.contracts.media import AudioFacts, VideoFacts
 from longtake.contracts.probe import Probe
-from longtake.paths import absolute
+from longtake.errors import InvalidJob
+from longtake.paths import absolute, local_path, shown
 
 SHOWN_TAGS = 12
 
@@ -26,9 +26,12 @@ def probe(
 ) -> None:
     """Show what is in a media file, and what could make trouble."""
     place = absolute(file)
+    path = local_path(place)
+    if path is None:
+        raise InvalidJob(f"{shown(place)}: probe reads files of this machine; fetch it first")
     preflight.check_input(place)
     require_engine()
-    document = ask_engine("media.probe", str(Path(place)))
+    document = ask_engine("media.probe", str(path))
     if as_json:
         print_json(document)
     else:
