@@ -84,6 +84,11 @@ class AudioPlan(Contract):
     default: bool = False
     settings: AudioSettings = AudioSettings()
 
+    @property
+    def loses_sound(self) -> bool:
+        """Whether what comes out is not what went in, sample by sample."""
+        return not self.copied and self.settings.codec not in ("flac", "pcm")
+
 
 class Plan(Contract):
     """What will be done to a source. Times are seconds on the source's own clock."""

@@ -288,4 +288,9 @@ def _warnings(
         and not deinterlaces(facts.video[0], video.settings)
     ):
         warnings.append("the picture is interlaced and stays so")
+    lossy = [track.settings.codec for track in audio if track.loses_sound]
+    if video and not video.copied and video.settings.lossless and lossy:
+        warnings.append(
+            f"the picture is lossless and the sound is not ({lossy[0]}): use --audio copy or flac"
+        )
     return warnings
