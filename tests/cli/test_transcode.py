@@ -89,8 +89,8 @@ async def test_ctrl_c_detaches_at_once_and_says_how_to_rejoin(
     await line_with(process.stderr, "encoding")
     interrupted = monotonic()
     process.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(process.wait(), 10) == 130
-    assert monotonic() - interrupted < 3
+    assert await asyncio.wait_for(process.wait(), 30) == 130
+    assert monotonic() - interrupted < 9  # the job itself would go on for ever
     assert process.stderr is not None
     said = (await process.stderr.read()).decode()
     assert "longtake watch mine" in said

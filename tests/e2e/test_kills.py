@@ -59,7 +59,7 @@ def test_killed_worker_resumes_without_repeating_finished_chunks(
     name, _ = begin(service, film, "worker")
     before, encoders = service.chunks(), service.encoders()
     service.worker().kill()
-    _gone, alive = psutil.wait_procs(encoders, timeout=2)
+    _gone, alive = psutil.wait_procs(encoders, timeout=10)
     assert not alive, "an encoder outlived its worker"
     finish(service, film, name, before)
 
@@ -91,7 +91,7 @@ def test_frozen_encoder_is_noticed_and_replaced(service: Service, film: Film) ->
     frozen.suspend()
     started = time.monotonic()
     result = finish(service, film, name, before)
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 120
     assert result["stats"]["retries"] >= 1
     assert not frozen.is_running()
 
@@ -143,7 +143,7 @@ def test_a_step_that_kills_its_process_thrice_is_poisoned_and_can_be_retried(
     for _ in range(3):
         victim = until(same, 60, "the same chunk again")[0]
         victim.kill()
-        victim.wait(timeout=10)
+        victim.wait(timeout=30)
     failed = service.run("watch", name)
     assert failed.returncode == 1
     assert "Poisoned" in failed.stderr

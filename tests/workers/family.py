@@ -36,7 +36,7 @@ class Family:
         while family := self.all():
             for process in family:
                 _kill(process)
-            psutil.wait_procs(family, timeout=5)
+            psutil.wait_procs(family, timeout=15)
 
     def _belongs(self, process: psutil.Process) -> bool:
         try:

@@ -82,7 +82,7 @@ async def test_an_idle_worker_stops_at_once_and_is_off_the_list(
         assert (await _listed(client, queue)).pid == worker.process.pid
         started = time.monotonic()
         assert worker.stop() == 0
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 15  # and not the thirty of a drain
         assert await live_workers(client, queue) == []
         assert worker.lines()[-1]["event"] == "stopped"
 
@@ -98,7 +98,7 @@ async def test_a_media_worker_says_how_its_children_are_kept_in(
 
 async def _listed(client: Client, queue: str) -> LiveWorker:
     """At once as a rule, with its second beat at the latest."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             for worker in await live_workers(client, queue):
                 return worker

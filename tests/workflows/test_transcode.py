@@ -254,7 +254,7 @@ async def test_chunks_that_do_not_hold_are_planned_whole(client: Client, pretend
 async def test_a_bad_job_fails_at_once_with_the_field(
     client: Client, pretend: Pretend, job: dict[str, Any]
 ) -> None:
-    error = await asyncio.wait_for(failure(await begin(client, job)), 10)
+    error = await asyncio.wait_for(failure(await begin(client, job)), 60)
     assert "Transcode" in error.message
     assert pretend.plans == []
 
@@ -266,7 +266,7 @@ async def test_the_cancel_signal_ends_the_job_and_notes_why(
     handle = await begin(client)
     await until(lambda: pretend.plans)
     await handle.signal("cancel", "changed our minds")
-    error = await asyncio.wait_for(failure(handle), 30)
+    error = await asyncio.wait_for(failure(handle), 60)
     assert error.type == "JobCanceled"
     assert "changed our minds" in error.message
     assert pretend.records[-1].summary.state == "canceled"
@@ -284,7 +284,7 @@ async def test_a_cancel_counts_though_the_running_step_ends_well(
     await asyncio.sleep(0.5)
     await (handle.signal("cancel", "no") if how == "signal" else handle.cancel(reason="no"))
     with pytest.raises(WorkflowFailureError):
-        await asyncio.wait_for(handle.result(), 30)
+        await asyncio.wait_for(handle.result(), 60)
     assert pretend.assembled == []
     assert pretend.records[-1].summary.state == "canceled"
     assert "no" in str(pretend.records[-1].error)
@@ -312,7 +312,7 @@ async def test_pause_and_resume_at_once_lose_nothing(client: Client, pretend: Pr
     await handle.signal("resume")
     await asyncio.sleep(0.5)
     pretend.hang.set()
-    assert (await asyncio.wait_for(handle.result(), 30))["state"] == "succeeded"
+    assert (await asyncio.wait_for(handle.result(), 60))["state"] == "succeeded"
 
 
 async def test_a_paused_job_can_be_canceled_at_once(client: Client, pretend: Pretend) -> None:
@@ -323,7 +323,7 @@ async def test_a_paused_job_can_be_canceled_at_once(client: Client, pretend: Pre
     await handle.signal("pause")
     await handle.cancel(reason="no")
     with pytest.raises(WorkflowFailureError):
-        await asyncio.wait_for(handle.result(), 30)
+        await asyncio.wait_for(handle.result(), 60)
     assert pretend.records[-1].summary.state == "canceled"
 
 
@@ -331,7 +331,7 @@ async def test_a_start_without_a_job_fails_at_once(client: Client, pretend: Pret
     handle: WorkflowHandle[Any, Any] = await client.start_workflow(
         "Transcode", id=f"job-{uuid.uuid4()}", task_queue="longtake"
     )
-    error = await asyncio.wait_for(failure(handle), 10)
+    error = await asyncio.wait_for(failure(handle), 60)
     assert error.type == "InvalidJob"
 
 
@@ -348,7 +348,7 @@ async def test_a_paused_job_starts_nothing_until_it_is_resumed(
     await asyncio.sleep(1)
     assert pretend.assembled == []
     await handle.signal("resume")
-    assert (await asyncio.wait_for(handle.result(), 30))["state"] == "succeeded"
+    assert (await asyncio.wait_for(handle.result(), 60))["state"] == "succeeded"
 
 
 async def _outstanding(handle: WorkflowHandle[Any, Any]) -> int:
