@@ -161,7 +161,8 @@ async def test_a_cap_holds_and_does_not_starve_the_picture(codec: str, tmp_path:
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
 async def test_a_cap_that_is_reached_gives_the_same_bytes_twice(codec: str, tmp_path: Path) -> None:
-    """One chunk, which other encodes give four threads: x264's rate control would see them."""
+    """One keyframe, so no cut: other encodes give it four threads, which x264's rate control
+    would see. It is halved instead."""
     source = tmp_path / "in.mp4"
     run(
         *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=3", "-vf", "noise=alls=30:allf=t"),
@@ -170,7 +171,9 @@ async def test_a_cap_that_is_reached_gives_the_same_bytes_twice(codec: str, tmp_
     video = FAST[codec] | {"codec": codec, "crf": 20, "max_bitrate_bps": 300_000}
     first = await transcode(source, tmp_path / "a.mp4", video=video)
     again = await transcode(source, tmp_path / "b.mp4", video=video)
-    assert len(first.chunks) == 1
+    assert first.plan.video is not None
+    assert (len(first.chunks), first.plan.video.threads) == (2, 1)
+    assert first.facts.video[0].frames == 75
     assert first.path.read_bytes() == again.path.read_bytes()
 
 
