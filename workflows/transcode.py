@@ -47,8 +47,9 @@ with workflow.unsafe.imports_passed_through():
 Parts = tuple[list[EncodeDone], list[EncodeDone], list[Analysed]]
 """Chunks, sound tracks, and first passes where there are two."""
 
-WAVES = 4
-BETWEEN_WAVES = timedelta(milliseconds=50)
+FEW = 8
+"""Fewer chunks than that are scheduled all at once."""
+BETWEEN_WAVES = timedelta(milliseconds=50)  # the server takes up to a second for it
 
 
 @workflow.defn(name="Transcode")
@@ -230,14 +231,14 @@ def _request(
 
 
 def _waves(plan: PlanSummary) -> list[tuple[int, ...]]:
-    """The chunks in their order, in a few groups to be scheduled one after the other.
+    """The chunks in their order, the second half to be scheduled after the first.
 
     The server keeps no order among tasks that it is given at the same moment (measured: of
-    sixteen, the first came last).
+    sixteen, the first came last). Only two, and only of many: a machine with many cores waits.
     """
     order = plan.order or tuple(range(plan.chunks))
-    size = -(-len(order) // WAVES)
-    return [order[at : at + size] for at in range(0, len(order), size or 1)]
+    half = len(order) if len(order) < FEW else -(-len(order) // 2)
+    return [wave for wave in (order[:half], order[half:]) if wave]
 
 
 def _is_mismatch(error: ActivityError) -> bool:
