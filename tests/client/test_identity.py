@@ -115,7 +115,10 @@ def test_what_shapes_a_preview_makes_another_job() -> None:
     assert content_hash(whole) != content_hash(fewer)
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=60))
+NAMES = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="/")
+
+
+@given(st.text(NAMES, min_size=1, max_size=60))
 def test_every_output_name_gives_a_valid_id(name: str) -> None:
-    made = job_id(job(output=f"/out/{name.replace('/', '')}.mp4"))
+    made = job_id(job(output=f"/out/{name}.mp4"))
     assert TypeAdapter(JobId).validate_python(made) == made
