@@ -1,13 +1,10 @@
 """Look into a media file by demuxing it: facts for people and plans, and the packet index.
 
-Opens untrusted files with PyAV, so it runs in a child process (`media.isolate`), or as a
-program of its own: `python -m media.inspect FILE` prints the facts as JSON.
+Opens untrusted files with PyAV, so it runs in a child process (`media.isolate`).
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,14 +13,13 @@ import av
 import av.error
 
 from longtake.contracts.media import MediaFacts, OtherStream
-from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported, LongtakeError
+from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported
 from media.bitstream import x264_build
 from media.demux import Track, demux
 from media.facts import audio_facts, rounded, video_facts
 from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS, MAX_PIXELS, sniff
 from media.index import Index
 from media.layout import chapters, index_first
-from media.sandbox import restrict
 
 MAX_STREAMS = 64
 MAX_DURATION_S = 48 * 3600
@@ -190,20 +186,3 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
 
 def _warnings(indexes: list[Index]) -> list[str]:
     return [f"encoded in one piece: {i.unreliable}" for i in indexes if i.unreliable]
-
-
-def main(path: str) -> int:
-    """Print the facts of a file, or the error, as one JSON document."""
-    restrict()
-    try:
-        facts, _ = inspect(path)
-    except LongtakeError as error:
-        failure = {"error": {"type": type(error).__name__, "message": str(error)}}
-        sys.stdout.write(json.dumps(failure) + "\n")
-        return 1
-    sys.stdout.write(facts.model_dump_json(indent=2) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

@@ -18,7 +18,7 @@ from longtake.contracts.probe import Loudest, Probe
 from longtake.errors import LongtakeError
 from media.command import Ffmpeg
 from media.findings import findings
-from media.inspect import inspect
+from media.isolate import inspect_in_child
 from media.process import ProcessFailed, run_ffmpeg
 
 FLAT_FACTOR = 1.0
@@ -27,8 +27,8 @@ not clipped has 0."""
 
 
 async def probe(path: Path) -> Probe:
-    """Facts and findings of a file. Raises what `media.inspect.inspect` and a child raise."""
-    facts, _ = inspect(str(path))
+    """Facts and findings of a file. Raises what `media.isolate.inspect_in_child` raises."""
+    facts, _ = await inspect_in_child(path)  # which is shut in; this process is not
     loudest = [await _loudest(path, facts, audio) for audio in facts.audio]
     heard = tuple(track for track in loudest if track is not None)
     return Probe(

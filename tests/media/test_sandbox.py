@@ -18,6 +18,7 @@ from media.isolate import in_child
 from media.process import ProcessFailed, run_ffmpeg
 from media.sandbox import sandbox
 from media.tools import ffmpeg
+from tests.media.engine import run
 from tests.media.listener import listening
 
 shut_in = pytest.mark.skipif(
@@ -153,3 +154,18 @@ def test_what_the_filter_says_to_a_system_call(
             return
         else:
             raise AssertionError(f"unknown instruction {code:#x}")
+
+
+def test_probe_leaves_the_file_to_a_child_that_is_shut_in(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    run("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", film)
+    told = (
+        "import asyncio, pathlib, sys; from media.probe import probe\n"
+        "if __name__ == '__main__':\n"
+        "    found = asyncio.run(probe(pathlib.Path(sys.argv[1])))\n"
+        "    print(found.container, 'av' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", told, str(film)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["mov", "False"]
