@@ -134,15 +134,14 @@ async def _begin(request: ChunkRequest, beat: Beat) -> _Work:
     check_engine(request.engine)
     here = place()
     plan, index = here.plan(request.plan_key), here.index(request.index_key)
-    if plan.video is None:
-        raise ValueError(f"plan {request.plan_key} has no picture")
-    chunk = plan.video.chunks[request.number]
-    frames = planned_times(plan.video, index, chunk)
-    beat.total_s = float(len(frames) * _seconds_a_frame(frames, clock(plan.video)))
+    video = plan.picture
+    chunk = video.chunks[request.number]
+    frames = planned_times(video, index, chunk)
+    beat.total_s = float(len(frames) * _seconds_a_frame(frames, clock(video)))
     source = await here.storage(request.source.uri).localize(request.source)
-    image = plan.video.mark.image if plan.video.mark else None
+    image = video.mark.image if video.mark else None
     mark = await here.storage(image.uri).localize(image) if image else None
-    return _Work(here, request, source, plan, plan.video, index, chunk, mark)
+    return _Work(here, request, source, plan, video, index, chunk, mark)
 
 
 @implements(ENCODE_AUDIO, stage="encoding")

@@ -32,6 +32,7 @@ from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of
 
 SEARCH_ATTRIBUTES = ("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset")
+"""All of them keywords. Without them a job that sets them cannot be started."""
 
 Found = Literal["new", "running", "done"]
 """What a start met: nothing, the same job at work, or the same job with its outputs in place."""

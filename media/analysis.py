@@ -55,7 +55,7 @@ async def analyse_chunk(
         )
         size = picture.stat().st_size
         picture.unlink()
-        video = _video_of(plan)
+        video = plan.picture
         if ENCODERS[video.encoder].silent:
             silent = Pass(1, str(log), statistics_only=True)
             with written(video.files, target) as files:
@@ -87,7 +87,7 @@ async def encode_second_pass(
     """
     with _logs(target) as log:
         _unpack(analysis, log)
-        aim = int(target_bytes * 8 / chunk_seconds(_video_of(plan), index, chunk))
+        aim = int(target_bytes * 8 / chunk_seconds(plan.picture, index, chunk))
         which = Pass(2, str(log), bitrate_bps=max(1000, aim))
         return await encode_chunk(
             source, plan, index, chunk, target, on_tick, which=which, mark=mark
@@ -137,12 +137,6 @@ def _logs(target: Path) -> Iterator[Path]:
     finally:
         for path in target.parent.glob(f"{log.name}-*"):
             path.unlink(missing_ok=True)
-
-
-def _video_of(plan: Plan) -> VideoPlan:
-    if plan.video is None:
-        raise ValueError("the plan has no picture")
-    return plan.video
 
 
 def _pack(target: Path, size: int, log: Path) -> None:

@@ -75,10 +75,8 @@ def _spots(index: Index, start: int | None, end: int | None) -> list[int | None]
 
 def _at(source: Path, demuxer: str, stream: int, index: Index, seek: int | None) -> Look:
     """A few frames from a keyframe on."""
-    at = () if seek is None else ("-ss", f"{seek * index.time_base * 1_000_000 // 1}us")
-    command = Ffmpeg.quiet().read(
-        source, demuxer, "-copyts", "-seek_timestamp", "1", "-noaccurate_seek", *at
-    )
+    begin = Ffmpeg.from_keyframe(seek, index.time_base)
+    command = Ffmpeg.quiet().read(source, demuxer, "-copyts", *begin)
     return command.then("-map", f"0:{stream}", "-frames:v", str(FRAMES_A_SPOT)), None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS, MAX_PIXELS
@@ -76,6 +77,17 @@ class Ffmpeg:
             *("-i", _as_url(path)),
         )
         return replace(self, inputs=(*self.inputs, *source))
+
+    @staticmethod
+    def from_keyframe(pts: int | None, time_base: Fraction) -> Arguments:
+        """Options of an input that is read from this keyframe on; None is its first packet.
+
+        Frames before it may come, too: filters drop what is too early.
+        """
+        if pts is None:
+            return ()
+        microseconds = pts * time_base * 1_000_000 // 1
+        return ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{microseconds}us")
 
     def then(self, *arguments: str) -> Ffmpeg:
         """Maps, filters and encoder options."""

@@ -110,6 +110,13 @@ class Plan(Contract):
     decisions: dict[str, str]
     warnings: tuple[str, ...]
 
+    @property
+    def picture(self) -> VideoPlan:
+        """The picture, for steps that are only taken where there is one. Raises ValueError."""
+        if self.video is None:
+            raise ValueError("the plan has no picture")
+        return self.video
+
 
 class Clip(Contract):
     """In and out of the source, in seconds from its start."""

@@ -213,7 +213,7 @@ async def _picked(
 ) -> Frames:
     matrix = f":in_color_matrix={plan.color_matrix}" if plan.color_matrix else ""
     scale = f"scale={size[0]}:{size[1]}:flags={SCALER}{matrix}"
-    begin = () if seek is None else _seek(seek * index.time_base * 1_000_000 // 1)
+    begin = Ffmpeg.from_keyframe(seek, index.time_base)
     command = (
         Ffmpeg.quiet()
         .read(source, plan.demuxer, "-copyts", *begin)
@@ -227,10 +227,6 @@ async def _picked(
     except ProcessFailed:
         return Frames(*size, b"")  # nothing here decodes: a neighbour stands for it
     return Frames(*size, await asyncio.to_thread(raw.read_bytes))
-
-
-def _seek(microseconds: int) -> tuple[str, ...]:
-    return ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{microseconds}us")
 
 
 async def _best(

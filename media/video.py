@@ -59,11 +59,12 @@ def chunk_command(
 
     `mark` is the watermark's image; `files` are the names of what filters read, escaped.
     """
-    video = _video_of(plan)
+    video = plan.picture
+    begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
     command = (
         Ffmpeg.quiet()
         .cpu_level(table_level() if video.files.tone else None)
-        .read(source, plan.demuxer, "-copyts", *_seek(video, chunk))
+        .read(source, plan.demuxer, "-copyts", *begin)
     )
     if mark is not None:
         command = command.read_image(mark)
@@ -141,14 +142,6 @@ def shift(first_pts: int) -> str | None:
     return f"setpts=PTS-({first_pts})" if first_pts else None
 
 
-def _seek(video: VideoPlan, chunk: Chunk) -> tuple[str, ...]:
-    """Begin at a keyframe before the boundary; `trim` drops what comes too early."""
-    if chunk.seek_pts is None:
-        return ()
-    microseconds = chunk.seek_pts * video.time_base * 1_000_000 // 1
-    return ("-seek_timestamp", "1", "-noaccurate_seek", "-ss", f"{microseconds}us")
-
-
 def encoder(video: VideoPlan, which: Pass | None = None) -> tuple[str, ...]:
     """The encoder and its settings, in one of two passes where a bit rate is aimed at."""
     return ENCODERS[video.encoder].arguments(video, which)
@@ -171,7 +164,7 @@ async def encode_chunk(
     does not decode, and what `run_ffmpeg` raises.
     """
     try:
-        with written(_video_of(plan).files, target) as files:
+        with written(plan.picture.files, target) as files:
             command = chunk_command(
                 source, plan, chunk, target, which=which, mark=mark, files=files
             )
@@ -180,7 +173,7 @@ async def encode_chunk(
         raise InputCorrupt(
             f"{source.name} could not be encoded (exit code {error.code}): {error.stderr}"
         ) from error
-    missing = verify_chunk(_video_of(plan), index, chunk, target, finished.stderr)
+    missing = verify_chunk(plan.picture, index, chunk, target, finished.stderr)
     before = 0
     if finished.errors and chunk.seek_pts is not None:
         before = await _errors_before(source, plan, chunk)
@@ -190,10 +183,11 @@ async def encode_chunk(
 async def _errors_before(source: Path, plan: Plan, chunk: Chunk) -> int:
     """Decode errors of the run-in alone: an open GOP's leading pictures lack references there,
     which says nothing of the chunk."""
-    video = _video_of(plan)
+    video = plan.picture
+    begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
     command = (
         Ffmpeg.quiet()
-        .read(source, plan.demuxer, "-copyts", *_seek(video, chunk))
+        .read(source, plan.demuxer, "-copyts", *begin)
         .then("-map", f"0:{video.stream}", "-vf", f"trim=end_pts={chunk.lead_pts}")
         .write("-", "null")
     )
@@ -229,9 +223,3 @@ def _in_time_base(target: Path, time_base: Fraction) -> Sequence[Fraction | int]
 
 def _whole(value: Fraction) -> Fraction | int:
     return int(value) if value.denominator == 1 else value
-
-
-def _video_of(plan: Plan) -> VideoPlan:
-    if plan.video is None:
-        raise ValueError("the plan has no picture")
-    return plan.video

@@ -14,13 +14,12 @@ from temporalio.api.operatorservice.v1 import (
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 
+from longtake.starting import SEARCH_ATTRIBUTES
+
 RETENTION = timedelta(days=3650)
 """The dev server forgets a closed job, and that its id was used, after a day. Somebody who ran
 a job in spring and asks for it in autumn wants an answer, and 20 kB a job is a price for that
 which a laptop can pay for ten years."""
-
-SEARCH_ATTRIBUTES = ("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset")
-"""All of them keywords. Without them a job that sets them cannot be started."""
 
 
 async def set_up(client: Client) -> None:

@@ -29,8 +29,9 @@ from longtake.errors import ServiceUnreachable
 from longtake.fleet import ask_worker
 from longtake.queues import task_queue
 from longtake.settings import Home
+from longtake.starting import SEARCH_ATTRIBUTES
 from tests.workers.family import SERVER, SUPERVISOR, WORKER, Family, die, eventually
-from workers.namespace import RETENTION, SEARCH_ATTRIBUTES
+from workers.namespace import RETENTION
 
 QUEUES = [task_queue(role) for role in ("control", "io", "cpu", "speech")]
 HOLD = """
