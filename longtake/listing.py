@@ -76,6 +76,7 @@ def summarize(run: Run) -> JobSummary:
         kind=run.kind,
         state=run.state,
         tenant=run.attributes.get("LongtakeTenant", "default"),
+        labels=_labels(asked),
         preset=run.attributes.get("LongtakePreset"),
         stage=run.stage if run.is_open else None,
         input=_place(asked, reads),
@@ -124,6 +125,13 @@ def _place(asked: Mapping[str, object], fields: tuple[str, ...]) -> str | None:
     """The first of these fields; a document of another version may lack it."""
     value = asked.get(fields[0]) if fields else None
     return value if isinstance(value, str) else None
+
+
+def _labels(asked: Mapping[str, object]) -> dict[str, str]:
+    labels = asked.get("labels")
+    return (
+        {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+    )
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -229,6 +229,7 @@ class JobWorkflow:
             kind=kind,
             state=result.state,
             tenant=job.tenant,
+            labels=job.labels,
             preset=self.preset,
             stage=self.stage,
             input=job.sources[0],

@@ -17,6 +17,14 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Report(Contract):
+    """What Longtake tells. A reader passes over fields it does not know, for in a rolling deploy
+    workers are newer than clients for a while, and a job index may have been written by either.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
 def _parse_seconds(value: object) -> Fraction:
     if isinstance(value, Fraction):
         seconds = value

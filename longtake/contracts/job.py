@@ -41,7 +41,8 @@ class Job(Contract):
     )
     priority: int = Field(default=3, ge=1, le=5, description="1 runs first, 5 last.")
     labels: dict[str, str] = Field(
-        default_factory=dict, description="The caller's own words; carried along, never read."
+        default_factory=dict,
+        description="The caller's own words; never read, and told again with the job's state.",
     )
     deadline: AwareDatetime | None = Field(
         default=None, description="A job that is not done by then fails with DeadlineExceeded."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Literal
 
-from longtake.contracts.base import Contract, Rational
+from longtake.contracts.base import Rational, Report
 
 
-class VideoFacts(Contract):
+class VideoFacts(Report):
     """A video stream, as it is stored."""
 
     index: int
@@ -50,7 +50,7 @@ class VideoFacts(Contract):
     """Static HDR metadata in words: the mastering display, MaxCLL and MaxFALL."""
 
 
-class AudioFacts(Contract):
+class AudioFacts(Report):
     """An audio stream."""
 
     index: int
@@ -69,7 +69,7 @@ class AudioFacts(Contract):
     default: bool = False
 
 
-class OtherStream(Contract):
+class OtherStream(Report):
     """A stream that is neither: subtitles, data, attachments, cover art."""
 
     index: int
@@ -77,7 +77,7 @@ class OtherStream(Contract):
     codec: str
 
 
-class Chapter(Contract):
+class Chapter(Report):
     """A chapter mark."""
 
     start_s: float
@@ -85,7 +85,7 @@ class Chapter(Contract):
     title: str | None = None
 
 
-class MediaFacts(Contract):
+class MediaFacts(Report):
     """A media file. Durations are measured from packets, in seconds."""
 
     container: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from longtake.contracts.base import Contract
+from longtake.contracts.base import Report
 from longtake.contracts.media import MediaFacts
 
 
-class Finding(Contract):
+class Finding(Report):
     """One thing that is worth knowing before a file is used."""
 
     code: str
@@ -21,7 +21,7 @@ class Finding(Contract):
     """What it is, and what follows from it."""
 
 
-class Loudest(Contract):
+class Loudest(Report):
     """The greatest samples of a sound stream, decoded."""
 
     stream: int

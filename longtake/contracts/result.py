@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from longtake.contracts.base import Contract
+from longtake.contracts.base import Report
 from longtake.contracts.media import MediaFacts
 
 State = Literal["queued", "running", "paused", "succeeded", "failed", "canceled"]
@@ -23,7 +23,7 @@ Stage = Literal[
 ]
 
 
-class Progress(Contract):
+class Progress(Report):
     """How far a job is. `fraction` runs from 0 to 1 and never falls."""
 
     job_id: str
@@ -43,7 +43,7 @@ class Progress(Contract):
     """Plain words when the job waits for something, such as a GPU worker."""
 
 
-class Output(Contract):
+class Output(Report):
     """A file the job made."""
 
     uri: str
@@ -53,7 +53,7 @@ class Output(Contract):
     media: MediaFacts | None = None
 
 
-class Stats(Contract):
+class Stats(Report):
     """What the job cost, in attempts that ended well; work lost with a killed process is not
     counted, `retries` says how often that was."""
 
@@ -71,7 +71,7 @@ class Stats(Contract):
     """Of the largest child process."""
 
 
-class JobError(Contract):
+class JobError(Report):
     """Why a job failed."""
 
     type: str
@@ -79,7 +79,7 @@ class JobError(Contract):
     message: str
 
 
-class JobResult(Contract):
+class JobResult(Report):
     """The end of a job."""
 
     job_id: str
@@ -92,13 +92,14 @@ class JobResult(Contract):
     error: JobError | None = None
 
 
-class JobSummary(Contract):
+class JobSummary(Report):
     """One line of `list`."""
 
     job_id: str
     kind: str
     state: State
     tenant: str = "default"
+    labels: dict[str, str] = {}
     preset: str | None = None
     stage: str | None = None
     input: str | None = None

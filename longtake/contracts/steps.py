@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import model_validator
 
-from longtake.contracts.base import Contract, Rational, Uri
+from longtake.contracts.base import Contract, Rational, Report, Uri
 from longtake.contracts.command import Command
 from longtake.contracts.encode import EncodeSettings
 from longtake.contracts.media import MediaFacts
@@ -250,7 +250,7 @@ class PublishRequest(Contract):
     """Whether each output must be media that can be read back."""
 
 
-class JobRecord(Contract):
+class JobRecord(Report):
     """A line of the job index, which outlives Temporal's retention."""
 
     summary: JobSummary

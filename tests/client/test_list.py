@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ async def test_a_job_that_was_retried_is_listed_as_it_is_now(
 
 @pytest.mark.usefixtures("control")
 async def test_a_line_of_the_list_says_what_it_is(longtake: Longtake, clip: Path) -> None:
-    await submit(longtake, clip, "done", preset="web-720p")
+    await submit(longtake, clip, "done", preset="web-720p", labels={"episode": "42"})
     (line,) = await longtake.list()
+    assert line.labels == {"episode": "42"}
     assert (line.input, line.output) == (str(clip), str(clip.with_name("done.mp4")))
     assert (line.preset, line.tenant, line.stage) == ("web-720p", "default", None)
     assert line.started_at is not None
@@ -100,3 +102,17 @@ async def test_a_failed_job_says_in_the_list_why(
     index.write(known.model_copy(update={"error": error}))
     (line,) = await list_jobs(temporal, index, JobFilter(), 10)
     assert line.error == error
+
+
+async def test_jobs_that_a_newer_worker_noted_are_listed_too(
+    temporal: Client, tmp_path: Path
+) -> None:
+    index = JobIndex(tmp_path / "jobs")
+    index.write(record("newer", "failed", "2001-01-01T00:00:00+00:00"))
+    (path,) = (tmp_path / "jobs").glob("*.json")
+    document = json.loads(path.read_text())
+    document["learnt"] = document["summary"]["learnt"] = "a field of a later version"
+    document["error"] = {"type": "InputCorrupt", "message": "the end is missing", "learnt": 1}
+    path.write_text(json.dumps(document))
+    (line,) = await list_jobs(temporal, index, JobFilter(), 10)
+    assert (line.job_id, line.error and line.error.type) == ("newer", "InputCorrupt")
