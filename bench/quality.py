@@ -33,8 +33,12 @@ async def compare(encode: Path, source: Path, every: int) -> Quality:
 
 def _compare(encode: Path, source: Path, every: int) -> Quality:
     with tempfile.TemporaryDirectory() as folder:
-        # By number of the frame, not by time: the source may start late.
-        numbered = "settb=1/1000,setpts=N*40"
+        # By number of the frame, not by time: the source may start late. One colour for both: where
+        # only one of them is tagged, FFmpeg would convert it before it compares.
+        numbered = (
+            "settb=1/1000,setpts=N*40,setparams=color_primaries=bt709:color_trc=bt709"
+            ":colorspace=bt709:range=limited"
+        )
         graph = (
             f"[0:v]{numbered},split=3[a1][a2][a3];[1:v]{numbered},split=3[b1][b2][b3];"
             "[a1][b1]psnr[p];[a2][b2]ssim[s];"
