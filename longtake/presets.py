@@ -117,7 +117,8 @@ def _base_video(job: Transcode, preset: EncodePreset) -> VideoOptions:
     """The preset's options, less those that the job's own options leave no room for.
 
     A quality on another codec's scale means nothing; a bit rate replaces a quality, and a
-    quality a bit rate; lossless (crf 0) has neither cap nor profile. Where no preset was
+    quality a bit rate; lossless (crf 0) has neither cap nor profile, and H.264 no profile where
+    other pixels are asked for than the profiles hold. Where no preset was
     named, lossless means the source's own size and pixel format, too.
     """
     asked, base = job.video, preset.video
@@ -136,6 +137,8 @@ def _base_video(job: Transcode, preset: EncodePreset) -> VideoOptions:
         dropped.add("bitrate_bps")
     if asked.crf == 0:
         dropped |= {"max_bitrate_bps", "profile"}
+    if codec == "h264" and asked.pixel_format not in (None, "yuv420p"):
+        dropped.add("profile")
     if asked.bitrate_bps is not None:
         dropped.add("crf")
     return base.model_copy(update=dict.fromkeys(dropped))

@@ -101,6 +101,8 @@ def why_wrong(
         return f"profile {profile!r} is none of {codec}'s: {known or 'leave it out'}"
     if pixel_format is not None and pixel_format not in encoding.pixel_formats:
         return f"pixel_format is not to be chosen for {codec}: {_instead(codec)}"
+    if codec == "h264" and profile is not None and pixel_format == "yuv420p10":
+        return f"profile {profile} of h264 has 8 bits, and yuv420p10 has 10: leave profile out"
     if rate and not encoding.rate:
         return f"{codec} does not aim at a bit rate: {_instead(codec)}"
     if cap and not encoding.cap:

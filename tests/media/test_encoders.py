@@ -74,6 +74,17 @@ async def test_a_single_frame_is_encoded(codec: str, tmp_path: Path) -> None:
     assert made.facts.video[0].frames == 1
 
 
+@pytest.mark.parametrize("preset", ["web-480p", None])
+async def test_ten_bits_of_h264_replace_the_profile_of_a_preset(
+    preset: str | None, tmp_path: Path
+) -> None:
+    source = make("ten-bit-422.mov", tmp_path)
+    video = {"speed": "ultrafast", "pixel_format": "yuv420p10"}
+    made = await transcode(source, tmp_path / "out.mp4", end=1, preset=preset, video=video)
+    assert made.facts.video[0].pixel_format == "yuv420p10le"
+    assert made.facts.video[0].profile == "High 10"
+
+
 async def test_hevc_carries_the_name_that_apple_plays(tmp_path: Path) -> None:
     source = make("closed-gop.mp4", tmp_path)
     options: dict[str, Any] = {"video": {"codec": "hevc", "end": 2} | FAST["hevc"]}
@@ -187,7 +198,7 @@ async def test_a_cap_that_is_reached_gives_the_same_bytes_twice(codec: str, tmp_
         ("x.mov", {"codec": "prores", "crf": 20}, "profile"),
         ("x.mkv", {"codec": "ffv1", "crf": 20}, "lossless"),
         ("x.mkv", {"codec": "ffv1", "max_bitrate_bps": 1_000_000}, "bit rate"),
-        ("x.mp4", {"codec": "av1", "bitrate_bps": 1_000_000}, "max_bitrate_bps"),
+        ("x.mp4", {"profile": "high", "pixel_format": "yuv420p10"}, "has 8 bits"),
         ("x.webm", {"codec": "vp9", "max_bitrate_bps": 1_000_000}, "bitrate_bps"),
         ("x.mov", {"codec": "prores", "profile": "high"}, "hq"),
         ("x.mp4", {"codec": "h264", "crf": 20, "bitrate_bps": 1_000_000}, "drop one"),
