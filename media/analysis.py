@@ -22,6 +22,7 @@ from media.filter_files import written
 from media.index import Index
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, run_ffmpeg
+from media.rate_search import encode_to_size
 from media.timing import planned_times
 from media.video import chunk_command, encode_chunk
 from media.video import recipe as picture_recipe
@@ -85,6 +86,16 @@ async def encode_second_pass(
 
     Raises what `encode_chunk` raises.
     """
+    if ENCODERS[plan.picture.encoder].analysis_crf is not None:
+        at_analysis = analysed_bytes(analysis)
+
+        async def encode(crf: int, draft: Path) -> Finished:
+            which = Pass(2, _LOG, crf=crf)
+            return await encode_chunk(
+                source, plan, index, chunk, draft, on_tick, which=which, mark=mark
+            )
+
+        return await encode_to_size(plan.picture, at_analysis, target_bytes, target, encode)
     with _logs(target) as log:
         _unpack(analysis, log)
         aim = int(target_bytes * 8 / chunk_seconds(plan.picture, index, chunk))

@@ -251,10 +251,13 @@ def encoder_threads(chunks: int, video: VideoPlan) -> int:
     Many chunks keep every core busy with one thread each, at the least CPU; a single one
     would leave the other cores idle. Under a cap or a bit rate x264 and SVT-AV1 are held to
     one thread: their rate control looks at frames that other threads have half done, and each
-    run gives other bytes (measured). x265 is always.
+    run gives other bytes (measured). x265 is always. SVT-AV1 meets a bit rate at constant
+    quality, without rate control.
     """
-    watched = video.settings.max_bitrate_bps or video.settings.bitrate_bps
-    if video.encoder == "hevc" or (video.encoder in ("h264", "av1") and watched):
+    capped = video.settings.max_bitrate_bps
+    if video.encoder == "hevc" or (video.encoder in ("h264", "av1") and capped):
+        return 1
+    if video.encoder == "h264" and video.settings.bitrate_bps:
         return 1
     return {1: 4, 2: 2, 3: 2}.get(chunks, 1)
 

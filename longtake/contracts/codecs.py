@@ -57,8 +57,7 @@ ENCODINGS: dict[str, Encoding] = {
     "hevc": Encoding(
         crf=(0, 51, 26), lossless=True, speeds=X26X_SPEEDS, speed="medium", rate=True, cap=True
     ),
-    # SVT-AV1 takes no statistics through FFmpeg, and misses a short chunk's rate twofold.
-    "av1": Encoding(crf=(1, 63, 30), speeds=_numbers(13), speed="8", cap=True),
+    "av1": Encoding(crf=(1, 63, 30), speeds=_numbers(13), speed="8", rate=True, cap=True),
     # Its bound is an average that single scenes exceed twofold (measured), so it has none here.
     "vp9": Encoding(crf=(0, 63, 31), lossless=True, speeds=_numbers(8), speed="2", rate=True),
     # The profile sets quality and pixel format.
@@ -121,8 +120,6 @@ def _speeds(codec: str) -> str:
 
 
 def _instead(codec: str) -> str:
-    if codec == "av1":
-        return "use crf, with max_bitrate_bps as a bound"
     if codec == "prores":
         return f"choose its profile ({', '.join(PRORES_PROFILES)})"
     return "it is lossless; leave it out"

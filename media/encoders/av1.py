@@ -9,20 +9,25 @@ from media.encoders.base import Arguments, Encoder, Pass, keyframes
 if TYPE_CHECKING:
     from media.plan import VideoPlan
 
+ANALYSIS_CRF = 35
+
 
 def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
     """SVT-AV1: at constant quality its bytes do not depend on its threads, which `lp` bounds."""
     return (
-        *("-c:v", "libsvtav1", "-preset", str(video.settings.speed), *_quality(video)),
+        *("-c:v", "libsvtav1", "-preset", str(video.settings.speed), *_quality(video, which)),
         *("-pix_fmt", video.pixel_format),
         *keyframes(video),
         *("-svtav1-params", f"lp={video.threads}"),
     )
 
 
-def _quality(video: VideoPlan) -> Arguments:
+def _quality(video: VideoPlan, which: Pass | None) -> Arguments:
+    crf = video.settings.crf
+    if which is not None:
+        crf = ANALYSIS_CRF if which.number == 1 else which.crf
     most = video.settings.max_bitrate_bps
-    return ("-crf", str(video.settings.crf), *(("-maxrate", str(most)) if most else ()))
+    return ("-crf", str(crf), *(("-maxrate", str(most)) if most else ()))
 
 
-ENCODER = Encoder(arguments)
+ENCODER = Encoder(arguments, analysis_crf=ANALYSIS_CRF)

@@ -26,6 +26,8 @@ class Pass:
     bitrate_bps: int = 0
     statistics_only: bool = False
     """A first pass that writes no picture."""
+    crf: int | None = None
+    """The quality that meets the rate, for encoders that are told one instead of a rate."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Encoder:
     """Whether a pass that writes statistics writes no picture; then there are two first ones."""
     counts_frames: bool = False
     """Whether its rate control counts frames at a fixed rate, where others read their times."""
+    analysis_crf: int | None = None
+    """Of the first pass, for an encoder that misses the rate of short chunks: then a constant
+    quality is looked for that meets it (`media.rate_search`)."""
 
 
 def cap(video: VideoPlan) -> Arguments:

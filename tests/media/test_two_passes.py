@@ -16,6 +16,7 @@ CODECS: dict[str, dict[str, Any]] = {
     "h264": {"speed": "veryfast"},
     "hevc": {"speed": "ultrafast"},
     "vp9": {"speed": 5},
+    "av1": {"speed": 11},
 }
 
 
