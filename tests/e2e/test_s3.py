@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from storage.download import RANGE_BYTES
+from tests.cases import inputs
+from tests.cases.measure import pictures
 from tests.e2e.service import Service, running, until
 from tests.media.engine import run
 from tests.storage.bucket import CREDENTIALS, Bucket, bucket, s3_server
@@ -112,6 +114,38 @@ def test_a_source_replaced_while_the_job_runs_fails_with_words(
     assert watched.returncode == 1
     assert "changed while the job ran" in watched.stderr
     assert "no.mp4" not in box.names()
+    assert box.open_uploads() == []
+
+
+def test_media_behind_two_gibibytes_is_read_once_though_its_worker_dies(
+    service: Service, proxy: FaultyProxy, box: Bucket, tmp_path: Path
+) -> None:
+    """Case 7 of the cases from the field, in a bucket."""
+    source, output = inputs.behind_2_gib(tmp_path), tmp_path / "out.mp4"
+    size = source.stat().st_size
+    proxy.faults = lambda *_: None
+    proxy.files["/films/in/large.mp4"] = source
+
+    def read() -> int:
+        return sum(asked.gave for asked in proxy.of("GET", "in/large.mp4"))
+
+    there = "s3://films/out/large.mp4"
+    preset = ("--preset", "web-480p")
+    service.start("transcode", "s3://films/in/large.mp4", "-o", there, *preset, "--id", "large")
+    until(lambda: read() > size / 2, 480, "half of the source")
+    service.worker().send_signal(signal.SIGKILL)
+    assert read() < size, "the worker was killed too late"
+    watched = service.run("watch", "large", timeout=480)
+    assert watched.returncode == 0, watched.stderr
+    assert read() <= 1.1 * size
+    spans = [asked.span for asked in proxy.of("GET", "in/large.mp4")]
+    assert len(spans) > len(set(spans)), "nothing was on its way when the worker was killed"
+    output.write_bytes(box.get("out/large.mp4"))
+    assert len(pictures(output)) == 100
+    result = service.json("status", "large")
+    assert result["outputs"][0]["media"]["duration_s"] == pytest.approx(4.0, abs=0.03)
+    assert result["stats"]["peak_memory_bytes"] < 300 << 20
+    assert service.worker().memory_info().rss < 300 << 20
     assert box.open_uploads() == []
 
 

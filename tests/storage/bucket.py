@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,16 +66,27 @@ class Bucket:
 
 
 @contextlib.contextmanager
-def s3_server() -> Iterator[str]:
+def s3_server(**environment: str) -> Iterator[str]:
     """`host:port` of an S3 server; it ends with its standard input."""
+    with s3_process(**environment) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def s3_process(**environment: str) -> Iterator[tuple[str, int]]:
+    """The same, with the number of its process."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _SERVER],
+        env=os.environ | environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert address, "the S3 server did not start"
-        yield address
+        yield address, process.pid
     finally:
         process.kill()
         process.communicate()

@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Literal
 
 Fault = Literal["503", "reset", "truncate", "swallow", "slow", "501"]
@@ -39,6 +41,8 @@ class FaultyProxy(ThreadingHTTPServer):
         self.upstream = upstream
         self.faults: Callable[[str, str], Fault | None] = lambda method, target: None
         self.asked: list[Asked] = []
+        self.files: dict[str, Path] = {}
+        """Objects that are given from here, by target: too large for the server behind."""
         self.lock = threading.Lock()
 
     @property
@@ -83,6 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "reset":
             self._note(asked)
             self._reset()
+        elif self.path in self.server.files:
+            self._give(asked, self.server.files[self.path])
         else:
             self._answer(asked, body, fault)
 
@@ -114,6 +120,30 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(data)
         self.wfile.flush()
+
+    def _give(self, asked: Asked, path: Path) -> None:
+        size = path.stat().st_size
+        first, _, last = asked.span.removeprefix("bytes=").partition("-")
+        start, end = int(first or 0), int(last or size - 1) + 1
+        self.send_response_only(206 if asked.span else 200)
+        for name, value in (
+            ("Content-Length", str(end - start)),
+            ("Content-Range", f"bytes {start}-{end - 1}/{size}"),
+            ("ETag", f'"{size:x}"'),
+            ("Last-Modified", formatdate(path.stat().st_mtime, usegmt=True)),
+            ("Connection", "close"),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "HEAD":
+            self._note(asked)
+            return
+        with path.open("rb") as data:
+            data.seek(start)
+            try:
+                self.connection.sendfile(data, start, end - start)
+            finally:  # of a reader that was killed, what went its way
+                self._note(asked, data.tell() - start)
 
     def _note(self, asked: Asked, gave: int = 0) -> None:
         with self.server.lock:

@@ -6,19 +6,24 @@ import asyncio
 import hashlib
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from longtake.errors import InvalidJob, OutputConflict, StorageUnavailable
-from storage import s3_client, sweep
+from storage import s3_client, sweep, uploads
+from storage.host_cache import HostCache
 from storage.s3 import S3Storage
+from storage.s3_client import Address
 from storage.uploads import LEAST_PART_BYTES
-from tests.storage.bucket import Bucket
+from storage.work import WorkStore
+from tests.storage.bucket import Bucket, bucket, s3_server
 from tests.storage.faulty import Fault, FaultyProxy
 
 LARGE = os.urandom(3 * LEAST_PART_BYTES + 777)
@@ -214,16 +219,23 @@ asyncio.run(write(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]).read_bytes()
 """
 
 
-def killed_writer(tmp_path: Path, uri: str) -> None:
-    """An attempt that has sent every part and dies before it publishes."""
-    data = tmp_path / "data"
-    data.write_bytes(LARGE)
-    process = subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(tmp_path), uri, str(data)],
+def start_writer(
+    tmp_path: Path, uri: str, data: bytes, program: str = _WRITER
+) -> subprocess.Popen[str]:
+    """An attempt in a process of its own."""
+    file = tmp_path / "data"
+    file.write_bytes(data)
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path), uri, str(file)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def killed_writer(tmp_path: Path, uri: str) -> None:
+    """An attempt that has sent every part and dies before it publishes."""
+    process = start_writer(tmp_path, uri, LARGE)
     assert process.stdout is not None
     assert process.stdout.readline() == "sent\n"
     process.send_signal(signal.SIGKILL)
@@ -254,6 +266,45 @@ async def test_what_a_killed_attempt_left_is_removed_and_nothing_of_others(
     assert len(box.open_uploads()) == 3
     s3.discard_staged(uri, "job")
     assert box.open_uploads() == [other]
+
+
+async def test_thousands_of_parts_are_gone_on_with_after_a_death(
+    cache: HostCache, tmp_path: Path, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case 7 of the cases from the field: a list of parts has a thousand on a page."""
+    part_bytes, killed_after = 7_000, 1_100
+    data = os.urandom(1_250 * part_bytes - 77)
+    assert len(data) > LEAST_PART_BYTES
+    monkeypatch.setattr(uploads, "_part_bytes", lambda size: part_bytes)
+    with s3_server(S3_UPLOAD_PART_MIN_SIZE="256") as address:
+        proxy.upstream, box = address, bucket(address, "box")
+        uri = "s3://box/film.mp4"
+        small_parts = f"from storage import uploads; uploads._part_bytes = lambda _: {part_bytes}\n"
+        process = start_writer(tmp_path, uri, data, small_parts + _WRITER)
+        while len(proxy.of(*PART)) < killed_after:
+            assert process.poll() is None, "all was sent before it could be killed"
+            await asyncio.sleep(0.01)
+        process.kill()
+        process.communicate()
+        assert box.names() == []
+        sha256 = await write(S3Storage(cache, WorkStore(tmp_path / "work")), uri, data)
+        assert box.sha256("film.mp4") == sha256
+        assert box.open_uploads() == []
+    sent = Counter(re.findall(r"partNumber=(\d+)", " ".join(each.target for each in proxy.asked)))
+    assert len(sent) == 1_250
+    assert sent.total() - len(sent) <= uploads.PARALLEL, "only what was on its way comes again"
+
+
+@pytest.mark.parametrize("size", [1, 9 << 20, 80 << 30, (78 << 30) + 1, 1 << 40, 5 << 40])
+def test_ten_thousand_parts_always_suffice(
+    box: Bucket, proxy: FaultyProxy, tmp_path: Path, size: int
+) -> None:
+    ours = uploads.Uploads(tmp_path)
+    note = ours.begin(Address(box.name, "film.mp4"), "job", "sha256", size)
+    assert 5 << 20 <= note.part_bytes <= 5 << 30
+    assert -(-size // note.part_bytes) <= 10_000
+    ours.drop(note.address)
+    assert box.open_uploads() == []
 
 
 def test_gc_aborts_what_no_job_ended(
