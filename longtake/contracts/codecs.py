@@ -100,8 +100,13 @@ def why_wrong(
         return f"profile {profile!r} is none of {codec}'s: {known or 'leave it out'}"
     if pixel_format is not None and pixel_format not in encoding.pixel_formats:
         return f"pixel_format is not to be chosen for {codec}: {_instead(codec)}"
-    if codec == "h264" and profile is not None and pixel_format == "yuv420p10":
-        return f"profile {profile} of h264 has 8 bits, and yuv420p10 has 10: leave profile out"
+    if codec == "h264" and profile is not None and crf == 0:
+        return f"profile {profile} of h264 cannot be lossless (crf 0): leave profile out"
+    if codec == "h264" and profile is not None and pixel_format not in (None, "yuv420p"):
+        return (
+            f"profile {profile} of h264 holds 8 bits in 4:2:0, and pixel_format {pixel_format} "
+            "may need more: leave one of them out"
+        )
     if rate and not encoding.rate:
         return f"{codec} does not aim at a bit rate: {_instead(codec)}"
     if cap and not encoding.cap:
