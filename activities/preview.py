@@ -86,6 +86,7 @@ async def make_part(request: PartRequest, beat: Beat) -> EncodeDone:
         "part",
         source=request.source.sha256,
         recipe=[made.demuxer, made.video, *made.filters, made.color_matrix, str(made.origin_s)],
+        tone=[*made.tone, made.files.model_dump(mode="json")],
         part=part.model_dump(mode="json", exclude={"names"}),
         engine=engine_version(),
     )

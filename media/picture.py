@@ -73,15 +73,24 @@ def _scaled(
     return f"scale={width}:{height}:flags={SCALER}{coloured}{fields}"
 
 
-def _tone_mapped(shape: Geometry, pixel_format: str) -> list[str]:
-    """Through RGB, where the table is. Not zscale, whose results depend on the CPU (measured),
-    in ways that FFmpeg's `-cpuflags` does not reach."""
-    width, height = shape.scaled
-    return [
-        f"scale={width}:{height}:flags={SCALER}",
+def tone_mapped_rgb() -> tuple[str, ...]:
+    """Filters from HDR to RGB of SDR, by the table in the file that `{tone}` stands for.
+
+    Not zscale, whose results depend on the CPU (measured), in ways that FFmpeg's `-cpuflags` does
+    not reach.
+    """
+    return (
         "format=gbrp16le",
         "lut3d=file={tone}:interp=tetrahedral",
         "setparams=color_primaries=bt709:color_trc=bt709:colorspace=gbr:range=full",
+    )
+
+
+def _tone_mapped(shape: Geometry, pixel_format: str) -> list[str]:
+    width, height = shape.scaled
+    return [
+        f"scale={width}:{height}:flags={SCALER}",
+        *tone_mapped_rgb(),
         f"scale=out_color_matrix={BT709.matrix}:out_range=limited:flags={SCALER}",
         f"format={pixel_format}",
     ]

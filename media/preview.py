@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal
 
@@ -16,9 +17,10 @@ from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
 from longtake.contracts.preview import Preview, PreviewPart
 from longtake.errors import InputUnsupported, InvalidJob
-from media.colour import HDR_TRANSFERS
+from media.colour import is_hdr, is_tagged, source_colour, tone_map
+from media.filter_files import FilterFiles
 from media.index import Index
-from media.picture import output_size
+from media.picture import SCALER, output_size, tone_mapped_rgb
 
 MOST_THUMBNAILS = 300
 MOST_SHEETS = 100
@@ -77,6 +79,9 @@ class PreviewPlan(Contract):
     """What makes the frames right for a screen, before they are scaled."""
     color_matrix: str | None
     """The matrix to assume, where the source names none."""
+    tone: tuple[str, ...] = ()
+    """What makes SDR of scaled HDR frames; `{tone}` stands for its table's file."""
+    files: FilterFiles = FilterFiles()
     parts: tuple[Pictures | Sound, ...]
     webvtt: str | None
     decisions: dict[str, str]
@@ -103,19 +108,24 @@ def plan_preview(facts: MediaFacts, index: Index | None, job: Preview) -> Previe
     if not parts:
         raise InputUnsupported("; ".join(f"{part} {why}" for part, why in decisions.items()))
     sheets = [part for part in parts if isinstance(part, Pictures) and part.part == "storyboard"]
+    tone = tone_map(video, VideoSettings(hdr="sdr")) if video else None
+    if tone and any(isinstance(part, Pictures) for part in parts):
+        decisions["hdr"] = "tone-mapped to SDR"
     return PreviewPlan(
         demuxer=facts.container,
         origin_s=index.origin_s if index else Fraction(str(facts.start_s)),
         media_s=facts.duration_s,
         video=video.index if video else None,
-        filters=("estdif=mode=frame",) if video and video.interlaced else (),
+        filters=tuple(_filters(video)) if video else (),
         color_matrix=_assumed_matrix(video) if video else None,
+        tone=(*tone_mapped_rgb(), f"scale=flags={SCALER}") if tone else (),
+        files=FilterFiles(tone=tone),
         parts=tuple(parts),
         webvtt=webvtt(sheets, _interval(job, facts.duration_s), facts.duration_s)
         if sheets
         else None,
         decisions=decisions,
-        warnings=tuple(_warnings(video)),
+        warnings=(),
     )
 
 
@@ -307,10 +317,8 @@ def _assumed_matrix(video: VideoFacts) -> str | None:
     return "bt709"
 
 
-def _warnings(video: VideoFacts | None) -> list[str]:
-    if video is None or video.color_transfer not in HDR_TRANSFERS:
-        return []
-    return [
-        f"the picture is HDR ({video.color_transfer}) and is shown without tone mapping: its "
-        "colours look pale"
-    ]
+def _filters(video: VideoFacts) -> Iterator[str]:
+    if video.interlaced:
+        yield "estdif=mode=frame"
+    if is_hdr(video) and not is_tagged(video):
+        yield source_colour(video).as_tags()

@@ -15,10 +15,12 @@ from pathlib import Path
 from longtake.errors import InputCorrupt
 from media.chunks import seek_point
 from media.command import Ffmpeg, filters
+from media.filter_files import written
 from media.index import Index
 from media.picture import SCALER
 from media.preview import Pictures, PreviewPlan
 from media.process import Finished, ProcessFailed, run_ffmpeg
+from media.tools import table_level
 
 OnFraction = Callable[[float], None]
 
@@ -80,6 +82,20 @@ async def make_pictures(
     on_fraction: OnFraction,
 ) -> Finished:
     """Make a part of a preview in `target`. Raises InputCorrupt, and what `run_ffmpeg` raises."""
+    with written(plan.files, target) as files:
+        tone = tuple(step.format(**files) for step in plan.tone)
+        ready = plan.model_copy(update={"tone": tone})
+        return await _make(source, ready, index, part, target, on_fraction)
+
+
+async def _make(
+    source: Path,
+    plan: PreviewPlan,
+    index: Index,
+    part: Pictures,
+    target: Path,
+    on_fraction: OnFraction,
+) -> Finished:
     cost = Cost()
     raw = target.with_name(f"{target.name}.raw")
     try:
@@ -216,9 +232,10 @@ async def _picked(
     begin = Ffmpeg.from_keyframe(seek, index.time_base)
     command = (
         Ffmpeg.quiet()
+        .cpu_level(table_level() if plan.files.tone else None)
         .read(source, plan.demuxer, "-copyts", *begin)
         .then("-map", f"0:{plan.video}", "-an", "-sn", "-dn")
-        .then("-vf", filters((*chosen, *plan.filters, scale, "format=rgb24")))
+        .then("-vf", filters((*chosen, *plan.filters, scale, *plan.tone, "format=rgb24")))
         .then("-fps_mode", "passthrough", "-enc_time_base", "demux", "-c:v", "rawvideo")
         .write(raw, "rawvideo")
     )

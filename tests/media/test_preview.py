@@ -22,7 +22,10 @@ from media.peaks import make_sound
 from media.preview import PreviewPlan, Sound, plan_preview
 from media.stills import make_pictures
 from tests.conftest import CORPUS
-from tests.media.engine import no_tick, run
+from tests.media.engine import no_tick, run, transcode
+from tests.media.pixels import Shot, shot
+from tests.media.test_colour import hdr
+from tests.media.test_filters import QUIET
 
 
 @dataclass(frozen=True)
@@ -302,4 +305,29 @@ async def test_odd_sources_show_what_they_have(name: str, tmp_path: Path) -> Non
         pytest.skip("no media corpus beside the checkout")
     made = await preview(source, tmp_path, parts=["poster", "storyboard"])
     assert size_of(made.files["poster.jpg"])[1] <= 720
-    assert any("HDR" in warning for warning in made.plan.warnings) == (name == "hlg10.mp4")
+    assert made.plan.decisions.get("hdr") == ("tone-mapped to SDR" if name == "hlg10.mp4" else None)
+
+
+@pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
+async def test_hdr_is_shown_with_the_colours_of_a_tone_mapped_job(
+    transfer: str, tmp_path: Path
+) -> None:
+    """A ramp from black to white; below it black, white of 75 %, red (`hdr`)."""
+    source = hdr(tmp_path / "in.mov", transfer)
+    made = await preview(source, tmp_path, parts=["poster", "storyboard"], poster={"at": "0.1"})
+    job = await transcode(source, tmp_path / "sdr.mp4", preset="web-720p", **QUIET)
+    assert made.plan.decisions["hdr"] == "tone-mapped to SDR"
+    assert made.plan.warnings == ()
+    shown, film = (
+        Shot(640, 360, pixels(made.files["poster.jpg"], tmp_path, "640x360"), False),
+        shot(job.path, 3, (640, 360)),
+    )
+    places = [*((x, 90) for x in range(20, 640, 60)), (100, 270), (320, 270), (540, 270)]
+    for place in places:
+        differences = [abs(a - b) for a, b in zip(shown.at(*place), film.at(*place), strict=True)]
+        assert max(differences) <= 10, place
+    red, green, _ = shown.at(540, 270)
+    assert red >= 5 * green
+    width, height = size_of(made.files["storyboard-01.jpg"])
+    sheet = pixels(made.files["storyboard-01.jpg"], tmp_path, f"{width}x{height}")
+    assert max(sheet) >= 240, "white is white, not grey"
