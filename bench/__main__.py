@@ -16,7 +16,18 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from bench import codecs, cold_start, imports, killed, latency, machine, memory, table, throughput
+from bench import (
+    codecs,
+    cold_start,
+    imports,
+    killed,
+    latency,
+    machine,
+    memory,
+    s3,
+    table,
+    throughput,
+)
 from bench.options import OUT, Options
 from bench.report import Measurement
 
@@ -27,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Awaitable[Measurement]]] = {
     "memory": memory.measure,
     "throughput": throughput.measure,
     "codecs": codecs.measure,
+    "s3": s3.measure,
     "killed_at_90": killed.measure,
 }
 
