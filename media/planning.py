@@ -174,12 +174,10 @@ def _encoder(settings: VideoSettings, gpu: bool) -> str:
     """The encoder's name in `media.encoders`. Raises InvalidJob where no GPU encodes the codec."""
     if not gpu:
         return settings.codec
-    encoding = ENCODINGS.get(settings.codec)
-    if encoding is None or encoding.gpu is None or settings.bitrate_bps:
-        raise InvalidJob(
-            f"GPUs here do not encode {settings.codec} in this way: use gpu never, or h264 with crf"
-        )
-    return encoding.gpu
+    why = settings.why_no_gpu()
+    if why is not None:
+        raise InvalidJob(f"{why}: leave gpu out, or ask for what GPUs encode")
+    return str(ENCODINGS[settings.codec].gpu)
 
 
 def _video_is_copied(

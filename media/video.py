@@ -7,11 +7,12 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from longtake.errors import InputCorrupt
+from longtake.errors import CapabilityMissing, InputCorrupt
 from media.chunks import Chunk
 from media.command import Ffmpeg, filters
 from media.encoders import ENCODERS
 from media.encoders.base import Arguments, Pass
+from media.encoders.nvenc import lacks_device
 from media.filter_files import written
 from media.fragments import presentation_times, time_scale
 from media.index import Index
@@ -170,6 +171,11 @@ async def encode_chunk(
             )
             finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
+        if lacks_device(error.stderr):
+            raise CapabilityMissing(
+                f"no GPU encoded here ({plan.picture.encoder}), and the step waits for one. Check "
+                f"`nvidia-smi`, and that no other program holds its sessions: {error.stderr}"
+            ) from error
         raise InputCorrupt(
             f"{source.name} could not be encoded (exit code {error.code}): {error.stderr}"
         ) from error

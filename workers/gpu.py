@@ -6,14 +6,21 @@ and older cards have no AV1. A worker that finds out later would fail job after 
 
 from __future__ import annotations
 
-import subprocess
+import asyncio
+from fractions import Fraction
 
-from longtake.errors import CapabilityMissing
-from media.tools import ffmpeg
+from longtake.contracts.codecs import ENCODINGS
+from longtake.contracts.encode import VideoSettings
+from longtake.errors import CapabilityMissing, LongtakeError
+from media.command import Ffmpeg
+from media.plan import VideoPlan
+from media.process import ProcessFailed, run_ffmpeg
+from media.video import encoder
 
-ENCODERS = ("h264_nvenc", "hevc_nvenc", "av1_nvenc")
+ENCODERS = tuple(encoding.gpu for encoding in ENCODINGS.values() if encoding.gpu)
 TIMEOUT_S = 60.0
 """The first use of a card that sleeps takes seconds."""
+_TEN_BITS = ("hevc", "av1")
 
 _ADVICE = (
     "Check: `nvidia-smi` shows the card and driver; in a container the card is passed in "
@@ -23,27 +30,62 @@ _ADVICE = (
 )
 
 
-def prove() -> None:
-    """Encode a frame with each encoder. Raises CapabilityMissing that says which one failed."""
-    for encoder in ENCODERS:
-        words = _failure(encoder)
+def prove() -> tuple[str, ...]:
+    """Encode a frame with each encoder, as a job would: same options, limits and sandbox.
+
+    Returns what was proved, such as `hevc_nvenc p010le`. Raises CapabilityMissing that says
+    which one failed.
+    """
+    proved = []
+    for video in trials():
+        words = asyncio.run(_failure(video))
         if words is not None:
             raise CapabilityMissing(
-                f"this machine cannot run the gpu role: {encoder} failed to encode a frame. "
+                f"this machine cannot run the gpu role: {video.encoder} failed to encode a frame. "
                 f"FFmpeg's last words: {words} {_ADVICE}"
             )
+        proved.append(f"{video.encoder} {video.pixel_format}")
+    return tuple(proved)
 
 
-def _failure(encoder: str) -> str | None:
-    command = [ffmpeg(), "-hide_banner", "-nostdin", "-loglevel", "error"]
-    command += ["-f", "lavfi", "-i", "color=size=640x360:rate=25"]
-    command += ["-frames:v", "1", "-c:v", encoder, "-f", "null", "-"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S
+def trials() -> list[VideoPlan]:
+    """A plan for each encoder and depth that jobs may ask of a GPU."""
+    return [
+        VideoPlan(
+            stream=0,
+            codec="rawvideo",
+            copied=False,
+            time_base=Fraction(1, 25),
+            start_s=Fraction(0),
+            frames=1,
+            encoder=encoding.gpu,
+            pixel_format=pixel_format,
+            settings=VideoSettings.model_validate({"codec": codec}),
         )
-    except subprocess.TimeoutExpired:
+        for codec, encoding in ENCODINGS.items()
+        if encoding.gpu
+        for pixel_format in ("yuv420p", *(("yuv420p10le",) if codec in _TEN_BITS else ()))
+    ]
+
+
+def command(video: VideoPlan) -> Ffmpeg:
+    """The command that encodes one frame and keeps nothing."""
+    return (
+        Ffmpeg.quiet()
+        .then("-f", "lavfi", "-i", "color=size=640x360:rate=25", "-frames:v", "1")
+        .then(*encoder(video))
+        .write("-", "null")
+    )
+
+
+async def _failure(video: VideoPlan) -> str | None:
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            await run_ffmpeg(command(video).arguments())
+    except TimeoutError:
         return f"none within {TIMEOUT_S:.0f} s (the card hangs)."
-    if done.returncode == 0:
-        return None
-    return " / ".join(done.stderr.strip().splitlines())[-1500:] or f"exit {done.returncode}"
+    except ProcessFailed as error:
+        return " / ".join(error.stderr.splitlines())[-1500:] or f"exit {error.code}"
+    except LongtakeError as error:
+        return error.message
+    return None

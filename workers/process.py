@@ -36,7 +36,7 @@ def run(settings: WorkerSettings) -> int:
     if "gpu" in settings.roles:
         from workers import gpu
 
-        gpu.prove()
+        log.info("the GPU encodes", proved=gpu.prove())
     # A loop that is never closed: closing waits for threads, and the process leaves anyway.
     return asyncio.new_event_loop().run_until_complete(_serve(settings))
 

@@ -13,7 +13,6 @@ from workflows.account import damage, total
 from workflows.control import PRESET, JobWorkflow
 
 with workflow.unsafe.imports_passed_through():
-    from longtake.contracts.codecs import gpu_encodes
     from longtake.contracts.encode import VideoSettings
     from longtake.contracts.result import JobResult
     from longtake.contracts.steps import (
@@ -114,9 +113,9 @@ class TranscodeWorkflow(JobWorkflow):
             return False, {}
         if job.gpu == "require":
             return True, {"gpu": "required by the job"}
-        if not gpu_encodes(video.codec) or video.bitrate_bps:
-            words = f"preferred, but GPUs here do not encode {video.codec} in this way"
-            return False, {"gpu": f"{words}: encoded on the CPU"}
+        why = video.why_no_gpu()
+        if why is not None:
+            return False, {"gpu": f"preferred, but {why}: encoded on the CPU"}
         workers = await self.step(COUNT_WORKERS, WorkersAsked(role="gpu"), "look for GPU workers")
         if workers.alive:
             return True, {"gpu": f"preferred, and {workers.alive} GPU workers are alive"}

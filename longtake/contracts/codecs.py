@@ -35,6 +35,8 @@ class Encoding:
     """Whether it keeps below one."""
     pixel_formats: tuple[str, ...] = ("yuv420p", "yuv420p10", "source")
     """What may be asked for; the first is the default."""
+    ten_bits_for_hdr: bool = False
+    """Whether HDR stays HDR where no pixel format is asked for: its main profile has 10 bits."""
     gpu: str | None = None
     """FFmpeg's name of the hardware encoder."""
 
@@ -55,9 +57,24 @@ ENCODINGS: dict[str, Encoding] = {
         gpu="h264_nvenc",
     ),
     "hevc": Encoding(
-        crf=(0, 51, 26), lossless=True, speeds=X26X_SPEEDS, speed="medium", rate=True, cap=True
+        crf=(0, 51, 26),
+        lossless=True,
+        speeds=X26X_SPEEDS,
+        speed="medium",
+        rate=True,
+        cap=True,
+        ten_bits_for_hdr=True,
+        gpu="hevc_nvenc",
     ),
-    "av1": Encoding(crf=(1, 63, 30), speeds=_numbers(13), speed="8", rate=True, cap=True),
+    "av1": Encoding(
+        crf=(1, 63, 30),
+        speeds=_numbers(13),
+        speed="8",
+        rate=True,
+        cap=True,
+        ten_bits_for_hdr=True,
+        gpu="av1_nvenc",
+    ),
     # Its bound is an average that single scenes exceed twofold (measured), so it has none here.
     "vp9": Encoding(crf=(0, 63, 31), lossless=True, speeds=_numbers(8), speed="2", rate=True),
     # The profile sets quality and pixel format.
@@ -67,9 +84,24 @@ ENCODINGS: dict[str, Encoding] = {
 """By the codec's name in a job."""
 
 
-def gpu_encodes(codec: str) -> bool:
-    """Whether there is a hardware encoder for `codec`; what is not encoded needs none."""
-    return codec not in ENCODINGS or ENCODINGS[codec].gpu is not None
+def why_no_gpu(codec: str, *, crf: int | None, rate: bool, pixel_format: str) -> str | None:
+    """What a GPU here cannot do of these settings, in words; None where it can, or where
+    nothing is encoded."""
+    encoding = ENCODINGS.get(codec)
+    if encoding is None:
+        return None
+    if encoding.gpu is None:
+        others = ", ".join(name for name, known in ENCODINGS.items() if known.gpu)
+        return f"GPUs here do not encode {codec}, only {others}"
+    if rate:
+        return "GPUs here aim at a quality (crf), not at a bit rate"
+    if crf == 0 and encoding.lossless:
+        return "GPUs here encode nothing lossless: crf 0 is for CPUs"
+    if pixel_format == "source":
+        return "GPUs here encode yuv420p and yuv420p10, and not every source's pixel format"
+    if codec == "h264" and pixel_format == "yuv420p10":
+        return "GPUs here encode h264 with 8 bits only"
+    return None
 
 
 def why_wrong(

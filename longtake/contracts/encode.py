@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from longtake.contracts.base import Contract, Seconds
-from longtake.contracts.codecs import ENCODINGS, why_wrong
+from longtake.contracts.codecs import ENCODINGS, why_no_gpu, why_wrong
 from longtake.contracts.containers import Container
 from longtake.contracts.picture import (
     Captions,
@@ -201,6 +201,9 @@ class VideoSettings(Contract):
     captions: Captions | None = None
     profile: Profile | None = None
     pixel_format: PixelFormat = "yuv420p"
+    ten_bits_for_hdr: bool = False
+    """Whether an HDR source gets 10 bits: nobody chose a pixel format, and all that play the
+    codec play 10 bits."""
     max_bitrate_bps: BitRate | None = None
     keyframe_interval_s: Seconds | None = None
     smart_copy: bool = False
@@ -211,13 +214,14 @@ class VideoSettings(Contract):
         encoding = ENCODINGS.get(given.get("codec") or "h264") if isinstance(given, dict) else None
         if encoding is None:
             return given
-        defaults = {
+        defaults: dict[str, Any] = {
             "speed": encoding.speed,
             "profile": encoding.profile,
             "pixel_format": encoding.pixel_formats[0],
+            "ten_bits_for_hdr": encoding.ten_bits_for_hdr and not given.get("pixel_format"),
         }
         if encoding.crf and not given.get("bitrate_bps"):
-            defaults["crf"] = encoding.crf[2]  # type: ignore[assignment]
+            defaults["crf"] = encoding.crf[2]
         return defaults | {name: value for name, value in given.items() if value is not None}
 
     @model_validator(mode="after")
@@ -245,6 +249,15 @@ class VideoSettings(Contract):
     def lossless(self) -> bool:
         """Whether the decoded output equals what was encoded, bit by bit."""
         return self.codec == "ffv1" or self.crf == 0
+
+    def why_no_gpu(self) -> str | None:
+        """What a GPU cannot do of this, in words; None where it can."""
+        return why_no_gpu(
+            self.codec,
+            crf=self.crf,
+            rate=bool(self.bitrate_bps),
+            pixel_format=self.pixel_format,
+        )
 
     @model_validator(mode="after")
     def _one_size(self) -> VideoSettings:

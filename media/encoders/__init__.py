@@ -17,5 +17,7 @@ ENCODERS: dict[str, Encoder] = {
     "prores": prores.ENCODER,
     "ffv1": ffv1.ENCODER,
     "h264_nvenc": nvenc.ENCODER,
+    "hevc_nvenc": nvenc.ENCODER,
+    "av1_nvenc": nvenc.ENCODER,
 }
 """By the name in a plan."""

@@ -383,11 +383,18 @@ async def test_a_bit_rate_is_shared_by_what_the_first_passes_found(
     assert progress["fraction"] == 1.0
 
 
-async def test_a_codec_without_gpu_encoder_is_encoded_on_the_cpu_and_said_so(
-    client: Client, pretend: Pretend
+@pytest.mark.parametrize(
+    ("video", "words"),
+    [
+        (VideoSettings(codec="vp9"), "do not encode vp9, only h264, hevc, av1"),
+        (VideoSettings(codec="hevc", crf=0), "nothing lossless"),
+    ],
+)
+async def test_what_no_gpu_encodes_is_encoded_on_the_cpu_and_said_so(
+    client: Client, pretend: Pretend, video: VideoSettings, words: str
 ) -> None:
-    pretend.video = VideoSettings(codec="vp9")
+    pretend.video = video
     handle = await begin(client, JOB | {"gpu": "prefer"})
     result = await asyncio.wait_for(handle.result(), 60)
-    assert "vp9" in result["decisions"]["gpu"]
+    assert words in result["decisions"]["gpu"]
     assert not pretend.plans[-1].gpu
