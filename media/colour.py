@@ -56,6 +56,13 @@ def keeps_hdr(facts: VideoFacts, settings: VideoSettings) -> bool:
     return settings.hdr == "keep" or (settings.hdr == "auto" and has_room(settings))
 
 
+def with_room(facts: VideoFacts, settings: VideoSettings) -> VideoSettings:
+    """The settings with 10 bits, where an HDR source shall have them without being asked."""
+    if not (settings.ten_bits_for_hdr and is_hdr(facts)) or settings.hdr == "sdr":
+        return settings
+    return settings.model_copy(update={"pixel_format": "yuv420p10"})
+
+
 def has_room(settings: VideoSettings) -> bool:
     """Whether the output has more than 8 bits, or as many as the source."""
     return settings.codec == "prores" or settings.pixel_format != "yuv420p"

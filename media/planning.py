@@ -14,7 +14,7 @@ from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
 from media.carry import carries_chapters, carry
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
-from media.colour import is_hdr, tone_map
+from media.colour import is_hdr, tone_map, with_room
 from media.filter_files import FilterFiles
 from media.index import Index
 from media.overlays import Beside, caption_filters, caption_warnings, marked
@@ -45,6 +45,9 @@ def make_plan(
     _check_clip(facts, clip)
     decisions: dict[str, str] = {}
     settings = _with_crop(settings, crop, decisions)
+    if facts.video:
+        video_settings = with_room(facts.video[0], settings.video)
+        settings = settings.model_copy(update={"video": video_settings})
     video = None
     if settings.video.codec != "none":
         video = _plan_video(facts, index, settings, origin, end, clip, decisions, gpu, beside)

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 from tests.media.engine import run
+from tests.media.test_colour import hdr, with_dolby_box
 
 _QUICK = ["-c:v", "libx264", "-preset", "ultrafast", "-threads", "2", "-pix_fmt", "yuv420p"]
 
@@ -48,6 +49,13 @@ def screen_444_full_range(folder: Path) -> Path:
         *("-c:a", "aac", "-b:a", "64k", target),
     )
     return target
+
+
+def phone_dolby_vision_84(folder: Path) -> Path:
+    """A phone's HLG with the record of Dolby Vision 8.4 and none of its metadata: black, white
+    of 75 % and red."""
+    plain = hdr(folder / "hlg.mov", "arib-std-b67", seconds=1)
+    return with_dolby_box(plain, folder / "phone-dolby-vision-84.mov")
 
 
 def camera_timecode_data(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from media.isolate import inspect_in_child
 from tests.cases import inputs
 from tests.cases.measure import beep_time, level_db, pictures, sound
 from tests.media.engine import frames, transcode
+from tests.media.pixels import shot
 
 QUICK: dict[str, Any] = {"video": {"codec": "h264", "crf": 20, "speed": "ultrafast"}}
 
@@ -45,6 +46,32 @@ async def test_the_right_codec_in_the_wrong_flavour_is_encoded(tmp_path: Path) -
         assert picture.right == pytest.approx(235, abs=2)
     copied = await transcode(source, tmp_path / "copy.mp4", preset="remux")
     assert copied.facts.video[0].profile == "High 4:4:4 Predictive"
+
+
+async def test_hdr_from_a_phone_is_not_washed_out(tmp_path: Path) -> None:
+    source = inputs.phone_dolby_vision_84(tmp_path)
+    assert b"dvvC" in source.read_bytes()
+    made = await transcode(source, tmp_path / "out.mp4", preset="web-720p")
+    video = made.facts.video[0]
+    assert (video.codec, video.pixel_format, len(pictures(made.path))) == ("h264", "yuv420p", 30)
+    assert video.color_primaries == video.color_transfer == video.color_space == "bt709"
+    lower = shot(made.path, 9, (640, 360), "yuv444p")
+    assert lower.luma(100, 270) <= 20
+    assert 180 <= lower.luma(320, 270) <= 235
+    red, green, _ = shot(made.path, 9, (640, 360)).at(540, 270)
+    assert red >= 5 * green
+    assert not any(box in made.path.read_bytes() for box in (b"dvcC", b"dvvC"))
+
+
+async def test_hdr_from_a_phone_stays_hdr_in_hevc(tmp_path: Path) -> None:
+    source = inputs.phone_dolby_vision_84(tmp_path)
+    made = await transcode(source, tmp_path / "out.mp4", video={"codec": "hevc"})
+    video = made.facts.video[0]
+    assert (video.codec, video.profile, len(pictures(made.path))) == ("hevc", "Main 10", 30)
+    assert video.color_transfer == "arib-std-b67"
+    assert (video.color_primaries, video.color_space) == ("bt2020", "bt2020nc")
+    assert b"hvc1" in made.path.read_bytes()
+    assert not any(box in made.path.read_bytes() for box in (b"dvcC", b"dvvC"))
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ MASTER = (
 )
 
 
-def hdr(target: Path, transfer: str, *x265: str) -> Path:
+def hdr(target: Path, transfer: str, *x265: str, seconds: float = 0.2) -> Path:
     """Above a ramp of grey; below black, 75 % white (203 cd/m2 in HLG), red."""
     run(
-        *("-f", "lavfi", "-i", "color=black:s=640x360:r=30:d=0.2", "-vf"),
+        *("-f", "lavfi", "-i", f"color=black:s=640x360:r=30:d={seconds}", "-vf"),
         "format=yuv444p10le,geq=lum='if(lt(Y,H/2),64+876*X/W,if(lt(X,W/3),64,if(lt(X,2*W/3),721,"
         "300)))':cb='if(lt(Y,H/2)+lt(X,2*W/3),512,400)':cr='if(lt(Y,H/2)+lt(X,2*W/3),512,700)',"
         f"format=yuv420p10le,setparams=color_primaries=bt2020:color_trc={transfer}"
