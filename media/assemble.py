@@ -11,7 +11,7 @@ from longtake.errors import InputCorrupt
 from media.carry import lost
 from media.index import Index
 from media.isolate import inspect_in_child
-from media.mux import MILLISECONDS, mux_command
+from media.mux import MILLISECONDS, attached, cover_command, mux_command
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.timing import clock, planned_times
@@ -30,13 +30,21 @@ async def assemble(
 ) -> Finished:
     """Write the output to `target`, from the joined chunks and the encoded tracks, as far as
     there are any. Raises InputCorrupt, and what `run_ffmpeg` raises."""
-    command = mux_command(source, plan, rendition, sounds, target)
+    covers: list[Path] = []
     try:
+        for number, carried in enumerate(attached(plan)):
+            # Named so that what a killed worker leaves is swept with the output in the making.
+            covers.append(target.with_name(f"{target.stem}.{number}.part"))
+            await run_ffmpeg(cover_command(source, plan, carried, covers[-1]).arguments())
+        command = mux_command(source, plan, rendition, sounds, target, covers)
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
         raise InputCorrupt(
             f"the parts could not be joined (exit code {error.code}): {error.stderr}"
         ) from error
+    finally:
+        for path in covers:
+            path.unlink(missing_ok=True)
 
 
 async def verify(

@@ -15,6 +15,8 @@ from longtake.contracts.media import MediaFacts, OtherStream
 TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 _BITMAPS = ("pgssub", "dvdsub", "dvbsub", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle")
 _COVERS: tuple[Container, ...] = ("mp4", "m4a", "mp3", "flac")
+_IMAGES: dict[str, Literal["jpg", "png"]] = {"mjpeg": "jpg", "png": "png"}
+"""What players of Matroska show as a cover (matroska.org, "Attachments"), by its codec."""
 _CHAPTERS: tuple[Container, ...] = ("mp4", "mov", "m4a", "mkv", "webm", "mp3", "ogg", "opus")
 
 OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands")
@@ -28,6 +30,8 @@ class Carried(Contract):
     stream: int
     kind: Literal["cover", "subtitle", "attachment"]
     codec: str = "copy"
+    image: Literal["jpg", "png"] | None = None
+    """Suffix of a cover that is attached as a file, as Matroska has it."""
 
 
 def carry(
@@ -70,6 +74,8 @@ def lost(
 def _how(stream: OtherStream, container: Container, clipped: bool) -> Carried | None:
     if stream.kind == "cover" and container in _COVERS:
         return Carried(stream=stream.index, kind="cover")
+    if stream.kind == "cover" and container == "mkv" and stream.codec in _IMAGES:
+        return Carried(stream=stream.index, kind="cover", image=_IMAGES[stream.codec])
     if stream.kind == "attachment" and container == "mkv":
         return Carried(stream=stream.index, kind="attachment")
     if stream.kind == "subtitle" and not clipped:

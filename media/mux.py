@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.containers import Container
-from media.carry import OWN_TAGS
+from media.carry import OWN_TAGS, Carried
 from media.command import Ffmpeg
 from media.plan import Plan
 from media.sounds import ENCODERS
@@ -33,12 +33,27 @@ MILLISECONDS: tuple[Container, ...] = ("mkv", "webm")
 """Containers whose clock ticks in milliseconds."""
 
 
+def cover_command(source: Path, plan: Plan, carried: Carried, target: Path) -> Ffmpeg:
+    """Write a cover of the source as the image that it is."""
+    return (
+        Ffmpeg.quiet()
+        .read(source, plan.demuxer)
+        .then("-map", f"0:{carried.stream}", "-c", "copy", "-frames:v", "1")
+        .write(target, "image2pipe")
+    )
+
+
 def mux_command(
-    source: Path, plan: Plan, rendition: Path | None, sounds: Sequence[Path], target: Path
+    source: Path,
+    plan: Plan,
+    rendition: Path | None,
+    sounds: Sequence[Path],
+    target: Path,
+    covers: Sequence[Path] = (),
 ) -> Ffmpeg:
     """Mux the picture (joined chunks, or the source's) and the tracks (encoded, or the source's).
 
-    `sounds`: the encoded tracks, in the plan's order.
+    `sounds`: the encoded tracks, in the plan's order; `covers`: the images to attach, too.
     """
     command, inputs = Ffmpeg.quiet(), 0
     maps: list[str] = []
@@ -57,13 +72,13 @@ def mux_command(
         command = command.read(next(encoded), ENCODERS[audio.settings.codec].demuxer)
         maps.append(f"{inputs}:a:0")
         inputs += 1
-    maps += [f"{source_number}:{carried.stream}" for carried in plan.carried]
+    maps += [f"{source_number}:{carried.stream}" for carried in plan.carried if not carried.image]
     if _reads_source(plan):
         command = command.read(source, plan.demuxer)
     muxer, *options = _MUXERS[plan.container]
     return (
         command.then(*(word for where in maps for word in ("-map", where)))
-        .then("-c", "copy", *_carried(plan))
+        .then("-c", "copy", *_carried(plan), *_attached(plan, covers))
         .then(*_tags(plan, source_number if _reads_source(plan) else -1))
         .then("-fflags", "+bitexact", *_interleaving(plan))
         .write(target, muxer, *options)
@@ -75,13 +90,30 @@ def _carried(plan: Plan) -> tuple[str, ...]:
     words: list[str] = []
     pictures, subtitles = int(plan.video is not None), 0
     for carried in plan.carried:
-        if carried.kind == "cover":
+        if carried.kind == "cover" and not carried.image:
             words += [f"-disposition:v:{pictures}", "attached_pic"]
             pictures += 1
         elif carried.kind == "subtitle":
             words += [f"-c:s:{subtitles}", carried.codec]
             subtitles += 1
     return tuple(words)
+
+
+def _attached(plan: Plan, covers: Sequence[Path]) -> tuple[str, ...]:
+    """Covers as files under the names that Matroska gives them, behind the source's attachments."""
+    words: list[str] = []
+    first = sum(carried.kind == "attachment" for carried in plan.carried)
+    for number, (carried, path) in enumerate(zip(attached(plan), covers, strict=True)):
+        name = f"cover{number + 1 if number else ''}.{carried.image}"
+        mime = {"jpg": "image/jpeg", "png": "image/png"}[carried.image or "jpg"]
+        stream = f"-metadata:s:t:{first + number}"
+        words += ["-attach", f"file:{path}", stream, f"filename={name}", stream, f"mimetype={mime}"]
+    return tuple(words)
+
+
+def attached(plan: Plan) -> list[Carried]:
+    """The covers that become files within the output."""
+    return [carried for carried in plan.carried if carried.image]
 
 
 def _interleaving(plan: Plan) -> tuple[str, ...]:

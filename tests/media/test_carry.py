@@ -57,6 +57,10 @@ def kinds(made: Made) -> set[str]:
     return {stream.kind for stream in made.facts.other}
 
 
+def leftovers(folder: Path) -> list[Path]:
+    return list(folder.glob("*.part"))
+
+
 def tag(made: Made, name: str) -> str | None:
     return next((v for k, v in made.facts.tags.items() if k.casefold() == name), None)
 
@@ -98,6 +102,30 @@ async def test_a_song_keeps_its_cover_and_tags(suffix: str, song: Path, tmp_path
     assert tag(made, "artist") == "Somebody"
     assert len(made.facts.audio) == 1
     assert not made.facts.video
+
+
+async def test_matroska_has_the_cover_as_a_file(
+    song: Path, film: Path, parts: Path, tmp_path: Path
+) -> None:
+    """Beside a font, and again from Matroska to Matroska: the image's own bytes."""
+    both = tmp_path / "both.mkv"
+    run(
+        *("-i", film, "-map", "0", "-c", "copy", "-attach", parts / "cover.jpg"),
+        *("-metadata:s:t:1", "mimetype=image/jpeg", "-metadata:s:t:1", "filename=cover.jpg", both),
+    )
+    for source, job in (
+        (song, {"video": {"codec": "none"}}),
+        (both, {"video": {"speed": "ultrafast"}}),
+    ):
+        made = await transcode(source, tmp_path / f"{source.stem}-out.mkv", **job)
+        assert made.warnings == ()
+        cover = next(stream for stream in made.facts.other if stream.kind == "cover")
+        image = tmp_path / "image"
+        run("-i", made.path, "-map", f"0:{cover.index}", "-c", "copy", "-f", "image2pipe", image)
+        assert image.read_bytes() == (parts / "cover.jpg").read_bytes()
+        assert b"cover.jpg" in made.path.read_bytes()
+        assert not leftovers(tmp_path), "nothing is left beside the output"
+    assert "attachment" in kinds(made)
 
 
 async def test_ogg_keeps_tags_and_says_that_it_holds_no_cover(song: Path, tmp_path: Path) -> None:
