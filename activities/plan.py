@@ -11,6 +11,7 @@ from media.chunks import heaviest_first
 from media.plan import Clip
 from media.planning import make_plan
 from media.tools import engine_version
+from media.tracks import sound_left_out
 from storage.work import content_key
 
 
@@ -44,5 +45,12 @@ async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
         sounds=tuple(n for n, audio in enumerate(made.audio) if not audio.copied),
         engine=engine_version(),
         decisions=made.decisions,
-        warnings=made.warnings,
+        warnings=(*made.warnings, *_unheard(request)),
     )
+
+
+def _unheard(request: PlanRequest) -> tuple[str, ...]:
+    """That there will be no sound is news, unless the job says so itself."""
+    if request.job.audio.codec == "none":
+        return ()
+    return sound_left_out(request.admission.facts, request.admission.settings.container)

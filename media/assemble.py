@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from longtake.contracts.containers import ANIMATIONS
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
+from media.animations import prove_animation
 from media.carry import lost
+from media.encoders import ENCODERS
 from media.index import Index
-from media.isolate import inspect_in_child
+from media.isolate import in_child, inspect_in_child
 from media.mux import MILLISECONDS, attached, cover_command, mux_command
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
@@ -30,6 +35,9 @@ async def assemble(
 ) -> Finished:
     """Write the output to `target`, from the joined chunks and the encoded tracks, as far as
     there are any. Raises InputCorrupt, and what `run_ffmpeg` raises."""
+    if plan.video is not None and rendition is not None and ENCODERS[plan.video.encoder].whole:
+        await asyncio.to_thread(shutil.copyfile, rendition, target)
+        return Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)
     covers: list[Path] = []
     try:
         for number, carried in enumerate(attached(plan)):
@@ -55,6 +63,9 @@ async def verify(
     Returns its facts, and warnings. Raises InputCorrupt: what comes out wrong here would come
     out wrong again.
     """
+    if plan.container in ANIMATIONS and plan.video is not None and index is not None:
+        facts = await in_child(prove_animation, target, plan.video, index, plan.container)
+        return facts, lost(plan.tags, plan.chapters, facts, plan.container)
     facts, found = await inspect_in_child(target)
     warnings: list[str] = []
     if plan.video is not None and index is not None:

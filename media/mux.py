@@ -25,9 +25,10 @@ _MUXERS: dict[Container, tuple[str, ...]] = {
     "ogg": ("ogg",),
     "opus": ("opus",),
     "flac": ("flac",),
+    "avif": ("avif", "-loop", "0"),  # for ever
     "wav": ("wav", "-rf64", "auto"),  # EBU Tech 3306, where the length needs more than 32 bits
 }
-"""FFmpeg's muxer and its options."""
+"""FFmpeg's muxer and its options. A GIF or WebP comes finished from its encoder."""
 
 MILLISECONDS: tuple[Container, ...] = ("mkv", "webm")
 """Containers whose clock ticks in milliseconds."""

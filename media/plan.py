@@ -60,6 +60,8 @@ class VideoPlan(Contract):
     threads: int = 1
     settings: VideoSettings = VideoSettings()
     chunks: tuple[Chunk, ...] = ()
+    size: tuple[int, int] | None = None
+    """Width and height of an animated image, in pixels."""
     exact: bool = True
     """Whether the index is ground truth for every frame's time."""
 

@@ -12,9 +12,11 @@ from longtake.contracts.codecs import ENCODINGS
 from longtake.contracts.encode import EncodeSettings, VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
+from media.animations import animation_warnings, as_animation, one_piece
 from media.carry import carries_chapters, carry
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
 from media.colour import is_hdr, tone_map, with_room
+from media.encoders import ENCODERS
 from media.filter_files import FilterFiles
 from media.index import Index
 from media.overlays import Beside, caption_filters, caption_warnings, marked
@@ -72,7 +74,11 @@ def make_plan(
         keeps_chapters=carries_chapters(facts, settings.container, clipped=clipped),
         media_s=round(length, 6),
         decisions=decisions,
-        warnings=(*_warnings(facts, left_out, video, audio), *caption_warnings(beside)),
+        warnings=(
+            *_warnings(facts, left_out, video, audio),
+            *caption_warnings(beside),
+            *animation_warnings(facts, settings.container),
+        ),
     )
 
 
@@ -121,7 +127,8 @@ def _plan_video(
     if copied:
         return plan
     shift = plan.start_s + (clip.start or 0)
-    return _made_of(plan, video, index, frames, end, shift, beside, decisions)
+    made = _made_of(plan, video, index, frames, end, shift, beside, decisions)
+    return as_animation(made, video, settings.container)
 
 
 def _made_of(
@@ -221,6 +228,8 @@ def _with_chunks(
 ) -> VideoPlan:
     first = _first_from(index, origin) if clip.start is not None else None
     last = _first_from(index, end)
+    if ENCODERS[video.encoder].whole:
+        return video.model_copy(update={"chunks": one_piece(video, index, first, last)})
     if one_chunk or not video.exact or len(index.keyframes) < 2:
         chunks = whole(index, first, last)
     else:

@@ -15,6 +15,7 @@ from pathlib import Path
 from longtake.errors import InputCorrupt
 from media.chunks import seek_point
 from media.command import Ffmpeg, filters
+from media.encoders import webp
 from media.filter_files import written
 from media.index import Index
 from media.picture import SCALER
@@ -123,9 +124,7 @@ def writing(part: Pictures, count: int, raw: Path, target: Path) -> Ffmpeg:
     """The command that writes decoded pictures as what the part is."""
     command = Ffmpeg.quiet().read_raw(raw, part.width, part.height, part.fps)
     if part.part == "animation":
-        return command.then("-c:v", "libwebp_anim", "-quality", "70", "-loop", "0").write(
-            target, "webp"
-        )
+        return command.then(*webp.QUALITY).write(target, *webp.MUXER)
     tiles = (
         f"tile={part.columns}x{-(-count // part.columns)}" if part.part == "storyboard" else None
     )

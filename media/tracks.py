@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from longtake.contracts.containers import CONTAINERS, Container
 from longtake.contracts.encode import AudioSettings, EncodeSettings
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.errors import InvalidJob
@@ -20,6 +21,13 @@ _TERMINOLOGICAL = {
     "deu": "ger", "fra": "fre", "nld": "dut", "zho": "chi", "ces": "cze", "ell": "gre",
     "fas": "per", "ron": "rum",
 }  # fmt: skip
+
+
+def sound_left_out(facts: MediaFacts, container: Container) -> tuple[str, ...]:
+    """Words for a source's sound where the container holds none."""
+    if not facts.audio or CONTAINERS[container].audio != ():
+        return ()
+    return (f"the sound is left out: {CONTAINERS[container].words} holds none",)
 
 
 def plan_tracks(

@@ -8,9 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake.errors import CapabilityMissing, InputCorrupt
+from media.animations import check_animation
 from media.chunks import Chunk
 from media.command import Ffmpeg, filters
-from media.encoders import ENCODERS
+from media.encoders import ENCODERS, gif, webp
 from media.encoders.base import Arguments, Pass
 from media.encoders.nvenc import lacks_device
 from media.filter_files import written
@@ -38,6 +39,8 @@ CARRIERS = {
     "cmaf": ("mp4", *CMAF),
     # The same fragments under MOV's names of codecs (measured: every pixel format of FFV1).
     "mov": ("mov", *(word.replace("+cmaf", "+empty_moov") for word in CMAF)),
+    "gif": gif.MUXER,
+    "webp": webp.MUXER,
 }
 """Muxer and its options, by what carries a chunk."""
 
@@ -98,11 +101,19 @@ def _filters(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> tuple[
     for name, path in files.items():
         chain = chain.replace(f"{{{name}}}", path)
     stream = f"0:{video.stream}"
+    finish = _finish(video)
     if video.mark is None:
+        chain = filters((chain, finish))
         return ("-map", stream, *(("-vf", chain) if chain else ()))
     image, laid = overlay(video.mark, video.pixel_format, SCALER)
+    laid = filters((laid, finish))
     graph = f"[{stream}]{chain or 'null'}[film];[1:0]{image}[mark];[film][mark]{laid}[out]"
     return ("-filter_complex", graph, "-map", "[out]")
+
+
+def _finish(video: VideoPlan) -> str | None:
+    make = ENCODERS[video.encoder].finish
+    return make(video) if make else None
 
 
 def _kept(video: VideoPlan, chunk: Chunk) -> tuple[str | None, ...]:
@@ -132,6 +143,7 @@ def recipe(video: VideoPlan, which: Pass | None = None) -> list[object]:
     return [
         *(video.stream, video.first_pts, *video.temporal, *video.filters),
         *encoder(video, which),
+        *([finish] if (finish := _finish(video)) else ()),
         video.grid.model_dump(mode="json") if video.grid else None,
         video.files.model_dump(mode="json"),
         video.mark.content() if video.mark else None,
@@ -210,6 +222,11 @@ def verify_chunk(
     wanted = planned_times(video, index, chunk)
     if target.stat().st_size == 0:
         raise InputCorrupt(f"no frame of the source could be decoded. {stderr}".strip())
+    if ENCODERS[video.encoder].whole:
+        wrong = check_animation(video, wanted, target)
+        if wrong:
+            raise ChunkMismatch(f"{wrong}. {stderr}".strip())
+        return 0
     found = _in_time_base(target, clock(video))
     if video.exact and found != wanted:
         raise ChunkMismatch(

@@ -18,6 +18,7 @@ _WITH_ALPHA = {
     "yuv420p": "yuva420p",
     "yuv422p": "yuva422p",
     "yuv444p": "yuva444p",
+    "yuva444p": "yuva444p",
     "yuv420p10le": "yuva420p10le",
     "yuv422p10le": "yuva422p10le",
 }

@@ -80,6 +80,9 @@ ENCODINGS: dict[str, Encoding] = {
     # The profile sets quality and pixel format.
     "prores": Encoding(profiles=PRORES_PROFILES, profile="hq", pixel_formats=("source",)),
     "ffv1": Encoding(pixel_formats=("source", "yuv420p", "yuv420p10")),
+    # 8 bits in RGB or its like, with alpha where the source has it.
+    "gif": Encoding(pixel_formats=("yuv420p",)),
+    "webp": Encoding(pixel_formats=("yuv420p",)),
 }
 """By the codec's name in a job."""
 
@@ -159,4 +162,6 @@ def _speeds(codec: str) -> str:
 def _instead(codec: str) -> str:
     if codec == "prores":
         return f"choose its profile ({', '.join(PRORES_PROFILES)})"
+    if codec in ("gif", "webp"):
+        return "a smaller size and a lower frame_rate make the file smaller"
     return "it is lossless; leave it out"

@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Container = Literal["mp4", "mov", "mkv", "webm", "m4a", "mp3", "ogg", "opus", "flac", "wav"]
+Container = Literal[
+    "mp4", "mov", "mkv", "webm", "m4a", "mp3", "ogg", "opus", "flac", "wav", "gif", "webp", "avif"
+]
 Kind = Literal["video", "audio"]
 
 
@@ -48,7 +50,15 @@ CONTAINERS: dict[Container, Holds] = {
     "opus": Holds("Ogg Opus", (".opus",), (), ("opus",), "audio-opus"),
     "flac": Holds("FLAC", (".flac",), (), ("flac",), "audio-flac"),
     "wav": Holds("WAV", (".wav",), (), ("pcm",), "audio-wav"),
+    "gif": Holds("GIF", (".gif",), ("gif",), (), "gif"),
+    "webp": Holds("WebP", (".webp",), ("webp",), (), "webp"),
+    "avif": Holds("AVIF", (".avif",), ("av1",), (), "avif"),
 }
+
+ANIMATIONS: tuple[Container, ...] = ("gif", "webp", "avif")
+"""Images that move: shown over and over, from their first frame on, without sound."""
+_ONLY_IN_THEIR_OWN = ("gif", "webp")
+"""Codecs that are one with their container."""
 
 CONTAINER_OF_SUFFIX: dict[str, Container] = {
     suffix: name for name, holds in CONTAINERS.items() for suffix in holds.suffixes
@@ -58,7 +68,7 @@ PRESET_OF_CODEC = {"ffv1": "archive-ffv1", "prores": "mezzanine-prores"}
 """Codecs that mean another purpose than the container's preset serves."""
 
 _ENCODED: dict[Kind, tuple[str, ...]] = {
-    "video": ("h264", "hevc", "av1", "vp9", "prores", "ffv1"),
+    "video": ("h264", "hevc", "av1", "vp9", "prores", "ffv1", "gif", "webp"),
     "audio": ("aac", "opus", "mp3", "flac", "pcm", "ac3"),
 }
 
@@ -66,7 +76,9 @@ _ENCODED: dict[Kind, tuple[str, ...]] = {
 def can_hold(container: Container, kind: Kind, codec: str) -> bool:
     """Whether `container` can hold a stream of `codec`."""
     held = getattr(CONTAINERS[container], kind)
-    return held is None or codec in held or (codec.startswith("pcm_") and "pcm" in held)
+    if held is None:
+        return codec not in _ONLY_IN_THEIR_OWN
+    return codec in held or (codec.startswith("pcm_") and "pcm" in held)
 
 
 def why_not(container: Container, kind: Kind, codec: str) -> str | None:

@@ -25,7 +25,7 @@ from longtake.contracts.picture import (
 )
 from longtake.contracts.sound import SOUNDS, why_wrong_sound
 
-VideoCodec = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1", "copy", "none"]
+VideoCodec = Literal["h264", "hevc", "av1", "vp9", "prores", "ffv1", "gif", "webp", "copy", "none"]
 AudioCodec = Literal["aac", "opus", "mp3", "flac", "pcm", "ac3", "copy", "none"]
 PixelFormat = Literal["yuv420p", "yuv420p10", "source"]
 Profile = Literal["baseline", "main", "high", "proxy", "lt", "standard", "hq", "4444", "4444xq"]
@@ -58,8 +58,8 @@ class VideoOptions(Contract):
 
     codec: VideoCodec | None = Field(
         default=None,
-        description="h264, hevc, av1, vp9, prores, ffv1, copy (the stream as it is) or "
-        "none (leave it out).",
+        description="h264, hevc, av1, vp9, prores, ffv1, gif, webp, copy (the stream as it is) "
+        "or none (leave it out).",
     )
     crf: Crf | None = Field(
         default=None,

@@ -6,7 +6,7 @@ host, quality from the settings or a bit rate from an analysis (`media.rates`).
 
 from __future__ import annotations
 
-from media.encoders import av1, ffv1, h264, hevc, nvenc, prores, vp9
+from media.encoders import av1, ffv1, gif, h264, hevc, nvenc, prores, vp9, webp
 from media.encoders.base import Encoder
 
 ENCODERS: dict[str, Encoder] = {
@@ -16,6 +16,8 @@ ENCODERS: dict[str, Encoder] = {
     "vp9": vp9.ENCODER,
     "prores": prores.ENCODER,
     "ffv1": ffv1.ENCODER,
+    "gif": gif.ENCODER,
+    "webp": webp.ENCODER,
     "h264_nvenc": nvenc.ENCODER,
     "hevc_nvenc": nvenc.ENCODER,
     "av1_nvenc": nvenc.ENCODER,

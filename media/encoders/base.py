@@ -36,8 +36,9 @@ class Encoder:
 
     arguments: Callable[[VideoPlan, Pass | None], Arguments]
     """FFmpeg's arguments for a plan, and a pass where there are two."""
-    carrier: Literal["cmaf", "mov"] = "cmaf"
-    """What chunks are written as: CMAF fragments, or MOV's for codecs that MP4 does not know."""
+    carrier: Literal["cmaf", "mov", "gif", "webp"] = "cmaf"
+    """What chunks are written as: CMAF fragments, MOV's for codecs that MP4 does not know, or
+    the finished file of a codec that cannot be cut."""
     silent: bool = False
     """Whether a pass that writes statistics writes no picture; then there are two first ones."""
     counts_frames: bool = False
@@ -45,6 +46,13 @@ class Encoder:
     analysis_crf: int | None = None
     """Of the first pass, for an encoder that misses the rate of short chunks: then a constant
     quality is looked for that meets it (`media.rate_search`)."""
+    finish: Callable[[VideoPlan], str] | None = None
+    """The filter that makes its pixels from the finished picture, where FFmpeg must be told."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the picture is encoded in one piece, which is the output's file."""
+        return self.carrier in ("gif", "webp")
 
 
 def cap(video: VideoPlan) -> Arguments:

@@ -1,0 +1,34 @@
+"""Animated WebP by libwebp: every colour, alpha, and differences between frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media.encoders.base import Arguments, Encoder, Pass
+from media.picture import SCALER
+from media.pixel_formats import has_alpha
+
+if TYPE_CHECKING:
+    from media.plan import VideoPlan
+
+MUXER = ("webp", "-loop", "0")  # for ever
+QUALITY = ("-c:v", "libwebp_anim", "-quality", "70")
+"""Of 100."""
+
+
+def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
+    """Frames that show nothing new become a longer time of the frame before."""
+    return (*QUALITY, "-pix_fmt", _stored(video))
+
+
+def rightly_coloured(video: VideoPlan) -> str:
+    """WebP has no tags: its luma and chroma are BT.601 in limited range (RFC 9649)."""
+    scaled = f"scale=out_color_matrix=bt601:out_range=limited:flags={SCALER}"
+    return f"{scaled},format={_stored(video)}"
+
+
+def _stored(video: VideoPlan) -> str:
+    return "yuva420p" if has_alpha(video.pixel_format) else "yuv420p"
+
+
+ENCODER = Encoder(arguments, carrier="webp", finish=rightly_coloured)
