@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from longtake.contracts.base import Contract
 from longtake.contracts.codecs import ENCODINGS
-from longtake.contracts.containers import why_not
+from longtake.contracts.containers import ANIMATIONS, why_not
 from longtake.contracts.encode import (
     AudioOptions,
     AudioSettings,
@@ -106,6 +106,11 @@ def _check_options(kind: str, options: VideoOptions | AudioOptions) -> None:
 
 def _check_container(job: Transcode, settings: EncodeSettings) -> None:
     """What is encoded must have a place in the container; copies are checked with the source."""
+    if settings.video.codec == "copy" and settings.container in ANIMATIONS:
+        raise InvalidJob(
+            f"{job.output}: an animated image is always encoded, never copied: leave out "
+            "`--video copy`"
+        )
     for kind, codec in (("video", settings.video.codec), ("audio", settings.audio.codec)):
         if codec in ENCODINGS or codec in SOUNDS:
             why = why_not(settings.container, kind, codec)  # type: ignore[arg-type]

@@ -37,6 +37,8 @@ def as_animation(plan: VideoPlan, facts: VideoFacts, container: Container) -> Vi
     size = output_size(facts, plan.settings)
     if ENCODERS[plan.encoder].whole:
         _check_length(plan, size)
+    if container == "avif" and plan.frames < 2:
+        raise InvalidJob("an animated AVIF needs two frames, and there is one: write a .webp")
     if container == "gif" and plan.frame_rate and plan.frame_rate > MOST_GIF_RATE:
         raise InvalidJob(
             f"a GIF shows at most {MOST_GIF_RATE} frames a second, and the picture has "

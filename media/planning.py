@@ -9,6 +9,7 @@ import math
 from fractions import Fraction
 
 from longtake.contracts.codecs import ENCODINGS
+from longtake.contracts.containers import ANIMATIONS
 from longtake.contracts.encode import EncodeSettings, VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
@@ -204,6 +205,8 @@ def _video_is_copied(
         decisions["video"] = f"copied ({video.codec}), as asked"
         return True
     why = "a clip is cut at frames" if clipped else why_encode_video(video, settings.video)
+    if why is None and settings.container in ANIMATIONS:
+        why = "an animated image is made anew"
     if why is None:
         decisions["video"] = f"copied: it already meets {settings.preset}"
         return True

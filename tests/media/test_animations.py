@@ -211,3 +211,18 @@ async def test_a_cut_off_file_is_not_taken_for_an_animation(
     cut.write_bytes(made.path.read_bytes()[: 300 if suffix == "avif" else 3000])
     with pytest.raises(InputCorrupt, match="cut off"):
         read_animation(cut)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_animation_is_never_a_copy(suffix: str) -> None:
+    job = Transcode(input="a.mp4", output=f"b.{suffix}", video=VideoOptions(codec="copy"))
+    with pytest.raises(InvalidJob, match="always encoded"):
+        resolve(job)
+
+
+async def test_one_frame_is_no_animated_avif(moving: Path, tmp_path: Path) -> None:
+    clip = {"start": Fraction(1), "end": Fraction(104, 100)}
+    with pytest.raises(InvalidJob, match="needs two frames"):
+        await transcode(moving, tmp_path / "out.avif", **clip)
+    made = await transcode(moving, tmp_path / "out.webp", **clip)
+    assert made.facts.video[0].frames == 1
