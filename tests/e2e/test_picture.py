@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from media.animation_files import read_animation
 from tests.e2e.service import Service
 from tests.media.engine import run
 from tests.media.pixels import shot
@@ -62,3 +63,21 @@ def test_a_watermark_that_is_not_there_is_refused_at_once(service: Service, tmp_
     )
     assert done.returncode == 2
     assert "none.png" in done.stderr
+
+
+def test_a_clip_becomes_a_gif_and_the_loss_of_its_sound_is_told(
+    service: Service, tmp_path: Path
+) -> None:
+    source, output = tmp_path / "in.mp4", service.out / "clip.gif"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-f", "lavfi", "-i", "sine=d=2"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", source),
+    )
+    document = service.json("transcode", source, "-o", output, "--start", "1")
+    assert document["warnings"] == ["the sound is left out: GIF holds none"]
+    assert document["outputs"][0]["media"]["container"] == "gif"
+    animation = read_animation(output)
+    assert [float(at) for at in animation.starts] == [round(0.08 * n, 2) for n in range(13)]
+    assert animation.loops == 0
+    again = ("transcode", source, "-o", output, "--start", "1", "--overwrite")
+    assert not service.json(*again, "--audio", "none")["warnings"]
