@@ -1,0 +1,183 @@
+"""Bring a sound to its loudness as it is encoded: encode, measure, correct.
+
+Lossy encoders change the level and overshoot peaks, and a limiter takes loudness away; so what
+counts is measured in the encoded file. How the sound is made and measured is the caller's affair:
+a track of a file, or a mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from longtake.contracts.loudness import Aim, Loudness
+from media.limiter import LevelStage
+from media.process import Finished
+
+EXACT_LU = 0.04
+"""So near is near enough: a meter that rounds otherwise must still find it within 0.1 LU."""
+PROMISED_LU = 0.1
+ROUNDS = 8
+MOST_DRIVE_DB = 24.0
+"""More gain into the limiter than that is distortion, not loudness."""
+_GUARD_DB = 0.02
+_STEEPEST, _FLATTEST = 1.2, 0.2
+"""LU that a dB of gain may bring, for the secant: two near points must not throw it far off."""
+
+Render = Callable[[LevelStage, Path], Awaitable[Finished]]
+"""Encode the sound through a stage into a file."""
+Measure = Callable[[Path], Awaitable[tuple[Loudness, Finished]]]
+"""Measure an encoded file."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One encode, and how it measures."""
+
+    stage: LevelStage
+    after: Loudness
+    excess_db: float
+    """True peak over the limit; negative where there is room."""
+    short_lu: float
+    """What is missing to the target; negative where it is too loud."""
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """The less, the better: peaks within their limit come first, then loudness."""
+        return self.excess_db > 0, abs(self.short_lu)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The best round, whose file is kept, and what all of them took."""
+
+    best: Round
+    rounds: int
+    finished: Finished
+    warnings: tuple[str, ...]
+
+
+async def bring_to_level(
+    render: Render, measure: Measure, before: Loudness, aim: Aim, target: Path, *, lossy: bool
+) -> Result:
+    """Make `target` as `aim` says. Silence, and sound too short to have a loudness, keep their
+    level, with a warning; so does the result tell what is out of reach, and what was reached."""
+    stage: LevelStage | None = first_stage(before, aim, lossy=lossy)
+    trial = target.with_name(f"{target.name}.trial")
+    rounds: list[Round] = []
+    done: list[Finished] = []
+    try:
+        while stage is not None:
+            rendered = await render(stage, trial)
+            after, measured = await measure(trial)
+            done += [rendered, measured]
+            rounds.append(_judged(stage, after, aim))
+            if min(rounds, key=lambda each: each.rank) is rounds[-1]:
+                trial.replace(target)
+            stage = next_stage(rounds, before, aim, lossy=lossy)
+    finally:
+        trial.unlink(missing_ok=True)
+    best = min(rounds, key=lambda each: each.rank)
+    return Result(best, len(rounds), _together(done), _warnings(best, before, aim))
+
+
+def first_stage(before: Loudness, aim: Aim, *, lossy: bool) -> LevelStage:
+    """What brings an unencoded sound to its level."""
+    if before.integrated_lufs is None or before.true_peak_dbtp is None:
+        return LevelStage(0.0)
+    gain = aim.integrated_lufs - before.integrated_lufs
+    if aim.mode == "dynamic":
+        return LevelStage(gain, _ceiling(aim, lossy), evened=True)
+    over = before.true_peak_dbtp + gain - aim.true_peak_dbtp
+    if over <= -_GUARD_DB:
+        return LevelStage(gain)
+    if aim.mode == "linear":
+        return LevelStage(gain - over - _GUARD_DB)
+    return LevelStage(gain, _ceiling(aim, lossy))
+
+
+def next_stage(
+    rounds: list[Round], before: Loudness, aim: Aim, *, lossy: bool
+) -> LevelStage | None:
+    """The correction after the last round; None where it landed, or no round would help."""
+    last = rounds[-1]
+    if before.integrated_lufs is None or len(rounds) == ROUNDS:
+        return None
+    stage, fits = last.stage, last.excess_db <= 0
+    if fits and abs(last.short_lu) <= EXACT_LU:
+        return None
+    if aim.mode == "linear":
+        step = min(last.short_lu, -last.excess_db - _GUARD_DB)
+        settled = fits and abs(step) <= EXACT_LU
+        return None if settled else replace(stage, gain_db=stage.gain_db + step)
+    ceiling = stage.ceiling_dbtp
+    if not fits:
+        ceiling = (aim.true_peak_dbtp if ceiling is None else ceiling) - last.excess_db - 0.1
+    elif ceiling is None and last.short_lu > -last.excess_db:
+        ceiling = _ceiling(aim, lossy)
+    gain = stage.gain_db + last.short_lu / _slope(rounds)
+    most = aim.integrated_lufs - before.integrated_lufs + MOST_DRIVE_DB
+    corrected = replace(stage, gain_db=min(gain, most), ceiling_dbtp=ceiling)
+    return None if corrected == stage else corrected
+
+
+def _slope(rounds: list[Round]) -> float:
+    """LU that a dB of gain brought between the last two rounds: less than 1 in a limiter, so
+    that adding the error alone would creep."""
+    if len(rounds) < 2:
+        return 1.0
+    (a, b) = rounds[-2:]
+    gained = b.stage.gain_db - a.stage.gain_db
+    if abs(gained) < 0.05:
+        return 1.0
+    return min(_STEEPEST, max(_FLATTEST, (a.short_lu - b.short_lu) / gained))
+
+
+def _ceiling(aim: Aim, lossy: bool) -> float:
+    """Where to limit at first: a lossy encoder overshoots by some tenths of a dB."""
+    return aim.true_peak_dbtp - (0.5 if lossy else 0.1)
+
+
+def _judged(stage: LevelStage, after: Loudness, aim: Aim) -> Round:
+    silent = after.integrated_lufs is None or after.true_peak_dbtp is None
+    return Round(
+        stage=stage,
+        after=after,
+        excess_db=-99.0 if silent else (after.true_peak_dbtp or 0.0) - aim.true_peak_dbtp,
+        short_lu=0.0 if silent else aim.integrated_lufs - (after.integrated_lufs or 0.0),
+    )
+
+
+def _warnings(best: Round, before: Loudness, aim: Aim) -> tuple[str, ...]:
+    if before.integrated_lufs is None:
+        what = "is silent" if before.momentary_max_lufs is None else "is too quiet"
+        if before.sample_peak_dbfs is not None and before.momentary_max_lufs is None:
+            what = "is shorter than 0.4 s"
+        return (f"{what} and has no loudness: its level was left alone",)
+    words = []
+    if abs(best.short_lu) > PROMISED_LU:
+        why = (
+            "one gain would push its true peak over the limit; mode limit reaches more"
+            if aim.mode == "linear"
+            else "it is out of reach: a limiter can take no more of its peaks"
+        )
+        words.append(
+            f"came to {best.after.integrated_lufs:.1f} LUFS, not {aim.integrated_lufs:g}: {why}"
+        )
+    if best.excess_db > 0:
+        words.append(
+            f"has a true peak of {best.after.true_peak_dbtp:.2f} dBTP, over the limit of "
+            f"{aim.true_peak_dbtp:g}"
+        )
+    return tuple(words)
+
+
+def _together(done: list[Finished]) -> Finished:
+    return Finished(
+        cpu_s=sum(each.cpu_s for each in done),
+        wall_s=sum(each.wall_s for each in done),
+        peak_memory_bytes=max(each.peak_memory_bytes for each in done),
+        stderr=done[-1].stderr,
+        errors=done[0].errors,  # of the first decode: the others repeat it
+    )

@@ -1,0 +1,44 @@
+"""The stage that sets a sound's level: evening out if asked, one gain, a true-peak limiter.
+
+Filters of FFmpeg, for a file as for a mix. The limiter looks ahead and works at 192 kHz, where
+peaks between samples are samples; coming back to the sound's rate may raise them by a little,
+and so does a lossy encoder: `media.level` measures what came out and corrects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from media.loudness import OVERSAMPLED_HZ
+
+ATTACK_MS, RELEASE_MS = 5, 50
+EVENING = "dynaudnorm=framelen=500:gausssize=31:peak=0.95:maxgain=10"
+"""Quiet passages come up by 20 dB at most, over a window of 15 s. Not `loudnorm`: it puts out
+192 kHz, and its gain cannot be corrected from what an encoder made of it."""
+
+
+@dataclass(frozen=True)
+class LevelStage:
+    """What is done to a sound's level."""
+
+    gain_db: float
+    ceiling_dbtp: float | None = None
+    """Of the limiter; None: there is none, and samples keep their ratios."""
+    evened: bool = False
+
+    def filters(self, rate_hz: int) -> tuple[str, ...]:
+        """The filters, for a sound of `rate_hz`; they keep its length to the sample."""
+        evening = (EVENING,) if self.evened else ()
+        gain = f"volume={self.gain_db:.4f}dB:precision=double"
+        return ("aformat=sample_fmts=dblp", *evening, gain, *self._limiter(rate_hz))
+
+    def _limiter(self, rate_hz: int) -> tuple[str, ...]:
+        if self.ceiling_dbtp is None:
+            return ()
+        limit = 10 ** (self.ceiling_dbtp / 20)
+        return (
+            f"aresample={max(OVERSAMPLED_HZ, rate_hz)}",
+            # latency: the look-ahead is taken back. level: no gain of its own.
+            f"alimiter=limit={limit:.6f}:level=0:attack={ATTACK_MS}:release={RELEASE_MS}:latency=1",
+            f"aresample={rate_hz}",
+        )

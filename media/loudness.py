@@ -1,0 +1,138 @@
+"""How loud a sound is: ITU-R BS.1770-5, with the ranges and peaks of EBU Tech 3341 and 3342.
+
+FFmpeg's `ebur128` weights the channels (K-weighting) and gives the momentary and short-term
+loudness every 0.1 s, to 0.001 LU. The gates are computed here, from those: the filter's own
+summary has one digit, and windows of several sounds can be gated together. Below 48 kHz the sound
+is resampled first, for BS.1770 gives its filter at 48 kHz, and the filter that is derived for 16
+kHz put a recording of speech 0.09 LU higher (measured). The true peak is the sample peak at 192
+kHz (BS.1770-5, annex 2: at least four times 48 kHz).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from array import array
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from longtake.contracts.loudness import Loudness
+from longtake.errors import InputCorrupt
+from media.command import Ffmpeg, filters
+from media.filter_files import escaped
+from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+
+OVERSAMPLED_HZ = 192_000
+_FILTER_HZ = 48_000
+
+_STEPS_A_SECOND = 10
+_MOMENTARY, _SHORT_TERM = 4, 30
+"""Windows in steps: 0.4 s and 3 s."""
+_ABSOLUTE_LUFS = -70.0
+_RELATIVE_LU, _RANGE_RELATIVE_LU = -10.0, -20.0
+_PEAK = re.compile(r"\[Parsed_astats_(\d+) [^\]]*\] Peak level dB: (-?[\d.]+|-?inf|-?nan)")
+_COUNT = re.compile(r"\[Parsed_astats_\d+ [^\]]*\] Number of samples: (\d+)")
+
+Values = array  # of float, in LUFS
+
+
+async def measure(
+    command: Ffmpeg, front: Iterable[str | None], rate_hz: int, report: Path, on_tick: OnTick
+) -> tuple[Loudness, Finished]:
+    """Measure the one stream that `command` reads and maps, behind the filters `front`, which
+    give it the rate `rate_hz`.
+
+    FFmpeg writes beside `report`, under its name; nothing is left there. Takes the same memory
+    for any length. Raises InputCorrupt, and what `run_ffmpeg` raises.
+    """
+    momentary, short = (report.with_name(f"{report.name}.{name}") for name in ("m", "s"))
+    peaks = "measure_perchannel=none:measure_overall=Peak_level+Number_of_samples"
+    chain = filters(
+        (
+            *front,
+            f"astats={peaks}",
+            f"aresample={_FILTER_HZ}:osf=dbl" if rate_hz < _FILTER_HZ else None,
+            "ebur128=metadata=1",
+            f"ametadata=print:key=lavfi.r128.M:file={escaped(momentary)}",
+            f"ametadata=print:key=lavfi.r128.S:file={escaped(short)}",
+            # Float: between samples a peak may pass full scale, and whole numbers would clip it.
+            f"aresample={OVERSAMPLED_HZ}:osf=dbl",
+            f"astats={peaks}",
+        )
+    )
+    # The null muxer takes 16 bits when nobody says more, and the filters then compute in them.
+    command = command.then("-af", chain, "-c:a", "pcm_f64le").write("-", "null").measuring()
+    try:
+        finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
+        return _loudness(_values(momentary, "M"), _values(short, "S"), finished.stderr), finished
+    except ProcessFailed as error:
+        raise InputCorrupt(
+            f"the sound could not be measured (exit code {error.code}): {error.stderr}"
+        ) from error
+    finally:
+        momentary.unlink(missing_ok=True)
+        short.unlink(missing_ok=True)
+
+
+def integrated(momentary: Sequence[float]) -> float | None:
+    """Gated loudness in LUFS of full windows of 0.4 s, every 0.1 s; None where none is loud enough.
+
+    BS.1770-5, annex 1: windows above -70 LUFS, and of these those above their mean less 10 LU.
+    """
+    loud = [value for value in momentary if value > _ABSOLUTE_LUFS]
+    if not loud:
+        return None
+    gate = _mean(loud) + _RELATIVE_LU
+    return _mean([value for value in loud if value > gate])
+
+
+def loudness_range(short_term: Sequence[float]) -> float | None:
+    """LRA in LU of full windows of 3 s, every 0.1 s: from the 10th to the 95th percentile of those
+    above -70 LUFS and above their mean less 20 LU (EBU Tech 3342, 2.2)."""
+    loud = [value for value in short_term if value >= _ABSOLUTE_LUFS]
+    if not loud:
+        return None
+    gate = _mean(loud) + _RANGE_RELATIVE_LU
+    kept = sorted(value for value in loud if value >= gate)
+    low, high = (kept[math.floor((len(kept) - 1) * share + 0.5)] for share in (0.10, 0.95))
+    return high - low
+
+
+def _loudness(momentary: Values[float], short: Values[float], said: str) -> Loudness:
+    blocks, ranges = momentary[_MOMENTARY - 1 :], short[_SHORT_TERM - 1 :]
+    found = {int(number): float(value) for number, value in _PEAK.findall(said)}
+    if not found and not momentary:
+        raise InputCorrupt("the sound could not be measured: it holds no sample")
+    sample, true = (found.get(number, math.nan) for number in (min(found), max(found)))
+    return Loudness(
+        integrated_lufs=_rounded(integrated(blocks)),
+        range_lu=_rounded(loudness_range(ranges)),
+        momentary_max_lufs=_rounded(max(blocks, default=None)),
+        short_term_max_lufs=_rounded(max(ranges, default=None)),
+        # Between samples a peak is higher, never lower.
+        true_peak_dbtp=_rounded(max(true, sample)),
+        sample_peak_dbfs=_rounded(sample),
+    )
+
+
+def _values(report: Path, name: str) -> Values[float]:
+    """The values that FFmpeg wrote for each step of 0.1 s."""
+    found: Values[float] = array("d")
+    if report.exists():
+        with report.open("r", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith(f"lavfi.r128.{name}="):
+                    found.append(float(line.partition("=")[2]))
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The loudness of the mean energy."""
+    return 10 * math.log10(math.fsum(10 ** (value / 10) for value in values) / len(values))
+
+
+def _rounded(value: float | None) -> float | None:
+    """To 0.001; None for what has no level: silence, which FFmpeg calls -120.691 LUFS."""
+    if value is None or not math.isfinite(value) or value < -120:
+        return None
+    return round(value, 3)

@@ -1,0 +1,138 @@
+"""The meter: EBU Tech 3341 and 3342's own signals, an independent meter, and what has no level."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from media.isolate import inspect_in_child
+from media.loudness import integrated, loudness_range
+from tests.conftest import corpus_files
+from tests.media.engine import run
+from tests.media.meter import independent_lufs, loudness
+
+REFUSED = "garbage-prefix.mp3"
+"""Its first bytes are of no format."""
+SOUNDS = [
+    path
+    for path in corpus_files(".mp3", ".wav", ".flac", ".m4a", ".ogg", ".opus")
+    if path.name != REFUSED
+]
+
+
+def tones(path: Path, *parts: tuple[float, float], rate: int = 48_000) -> Path:
+    """A stereo sine of 1 kHz: peak level in dBFS and seconds of each part."""
+    levels, at = "0", 0.0
+    for level, seconds in parts:
+        levels += f"+between(t,{at},{at + seconds - 1e-7})*{10 ** (level / 20):.9f}"
+        at += seconds
+    tone = f"({levels})*sin(2*PI*1000*t)"
+    source = f"aevalsrc='{tone}|{tone}':s={rate}:d={at}"
+    run("-f", "lavfi", "-i", source, "-c:a", "pcm_f32le", path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("parts", "lufs"),
+    [
+        ([(-23, 20)], -23),
+        ([(-33, 20)], -33),
+        ([(-36, 10), (-23, 60), (-36, 10)], -23),
+        ([(-72, 10), (-36, 10), (-23, 60), (-36, 10), (-72, 10)], -23),
+        ([(-26, 20), (-20, 20.1), (-26, 20)], -23),
+    ],
+    ids=["1", "2", "3", "4", "5"],
+)
+async def test_tech_3341_integrated_loudness(
+    parts: list[tuple[float, float]], lufs: float, tmp_path: Path
+) -> None:
+    found = await loudness(tones(tmp_path / "tones.wav", *parts))
+    assert found.integrated_lufs == pytest.approx(lufs, abs=0.1)
+    if len(parts) == 1:
+        assert found.momentary_max_lufs == pytest.approx(lufs, abs=0.1)
+        assert found.short_term_max_lufs == pytest.approx(lufs, abs=0.1)
+
+
+async def test_tech_3341_surround(tmp_path: Path) -> None:
+    """Case 6: the surrounds weigh 1.41, the LFE nothing."""
+    levels = [10 ** (db / 20) for db in (-28, -28, -24, 0, -30, -30)]
+    channels = "|".join(f"{level:.9f}*sin(2*PI*1000*t)" for level in levels)
+    source = f"aevalsrc='{channels}':s=48000:d=20:c=5.1"
+    run("-f", "lavfi", "-i", source, "-c:a", "pcm_f32le", tmp_path / "surround.wav")
+    found = await loudness(tmp_path / "surround.wav")
+    assert found.integrated_lufs == pytest.approx(-23, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("divisor", "degrees", "peak", "dbtp"),
+    [(4, 0, 0.5, -6), (4, 45, 0.5, -6), (6, 60, 0.5, -6), (8, 67.5, 0.5, -6), (4, 45, 1.41, 3)],
+    ids=["15", "16", "17", "18", "19"],
+)
+async def test_tech_3341_true_peak(
+    divisor: int, degrees: float, peak: float, dbtp: float, tmp_path: Path
+) -> None:
+    """Peaks between samples are found, within +0.2 and -0.4 dB."""
+    tone = f"{peak}*sin(2*PI*{48_000 // divisor}*t+{degrees}*PI/180)"
+    fade = "min(1,min(t/0.1,(1-t)/0.1))"
+    source = f"aevalsrc='({fade})*{tone}':s=48000:d=1"
+    run("-f", "lavfi", "-i", source, "-c:a", "pcm_f32le", tmp_path / "peak.wav")
+    found = await loudness(tmp_path / "peak.wav")
+    assert found.true_peak_dbtp is not None
+    assert dbtp - 0.4 <= found.true_peak_dbtp <= dbtp + 0.2
+
+
+@pytest.mark.parametrize(
+    ("levels", "lra"),
+    [((-20, -30), 10), ((-20, -15), 5), ((-40, -20), 20), ((-50, -35, -20, -35, -50), 15)],
+    ids=["1", "2", "3", "4"],
+)
+async def test_tech_3342_loudness_range(
+    levels: tuple[float, ...], lra: float, tmp_path: Path
+) -> None:
+    found = await loudness(tones(tmp_path / "tones.wav", *((level, 20) for level in levels)))
+    assert found.range_lu == pytest.approx(lra, abs=1)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100, 96_000, 192_000])
+async def test_every_rate_measures_alike(rate: int, tmp_path: Path) -> None:
+    found = await loudness(tones(tmp_path / "tones.wav", (-23, 2), rate=rate), rate)
+    assert found.integrated_lufs == pytest.approx(-23, abs=0.1)
+    # A tone that sets in at once swings over by some tenths, where the band is narrow.
+    assert found.true_peak_dbtp == pytest.approx(-23, abs=0.3)
+
+
+@pytest.mark.skipif(not SOUNDS, reason="no media corpus beside the checkout")
+@pytest.mark.parametrize("path", SOUNDS, ids=lambda path: path.name)
+async def test_an_independent_meter_agrees(path: Path, tmp_path: Path) -> None:
+    facts, _ = await inspect_in_child(path)
+    track = facts.audio[0]
+    copy = tmp_path / path.name
+    shutil.copyfile(path, copy)
+    found = await loudness(copy, track.sample_rate)
+    if track.duration_s < 0.4:
+        assert found.integrated_lufs is None
+        return
+    other = independent_lufs(copy, tmp_path, track.sample_rate, track.channels)
+    assert found.integrated_lufs == pytest.approx(other, abs=0.1)
+
+
+async def test_what_has_no_loudness_says_so(tmp_path: Path) -> None:
+    silent, short = tmp_path / "silent.wav", tmp_path / "short.wav"
+    run("-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo:d=2", silent)
+    found = await loudness(silent)
+    assert set(found.model_dump().values()) == {None}
+    found = await loudness(tones(short, (-20, 0.39)))
+    assert found.integrated_lufs is None
+    assert found.sample_peak_dbfs == pytest.approx(-20, abs=0.1)
+    found = await loudness(tones(tmp_path / "enough.wav", (-20, 0.41)))
+    assert found.integrated_lufs == pytest.approx(-20, abs=0.1)
+
+
+def test_gates_leave_out_what_is_quiet() -> None:
+    assert integrated([]) is None
+    assert integrated([-80.0] * 10) is None
+    assert integrated([-20.0] * 10 + [-45.0] * 90) == pytest.approx(-20, abs=0.001)
+    assert integrated([-20.0] * 10 + [-80.0] * 900) == pytest.approx(-20)
+    assert loudness_range([-20.0] * 50 + [-26.0] * 50 + [-50.0] * 50) == pytest.approx(6)
