@@ -12,34 +12,46 @@ from media.sounds import ENCODERS, layout_filters
 from media.tools import simd_baseline
 
 
-def audio_command(source: Path, plan: Plan, number: int, target: Path) -> Ffmpeg:
-    """The command that encodes track `number` of the plan to a file of its own in `target`."""
+def audio_command(
+    source: Path, plan: Plan, number: int, target: Path, level: tuple[str, ...] = ()
+) -> Ffmpeg:
+    """The command that encodes track `number` of the plan to a file of its own in `target`.
+
+    `level`: filters that the aligned track goes through at last.
+    """
     audio = plan.audio[number]
+    return (
+        read_track(source, plan, number)
+        .then("-af", filters((*aligned(plan, audio), *level)))
+        .then(*encoder(audio))
+        .then("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
+        .write(target, ENCODERS[audio.settings.codec].muxer, *_options(audio))
+    )
+
+
+def read_track(source: Path, plan: Plan, number: int) -> Ffmpeg:
+    """A command that decodes track `number` of the plan, on the source's clock."""
+    return (
+        Ffmpeg.quiet()
+        .cpu_level(simd_baseline())
+        .read(source, plan.demuxer, "-copyts", *_seek(plan))
+        .then("-map", f"0:{plan.audio[number].stream}", "-vn", "-sn", "-dn")
+    )
+
+
+def aligned(plan: Plan, audio: AudioPlan) -> tuple[str | None, ...]:
+    """Filters that put a track on the output's clock, and give it its rate and its channels."""
     rate = audio.sample_rate
     # Zero of the output's clock, in samples: silence is put before late sound, and what lies
     # before is dropped. Without it, sound that starts late ends up early (measured).
     first = round(plan.origin_s * rate)
     end = None if plan.end_s is None else round((plan.end_s - plan.origin_s) * rate)
     return (
-        Ffmpeg.quiet()
-        .cpu_level(simd_baseline())
-        .read(source, plan.demuxer, "-copyts", *_seek(plan))
-        .then("-map", f"0:{audio.stream}", "-vn", "-sn", "-dn")
-        .then(
-            "-af",
-            filters(
-                (
-                    # A mix is scaled so that no sum of channels clips, also in float samples.
-                    f"aresample={rate}:async=1:first_pts={first}:rematrix_maxval=1",
-                    f"asetpts=PTS-({first})" if first else None,
-                    f"atrim=end_pts={end}" if end is not None else None,
-                    *layout_filters(audio),
-                )
-            ),
-        )
-        .then(*encoder(audio))
-        .then("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
-        .write(target, ENCODERS[audio.settings.codec].muxer, *_options(audio))
+        # A mix is scaled so that no sum of channels clips, also in float samples.
+        f"aresample={rate}:async=1:first_pts={first}:rematrix_maxval=1",
+        f"asetpts=PTS-({first})" if first else None,
+        f"atrim=end_pts={end}" if end is not None else None,
+        *layout_filters(audio),
     )
 
 

@@ -11,7 +11,9 @@ from longtake.contracts.encode import (
     VideoSettings,
 )
 from longtake.contracts.job import Job
+from longtake.contracts.loudness import Aim, Levelled, Loudness
 from longtake.contracts.media import AudioFacts, Chapter, MediaFacts, OtherStream, VideoFacts
+from longtake.contracts.normalize import Normalize
 from longtake.contracts.preview import Preview
 from longtake.contracts.probe import Finding, Loudest, Probe
 from longtake.contracts.result import (
@@ -28,6 +30,7 @@ from longtake.contracts.result import (
 from longtake.contracts.transcode import Transcode
 
 __all__ = [
+    "Aim",
     "AudioFacts",
     "AudioOptions",
     "AudioSettings",
@@ -42,8 +45,11 @@ __all__ = [
     "JobResult",
     "JobStatus",
     "JobSummary",
+    "Levelled",
     "Loudest",
+    "Loudness",
     "MediaFacts",
+    "Normalize",
     "OtherStream",
     "Output",
     "Preview",

@@ -19,6 +19,11 @@ class Sound:
     channels: int
     """How many are kept when nobody says more."""
 
+    @property
+    def lossy(self) -> bool:
+        """Whether what comes out is not what went in, sample by sample."""
+        return self.bitrate_bps is not None
+
 
 SOUNDS: dict[str, Sound] = {
     "aac": Sound(128_000, (*PLAYED_RATES, 8_000, 96_000), 8, 2),

@@ -1,0 +1,144 @@
+"""A whole file at another loudness: what was kept, and what an independent meter finds in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from longtake.contracts import MediaFacts, Normalize
+from longtake.contracts.loudness import Loudness
+from longtake.errors import InputUnsupported
+from media.assemble import assemble, verify
+from media.isolate import inspect_in_child
+from media.level import Result
+from media.normalize import level_track, measure_track, plan_normalize
+from tests.conftest import corpus_files
+from tests.media.engine import no_tick, run
+from tests.media.meter import independent_lufs
+from tests.media.meter import loudness as measured
+
+RECORDED = [
+    path
+    for path in corpus_files(".mp3", ".wav", ".flac", ".m4a", ".ogg", ".opus")
+    if path.name != "garbage-prefix.mp3"  # its first bytes are of no format
+]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of a job, and the last of its tracks."""
+
+    path: Path
+    source: MediaFacts
+    facts: MediaFacts
+    before: Loudness
+    result: Result
+    warnings: tuple[str, ...]
+
+
+async def normalize(source: Path, output: Path, **asked: Any) -> Made:
+    """What the workflow does, step by step, in this process."""
+    job = Normalize(input=str(source), output=str(output), **asked)
+    facts, index = await inspect_in_child(source)
+    plan = plan_normalize(facts, index, job)
+    sounds, warnings = [], list(plan.warnings)
+    for number, audio in enumerate(plan.audio):
+        path = output.with_name(f"{output.name}.{number}.sound")
+        before, _ = await measure_track(source, plan, number, path, no_tick)
+        aim = job.aim(audio.channels)
+        result = await level_track(source, plan, number, before, aim, path, no_tick)
+        warnings += result.warnings
+        sounds.append(path)
+    await assemble(source, plan, None, sounds, output, no_tick)
+    found, lost = await verify(output, plan, index if plan.video else None)
+    return Made(output, facts, found, before, result, (*warnings, *lost))
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film with two sound tracks of different layout and level, chapters and tags."""
+    folder = tmp_path_factory.mktemp("film")
+    (folder / "tags.txt").write_text(
+        ";FFMETADATA1\ntitle=My film\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n"
+    )
+    six = "|".join(f"0.02*sin(2*PI*{300 + 200 * n}*t)" for n in range(6))
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=3"),
+        *("-f", "lavfi", "-i", "anoisesrc=c=pink:a=0.3:seed=1:r=44100:d=3"),
+        *("-f", "lavfi", "-i", f"aevalsrc='{six}':s=48000:d=3:c=5.1"),
+        *("-i", folder / "tags.txt", "-map", "0", "-map", "1", "-map", "2", "-map_metadata", "3"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"),
+        *("-metadata:s:a:1", "language=ger", folder / "film.mp4"),
+    )
+    return folder / "film.mp4"
+
+
+async def test_a_film_keeps_its_picture_tracks_chapters_and_tags(
+    film: Path, tmp_path: Path
+) -> None:
+    made = await normalize(film, tmp_path / "out.mp4", target="streaming")
+    assert packets(made.path) == packets(film)
+    assert [(a.codec, a.sample_rate, a.channels) for a in made.facts.audio] == [
+        ("aac", 44_100, 1),
+        ("aac", 48_000, 6),
+    ]
+    assert made.facts.audio[1].language == "ger"
+    assert [chapter.title for chapter in made.facts.chapters] == ["One"]
+    assert made.facts.tags["title"] == "My film"
+    for number, (rate, channels) in enumerate([(44_100, 1), (48_000, 6)]):
+        track = tmp_path / f"{number}.wav"
+        run("-i", made.path, "-map", f"0:a:{number}", "-c:a", "pcm_f32le", track)
+        lufs = independent_lufs(track, tmp_path, rate, channels)
+        assert lufs == pytest.approx(-14, abs=0.1)
+        found = await measured(track, rate)
+        assert found.true_peak_dbtp is not None
+        assert found.true_peak_dbtp <= -1
+
+
+def packets(path: Path) -> str:
+    """Checksum of the picture's packets, as they are stored."""
+    return run("-i", path, "-map", "0:v", "-c", "copy", "-f", "md5", "-")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not RECORDED, reason="no media corpus beside the checkout")
+@pytest.mark.parametrize("source", RECORDED, ids=lambda path: path.name)
+async def test_recordings_land_within_a_tenth_in_their_own_form(
+    source: Path, tmp_path: Path
+) -> None:
+    made = await normalize(source, tmp_path / f"out{source.suffix}", target="podcast")
+    (track,) = made.facts.audio
+    (own,) = made.source.audio
+    assert (track.codec, track.channels, track.sample_rate) == (
+        own.codec,
+        own.channels,
+        own.sample_rate,
+    )
+    aim = -19 if track.channels == 1 else -16
+    found = await measured(made.path, track.sample_rate)
+    assert found.integrated_lufs == pytest.approx(aim, abs=0.1)
+    assert found.true_peak_dbtp is not None
+    assert found.true_peak_dbtp <= -1
+    assert made.warnings == made.source.warnings or not made.result.warnings
+    other = independent_lufs(made.path, tmp_path, track.sample_rate, track.channels)
+    assert other == pytest.approx(aim, abs=0.15), "the two meters differ by 0.05 at most here"
+
+
+async def test_silence_and_too_short_a_sound_keep_their_level(tmp_path: Path) -> None:
+    for name, source in (("silent", "anullsrc=d=1"), ("short", "sine=440:d=0.3")):
+        path = tmp_path / f"{name}.wav"
+        run("-f", "lavfi", "-i", source, path)
+        made = await normalize(path, tmp_path / f"{name}.flac")
+        assert len(made.result.warnings) == 1
+        assert name in made.result.warnings[0]
+        same = [run("-i", file, "-f", "md5", "-") for file in (path, made.path)]
+        assert same[0] == same[1]
+
+
+async def test_a_source_without_sound_is_refused(tmp_path: Path) -> None:
+    run("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", "-c:v", "libx264", tmp_path / "mute.mp4")
+    with pytest.raises(InputUnsupported, match="no sound"):
+        await normalize(tmp_path / "mute.mp4", tmp_path / "out.mp4")
