@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from longtake.contracts import JobStatus as JobStatus
     from longtake.contracts import JobSummary as JobSummary
     from longtake.contracts import MediaFacts as MediaFacts
+    from longtake.contracts import Normalize as Normalize
     from longtake.contracts import Output as Output
     from longtake.contracts import Preview as Preview
     from longtake.contracts import Progress as Progress
@@ -57,8 +58,8 @@ _HOMES = {
     "longtake.sync": ("JobHandleSync", "LongtakeSync"),
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
-        *("JobSummary", "MediaFacts", "Output", "Preview", "Progress", "Stats", "Transcode"),
-        "VideoOptions",
+        *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
+        *("Transcode", "VideoOptions"),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

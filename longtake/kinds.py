@@ -9,17 +9,19 @@ from pydantic import ValidationError
 
 from longtake.contracts.base import Contract
 from longtake.contracts.command import Command
+from longtake.contracts.normalize import Normalize
 from longtake.contracts.preview import Preview
 from longtake.contracts.transcode import Transcode
 from longtake.errors import InvalidJob
 from longtake.presets import describe
 
-AnyJob: TypeAlias = Transcode | Preview | Command
+AnyJob: TypeAlias = Transcode | Preview | Command | Normalize
 
 KINDS: dict[str, type[AnyJob]] = {
     "transcode": Transcode,
     "preview": Preview,
     "command": Command,
+    "normalize": Normalize,
 }
 """Contract by the value of its `kind`. The class's name is the workflow's type name."""
 

@@ -13,10 +13,11 @@ from workers.settings import WorkerSettings
 def workflows() -> list[type]:
     """Workflows, for `control`. Imported here: the sandbox imports them once more."""
     from workflows.command import CommandWorkflow
+    from workflows.normalize import NormalizeWorkflow
     from workflows.preview import PreviewWorkflow
     from workflows.transcode import TranscodeWorkflow
 
-    return [TranscodeWorkflow, PreviewWorkflow, CommandWorkflow]
+    return [TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow]
 
 
 def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]:
@@ -32,22 +33,24 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.command import admit_command
         from activities.conclude import conclude
         from activities.fleet import count_workers
+        from activities.normalize import plan as plan_normalize
         from activities.plan import plan
         from activities.preview import plan as plan_preview
         from activities.publish import publish
 
         return [
             *(admit, plan, assemble, conclude, count_workers),
-            *(admit_command, plan_preview, publish),
+            *(admit_command, plan_preview, plan_normalize, publish),
         ]
     if role in ("cpu", "gpu"):
         from activities.borders import find_borders
         from activities.command import run_command
         from activities.encode import analyse_chunk, encode_audio, encode_chunk
+        from activities.normalize import level, measure
         from activities.preview import make_part
 
         return [
             *(find_borders, analyse_chunk, encode_chunk, encode_audio),
-            *(run_command, make_part),
+            *(run_command, make_part, measure, level),
         ]
     return []

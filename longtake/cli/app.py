@@ -15,6 +15,7 @@ from longtake.cli.command import command
 from longtake.cli.console import complain, err, print_json
 from longtake.cli.demo import demo
 from longtake.cli.doctor import doctor
+from longtake.cli.normalize import normalize
 from longtake.cli.preview import preview
 from longtake.cli.probe import probe
 from longtake.cli.report import failure
@@ -35,6 +36,7 @@ _SHOW = "Look things up"
 
 app.command(rich_help_panel=_WORK)(transcode)
 app.command(rich_help_panel=_WORK)(preview)
+app.command(rich_help_panel=_WORK)(normalize)
 app.command(rich_help_panel=_WORK)(command)
 app.command(rich_help_panel=_WORK)(demo)
 app.command(rich_help_panel=_JOBS)(jobs.status)

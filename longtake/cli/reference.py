@@ -13,7 +13,13 @@ from longtake.cli.options import Json
 from longtake.contracts.encode import EncodePreset
 from longtake.errors import InvalidJob
 
-ASKED = (contracts.Transcode, contracts.Preview, contracts.Command, contracts.EncodePreset)
+ASKED = (
+    contracts.Transcode,
+    contracts.Preview,
+    contracts.Command,
+    contracts.Normalize,
+    contracts.EncodePreset,
+)
 TOLD = (
     contracts.JobResult,
     contracts.JobStatus,

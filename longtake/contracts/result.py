@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from longtake.contracts.base import Report
+from longtake.contracts.loudness import Levelled
 from longtake.contracts.media import MediaFacts
 
 State = Literal["queued", "running", "paused", "succeeded", "failed", "canceled"]
@@ -51,6 +52,8 @@ class Output(Report):
     bytes: int
     sha256: str
     media: MediaFacts | None = None
+    loudness: tuple[Levelled, ...] = ()
+    """Of each sound track whose level was set, before and after."""
 
 
 class Stats(Report):

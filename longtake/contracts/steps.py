@@ -15,7 +15,9 @@ from pydantic import model_validator
 from longtake.contracts.base import Contract, Rational, Report, Uri
 from longtake.contracts.command import Command
 from longtake.contracts.encode import EncodeSettings
+from longtake.contracts.loudness import Aim, Levelled, Loudness
 from longtake.contracts.media import MediaFacts
+from longtake.contracts.normalize import Normalize
 from longtake.contracts.preview import Preview
 from longtake.contracts.result import JobError, JobResult, JobSummary, Output, Stats
 from longtake.contracts.transcode import Transcode
@@ -250,6 +252,43 @@ class PublishRequest(Contract):
     """Whether each output must be media that can be read back."""
 
 
+class NormalizeSummary(Contract):
+    """What the workflow must know of a levelling; the plan itself lies under `plan_key`."""
+
+    source: Source
+    plan_key: str
+    index_key: str | None
+    aims: tuple[Aim, ...]
+    """Where each sound track shall land."""
+    media_s: float
+    engine: str
+    decisions: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
+
+
+class MeasureDone(Contract):
+    """How loud a track is."""
+
+    done: EncodeDone
+    loudness: Loudness
+
+
+class LevelRequest(Contract):
+    """A track to encode at its level, which `before` measures."""
+
+    track: AudioRequest
+    before: Loudness
+    aim: Aim
+
+
+class LevelDone(Contract):
+    """A track at its level, in the work store under `done.key`."""
+
+    levelled: Levelled
+    done: EncodeDone | None = None
+    warnings: tuple[str, ...] = ()
+
+
 class JobRecord(Report):
     """A line of the job index, which outlives Temporal's retention."""
 
@@ -292,7 +331,13 @@ ADMIT_COMMAND = Step("admit_command", "io", Command, CommandAdmission)
 RUN_COMMAND = Step("run_command", "cpu", CommandAdmission, EncodeDone)
 PLAN_PREVIEW = Step("plan_preview", "io", Preview, PreviewSummary)
 MAKE_PART = Step("make_part", "cpu", PartRequest, EncodeDone)
+PLAN_NORMALIZE = Step("plan_normalize", "io", Normalize, NormalizeSummary)
+MEASURE_TRACK = Step("measure_track", "cpu", AudioRequest, MeasureDone)
+LEVEL_TRACK = Step("level_track", "cpu", LevelRequest, LevelDone)
 PUBLISH = Step("publish", "io", PublishRequest, Published)
 
-COUNTED = (ENCODE_CHUNK.name, RUN_COMMAND.name, MAKE_PART.name)
+COUNTED = (
+    *(ENCODE_CHUNK.name, RUN_COMMAND.name, MAKE_PART.name, MEASURE_TRACK.name),
+    LEVEL_TRACK.name,
+)
 """Steps that a job's progress counts: their heartbeats say how far the running ones are."""

@@ -47,8 +47,8 @@ async def test_the_version_and_the_commands_are_told(alone: Command) -> None:
     assert (await alone("--version")).out == f"longtake {__version__}\n"
     told = (await alone("--help")).out
     commands = (
-        "up down worker transcode preview command status watch list cancel pause resume retry "
-        "presets probe schema doctor gc"
+        "up down worker transcode preview normalize command status watch list cancel pause resume "
+        "retry presets probe schema doctor gc"
     )
     assert all(command in told for command in commands.split())
 

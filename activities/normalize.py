@@ -1,0 +1,129 @@
+"""Plan, measure and level the sound of a file, unless it is in the work store already."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from activities.admit import probe
+from activities.encode import check_engine, once
+from activities.place import place
+from activities.running import Beat, implements
+from longtake.contracts.loudness import Levelled, Loudness
+from longtake.contracts.normalize import Normalize
+from longtake.contracts.steps import (
+    LEVEL_TRACK,
+    MEASURE_TRACK,
+    PLAN_NORMALIZE,
+    AudioRequest,
+    LevelDone,
+    LevelRequest,
+    MeasureDone,
+    NormalizeSummary,
+)
+from media.audio import aligned, recipe
+from media.normalize import level_track, measure_track, plan_normalize
+from media.process import Finished
+from media.tools import device_class, engine_version
+from storage.work import content_key
+
+
+@implements(PLAN_NORMALIZE, stage="planning")
+async def plan(job: Normalize, beat: Beat) -> NormalizeSummary:
+    """Check both ends, pin and probe the source, plan, and keep the plan in the work store."""
+    here = place()
+    check = here.storage(job.output).check_output
+    await asyncio.to_thread(partial(check, job.output, job.input, overwrite=job.overwrite))
+    source = await here.storage(job.input).fingerprint(job.input)
+    facts, index_key = await probe(here, source)
+    made = plan_normalize(facts, here.index(index_key) if index_key else None, job)
+    document = made.model_dump_json()
+    key = content_key("plan", plan=document)
+    here.store.put(key, document.encode())
+    return NormalizeSummary(
+        source=source,
+        plan_key=key,
+        index_key=index_key if made.video else None,
+        aims=tuple(job.aim(audio.channels) for audio in made.audio),
+        media_s=made.media_s,
+        engine=engine_version(),
+        decisions=made.decisions,
+        warnings=made.warnings,
+    )
+
+
+@implements(MEASURE_TRACK, stage="normalizing")
+async def measure(request: AudioRequest, beat: Beat) -> MeasureDone:
+    """How loud a track is, at the rate and layout that it will have."""
+    check_engine(request.engine)
+    here = place()
+    made = here.plan(request.plan_key)
+    beat.total_s = made.media_s
+    source = await here.storage(request.source.uri).localize(request.source)
+    audio = made.audio[request.number]
+    key = content_key(
+        "loudness",
+        source=request.source.sha256,
+        recipe=[made.demuxer, str(audio.stream), *aligned(made, audio)],
+        engine=engine_version(),
+    )
+
+    async def look(draft: Path) -> Finished:
+        found, finished = await measure_track(source, made, request.number, draft, beat.on_tick)
+        await asyncio.to_thread(draft.write_text, found.model_dump_json())
+        return finished
+
+    done = await once(here, key, 0, look)
+    await here.storage(request.source.uri).localize(request.source)
+    found = Loudness.model_validate_json(here.store.read(key))
+    # The measuring child tells of itself on stderr; what did not decode, the encode counts.
+    return MeasureDone(done=done.model_copy(update={"decode_errors": 0}), loudness=found)
+
+
+@implements(LEVEL_TRACK, stage="normalizing")
+async def level(request: LevelRequest, beat: Beat) -> LevelDone:
+    """Encode a track at its level, measured as it is encoded."""
+    check_engine(request.track.engine)
+    here = place()
+    asked, number = request.track, request.track.number
+    made = here.plan(asked.plan_key)
+    beat.total_s = made.media_s
+    source = await here.storage(asked.source.uri).localize(asked.source)
+    audio = made.audio[number]
+    key = content_key(
+        "level",
+        source=asked.source.sha256,
+        recipe=[made.demuxer, *aligned(made, audio), *recipe(audio)],
+        aim=request.aim.model_dump(mode="json"),
+        before=request.before.model_dump(mode="json"),
+        device=device_class(audio.settings.codec),
+        engine=engine_version(),
+    )
+    told = content_key("levelled", part=key)
+
+    async def make(draft: Path) -> Finished:
+        result = await level_track(
+            *(source, made, number, request.before, request.aim, draft, beat.on_tick)
+        )
+        best = result.best
+        answer = LevelDone(
+            warnings=result.warnings,
+            levelled=Levelled(
+                track=number + 1,
+                aim=request.aim,
+                gain_db=round(best.stage.gain_db, 3),
+                limiter_dbtp=best.stage.ceiling_dbtp and round(best.stage.ceiling_dbtp, 3),
+                rounds=result.rounds,
+                before=request.before,
+                after=best.after,
+            ),
+        )
+        # Before the part: who finds the part finds what is told of it.
+        here.store.put(told, answer.model_dump_json().encode())
+        return result.finished
+
+    done = await once(here, key, 0, make)
+    await here.storage(asked.source.uri).localize(asked.source)
+    answer = LevelDone.model_validate_json(here.store.read(told))
+    return answer.model_copy(update={"done": done})

@@ -1,0 +1,120 @@
+"""The workflow `Normalize`: plan, measure and level every track, put them beside the picture."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+
+from workflows.account import damage, total
+from workflows.control import JobWorkflow
+
+with workflow.unsafe.imports_passed_through():
+    from longtake.contracts.normalize import Normalize
+    from longtake.contracts.result import JobResult
+    from longtake.contracts.steps import (
+        ASSEMBLE,
+        LEVEL_TRACK,
+        MEASURE_TRACK,
+        PLAN_NORMALIZE,
+        AssembleRequest,
+        AudioRequest,
+        EncodeDone,
+        LevelDone,
+        LevelRequest,
+        MeasureDone,
+        NormalizeSummary,
+        Published,
+    )
+    from longtake.errors import InvalidJob
+    from longtake.paths import shown
+
+Track = tuple[MeasureDone, LevelDone]
+
+
+@workflow.defn(name="Normalize")
+class NormalizeWorkflow(JobWorkflow):
+    """One file in, the same at another loudness out."""
+
+    @workflow.run
+    async def run(self, job: Normalize | None = None) -> JobResult:
+        """Run the job to its end. A start without a job fails; it would hang otherwise."""
+        if job is None:
+            raise InvalidJob("a Normalize takes one argument: the job, as JSON")
+        return await self.run_job(job, "normalize", self._normalize(job))
+
+    async def _normalize(self, job: Normalize) -> JobResult:
+        self.enter("probing")
+        plan = await self.step(PLAN_NORMALIZE, job, f"look at {shown(job.input)}, plan the sound")
+        self.total = self.frames_total = 2 * len(plan.aims)
+        self.enter("normalizing")
+        tracks = await self._level(plan)
+        self.enter("assembling")
+        levelled = [_made(track) for _, track in tracks]
+        published = await self._assemble(job, plan, levelled)
+        measured = [found.done for found, _ in tracks]
+        loudness = tuple(track.levelled for _, track in tracks)
+        return JobResult(
+            job_id=workflow.info().workflow_id,
+            state="succeeded",
+            outputs=tuple(
+                output.model_copy(update={"loudness": loudness}) for output in published.outputs
+            ),
+            stats=total(plan.media_s, plan.source.bytes, [*measured, *levelled], [], published),
+            decisions=plan.decisions,
+            warnings=(
+                *plan.warnings,
+                *_told([track for _, track in tracks]),
+                *damage(levelled),
+                *published.warnings,
+            ),
+        )
+
+    async def _level(self, plan: NormalizeSummary) -> list[Track]:
+        """The tracks side by side."""
+        tasks = [asyncio.ensure_future(self._track(plan, n)) for n in range(len(plan.aims))]
+        try:
+            return await asyncio.gather(*tasks)
+        except (Exception, asyncio.CancelledError):
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    async def _track(self, plan: NormalizeSummary, number: int) -> Track:
+        name = "the sound" if len(plan.aims) == 1 else f"sound {number + 1}"
+        asked = AudioRequest(
+            source=plan.source, plan_key=plan.plan_key, engine=plan.engine, number=number
+        )
+        found = await self.step(MEASURE_TRACK, asked, f"measure {name}")
+        self.finished(1)
+        request = LevelRequest(track=asked, before=found.loudness, aim=plan.aims[number])
+        made = await self.step(LEVEL_TRACK, request, f"level {name}")
+        self.finished(1)
+        return found, made
+
+    async def _assemble(
+        self, job: Normalize, plan: NormalizeSummary, levelled: list[EncodeDone]
+    ) -> Published:
+        request = AssembleRequest(
+            job_id=workflow.info().workflow_id,
+            source=plan.source,
+            output=job.output,
+            overwrite=job.overwrite,
+            plan_key=plan.plan_key,
+            index_key=plan.index_key,
+            chunk_keys=(),
+            audio_keys=tuple(done.key for done in levelled),
+        )
+        words = f"join, verify and publish {job.output}"
+        return await self.step(ASSEMBLE, request, words, ends_the_job=True)
+
+
+def _made(track: LevelDone) -> EncodeDone:
+    if track.done is None:
+        raise ValueError("a levelled track has no part")
+    return track.done
+
+
+def _told(tracks: list[LevelDone]) -> list[str]:
+    return [f"sound {track.levelled.track} {words}" for track in tracks for words in track.warnings]
