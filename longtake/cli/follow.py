@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from longtake.contracts.result import JobResult
 
 
-async def follow(handle: JobHandle, farewell: Farewell) -> JobResult:
+async def follow(handle: JobHandle, farewell: Farewell, *, as_json: bool) -> JobResult:
     """Show a job's progress, then return its result. Raises the job's error."""
     farewell.job_goes_on(handle.id)
     if handle.found == "done":
@@ -24,6 +24,8 @@ async def follow(handle: JobHandle, farewell: Farewell) -> JobResult:
     try:
         async for progress in handle.progress():
             shown.show(progress)
+            if as_json:
+                farewell.document = {"job_id": handle.id, "state": progress.state}
     except ServiceUnreachable:
         shown.close()
         say(f"job {handle.id} is safe: the same command again goes on where it was")

@@ -39,7 +39,7 @@ def watch(job_id: JobId, as_json: Json = False) -> None:
     """Follow a job until it is over, then report its result."""
 
     async def rejoin(longtake: Longtake, farewell: Farewell) -> None:
-        report(await follow(longtake.handle(job_id), farewell), as_json=as_json)
+        report(await follow(longtake.handle(job_id), farewell, as_json=as_json), as_json=as_json)
 
     attend(rejoin)
 
@@ -116,7 +116,7 @@ def retry(job_id: JobId, no_wait: NoWait = False, as_json: Json = False) -> None
         if no_wait:
             await detach(handle, as_json=as_json)
         else:
-            report(await follow(handle, farewell), as_json=as_json)
+            report(await follow(handle, farewell, as_json=as_json), as_json=as_json)
 
     attend(again)
 

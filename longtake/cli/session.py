@@ -7,7 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from longtake.cli.console import say
+from longtake.cli.console import print_json, say
 from longtake.cli.leaving import leave
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class Farewell:
     def __init__(self) -> None:
         self.tidy: Callable[[], None] = lambda: None
         self.words: tuple[str, ...] = ("interrupted",)
+        self.document: dict[str, object] | None = None
+        """What `--json` prints then."""
 
     def job_goes_on(self, job_id: str) -> None:
         """From now on there is a job that does not need us."""
@@ -38,6 +40,8 @@ class Farewell:
         self.tidy()
         for line in self.words:
             say(line)
+        if self.document is not None:
+            print_json(self.document)
         leave(INTERRUPTED)
 
 

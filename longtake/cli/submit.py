@@ -27,7 +27,7 @@ def start_and_follow(job: AnyJob, *, as_json: bool, no_wait: bool) -> None:
         if no_wait:
             await detach(handle, as_json=as_json)
         else:
-            report(await follow(handle, farewell), as_json=as_json)
+            report(await follow(handle, farewell, as_json=as_json), as_json=as_json)
 
     attend(run)
 

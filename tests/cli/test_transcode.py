@@ -100,6 +100,17 @@ async def test_ctrl_c_detaches_at_once_and_says_how_to_rejoin(
     assert description.status.name == "RUNNING"
 
 
+@pytest.mark.usefixtures("control")
+async def test_ctrl_c_prints_the_job_that_goes_on_as_json(longtake: Command) -> None:
+    asked = ("transcode", "talk.mov", "-o", "talk.mp4", "--id", "mine", "--label", "hold=yes")
+    process = await longtake.start(*asked, "--json")
+    await line_with(process.stderr, "encoding")
+    process.send_signal(signal.SIGINT)
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 130
+    assert json.loads(out) == {"job_id": "mine", "state": "running"}
+
+
 async def test_a_service_that_dies_meanwhile_leaves_stdout_clean(alone: Command) -> None:
     binary = str(server_binary())
     keys = [SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES]
