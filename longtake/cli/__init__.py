@@ -9,6 +9,8 @@ from longtake.cli.leaving import leave
 
 def main() -> None:
     """Run the command line and end the process. Never returns."""
-    from longtake.cli.app import run
-
+    try:
+        from longtake.cli.app import run
+    except KeyboardInterrupt:  # the modules take half a second; nothing was begun
+        leave(130)
     leave(run(sys.argv[1:]))
