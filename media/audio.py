@@ -47,10 +47,10 @@ def aligned(plan: Plan, audio: AudioPlan) -> tuple[str | None, ...]:
     first = round(plan.origin_s * rate)
     end = None if plan.end_s is None else round((plan.end_s - plan.origin_s) * rate)
     return (
-        # A hole is filled from 5 ms on (swresample's own threshold, 100 ms, lets all behind it come
-        # early); less is the jitter of coarse timestamps.
+        # A hole is filled from 10 ms on (swresample's own threshold, 100 ms, lets all behind it
+        # come early); less is jitter: recorders stamp up to 8 ms off.
         # A mix is scaled so that no sum of channels clips, also in float samples.
-        f"aresample={rate}:async=1:min_hard_comp=0.005:first_pts={first}:rematrix_maxval=1",
+        f"aresample={rate}:async=1:min_hard_comp=0.01:first_pts={first}:rematrix_maxval=1",
         f"asetpts=PTS-({first})" if first else None,
         f"atrim=end_pts={end}" if end is not None else None,
         *layout_filters(audio),
