@@ -52,7 +52,7 @@ POISON_AFTER = 3
 @implements(ANALYSE_CHUNK, stage="encoding")
 async def analyse_chunk(request: ChunkRequest, beat: Beat) -> Analysed:
     """The first of two passes over a chunk."""
-    work = await _begin(request, beat)
+    work = await begin(request, beat)
     key = work.key("analysis", analysis_recipe(work.video))
 
     async def analyse(draft: Path) -> Finished:
@@ -69,17 +69,9 @@ async def analyse_chunk(request: ChunkRequest, beat: Beat) -> Analysed:
 @implements(ENCODE_CHUNK, stage="encoding")
 async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     """One chunk, verified frame by frame."""
-    work = await _begin(request, beat)
+    work = await begin(request, beat)
     if request.analysis_key is None or request.target_bytes is None:
-        key = work.key("chunk", recipe(work.video))
-
-        async def encode(draft: Path) -> Finished:
-            return await encode_picture(
-                *(work.source, work.plan, work.index, work.chunk, draft, beat.on_tick),
-                mark=work.mark,
-            )
-
-        return await work.once(key, encode)
+        return await encode_at_quality(work, beat)
     analysis, target_bytes = work.here.part(request.analysis_key), request.target_bytes
     key = work.key("chunk", analysis_recipe(work.video, 2), [request.analysis_key, target_bytes])
 
@@ -93,8 +85,21 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     return await work.once(key, encode_again)
 
 
+async def encode_at_quality(work: Work, beat: Beat) -> EncodeDone:
+    """A chunk at the constant quality that its plan says."""
+    key = work.key("chunk", recipe(work.video))
+
+    async def encode(draft: Path) -> Finished:
+        return await encode_picture(
+            *(work.source, work.plan, work.index, work.chunk, draft, beat.on_tick),
+            mark=work.mark,
+        )
+
+    return await work.once(key, encode)
+
+
 @dataclass(frozen=True)
-class _Work:
+class Work:
     """A chunk that is to be encoded, and what is needed for it."""
 
     here: Place
@@ -130,7 +135,8 @@ class _Work:
         return done
 
 
-async def _begin(request: ChunkRequest, beat: Beat) -> _Work:
+async def begin(request: ChunkRequest, beat: Beat) -> Work:
+    """What a chunk needs: its plan, its source on this host, and how long it is."""
     check_engine(request.engine)
     here = place()
     plan, index = here.plan(request.plan_key), here.index(request.index_key)
@@ -141,7 +147,7 @@ async def _begin(request: ChunkRequest, beat: Beat) -> _Work:
     source = await here.storage(request.source.uri).localize(request.source)
     image = video.mark.image if video.mark else None
     mark = await here.storage(image.uri).localize(image) if image else None
-    return _Work(here, request, source, plan, video, index, chunk, mark)
+    return Work(here, request, source, plan, video, index, chunk, mark)
 
 
 @implements(ENCODE_AUDIO, stage="encoding")

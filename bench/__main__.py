@@ -26,6 +26,7 @@ from bench import (
     memory,
     s3,
     table,
+    target_quality,
     throughput,
 )
 from bench.options import OUT, Options
@@ -39,6 +40,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Awaitable[Measurement]]] = {
     "throughput": throughput.measure,
     "codecs": codecs.measure,
     "s3": s3.measure,
+    "quality": target_quality.measure,
     "killed_at_90": killed.measure,
 }
 

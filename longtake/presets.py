@@ -139,13 +139,15 @@ def _base_video(job: Transcode, preset: EncodePreset) -> VideoOptions:
     if codec in ENCODINGS and not ENCODINGS[codec].cap:
         dropped.add("max_bitrate_bps")
     if asked.crf is not None:
-        dropped.add("bitrate_bps")
+        dropped |= {"bitrate_bps", "quality"}
     if asked.crf == 0:
         dropped |= {"max_bitrate_bps", "profile"}
     if codec == "h264" and asked.pixel_format not in (None, "yuv420p"):
         dropped.add("profile")
     if asked.bitrate_bps is not None:
-        dropped.add("crf")
+        dropped |= {"crf", "quality"}
+    if asked.quality is not None:
+        dropped |= {"crf", "bitrate_bps"}
     return base.model_copy(update=dict.fromkeys(dropped))
 
 

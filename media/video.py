@@ -49,6 +49,18 @@ class ChunkMismatch(Exception):
     """A chunk does not hold the planned frames: this source cannot be cut."""
 
 
+def reading(source: Path, plan: Plan, chunk: Chunk, mark: Path | None) -> Ffmpeg:
+    """The beginning of a command that needs the chunk's frames: source, and watermark's image."""
+    video = plan.picture
+    begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
+    command = (
+        Ffmpeg.quiet()
+        .cpu_level(table_level() if video.files.tone else None)
+        .read(source, plan.demuxer, "-copyts", *begin)
+    )
+    return command if mark is None else command.read_image(mark)
+
+
 def chunk_command(
     source: Path,
     plan: Plan,
@@ -64,14 +76,7 @@ def chunk_command(
     `mark` is the watermark's image; `files` are the names of what filters read, escaped.
     """
     video = plan.picture
-    begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
-    command = (
-        Ffmpeg.quiet()
-        .cpu_level(table_level() if video.files.tone else None)
-        .read(source, plan.demuxer, "-copyts", *begin)
-    )
-    if mark is not None:
-        command = command.read_image(mark)
+    command = reading(source, plan, chunk, mark)
     # Every frame at its own time: in the source's own clock, or on the grid.
     base = f"{video.grid.rate.denominator}:{video.grid.rate.numerator}" if video.grid else "demux"
     return (
@@ -89,6 +94,20 @@ def _output(video: VideoPlan, target: Path, which: Pass | None) -> tuple[Path | 
 
 
 def _filters(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> tuple[str, ...]:
+    chain, finish = _chain(video, chunk, files), _finish(video)
+    if video.mark is None:
+        chain = filters((chain, finish))
+        return ("-map", f"0:{video.stream}", *(("-vf", chain) if chain else ()))
+    graph = filters((_graph(video, chain), finish))
+    return ("-filter_complex", f"{graph}[out]", "-map", "[out]")
+
+
+def picture_graph(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> str:
+    """The graph that makes the chunk's frames as its encoder gets them, its last label open."""
+    return _graph(video, _chain(video, chunk, files))
+
+
+def _chain(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> str:
     chain = filters(
         (
             trim(chunk.lead_pts, chunk.tail_pts),
@@ -100,15 +119,16 @@ def _filters(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> tuple[
     )
     for name, path in files.items():
         chain = chain.replace(f"{{{name}}}", path)
-    stream = f"0:{video.stream}"
-    finish = _finish(video)
+    return chain
+
+
+def _graph(video: VideoPlan, chain: str) -> str:
+    """The source is input 0 and the watermark's image, where there is one, input 1."""
+    film = f"[0:{video.stream}]{chain or 'null'}"
     if video.mark is None:
-        chain = filters((chain, finish))
-        return ("-map", stream, *(("-vf", chain) if chain else ()))
+        return film
     image, laid = overlay(video.mark, video.pixel_format, SCALER)
-    laid = filters((laid, finish))
-    graph = f"[{stream}]{chain or 'null'}[film];[1:0]{image}[mark];[film][mark]{laid}[out]"
-    return ("-filter_complex", graph, "-map", "[out]")
+    return f"{film}[film];[1:0]{image}[mark];[film][mark]{laid}"
 
 
 def _finish(video: VideoPlan) -> str | None:

@@ -37,9 +37,10 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.plan import plan
         from activities.preview import plan as plan_preview
         from activities.publish import publish
+        from activities.quality import plan_samples
 
         return [
-            *(admit, plan, assemble, conclude, count_workers),
+            *(admit, plan, plan_samples, assemble, conclude, count_workers),
             *(admit_command, plan_preview, plan_normalize, publish),
         ]
     if role in ("cpu", "gpu"):
@@ -48,9 +49,10 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.encode import analyse_chunk, encode_audio, encode_chunk
         from activities.normalize import level, measure
         from activities.preview import make_part
+        from activities.quality import probe_sample
 
         return [
-            *(find_borders, analyse_chunk, encode_chunk, encode_audio),
+            *(find_borders, probe_sample, analyse_chunk, encode_chunk, encode_audio),
             *(run_command, make_part, measure, level),
         ]
     return []

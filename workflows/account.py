@@ -8,14 +8,14 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import Stats
-    from longtake.contracts.steps import EncodeDone, Published
+    from longtake.contracts.steps import EncodeDone, Published, SampleScored
 
 
 def total(
     media_s: float,
     bytes_read: int,
     counted: Sequence[EncodeDone],
-    others: Sequence[EncodeDone],
+    others: Sequence[EncodeDone | SampleScored],
     published: Published,
 ) -> Stats:
     """The cost of all steps; `counted` are the job's chunks or parts."""

@@ -14,7 +14,7 @@ from workflows.control import PRESET, JobWorkflow
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.encode import VideoSettings
-    from longtake.contracts.result import JobResult
+    from longtake.contracts.result import JobResult, Probe, ReachedQuality
     from longtake.contracts.steps import (
         ADMIT,
         ANALYSE_CHUNK,
@@ -25,6 +25,8 @@ with workflow.unsafe.imports_passed_through():
         ENCODE_CHUNK,
         FIND_BORDERS,
         PLAN,
+        PLAN_SAMPLES,
+        PROBE_SAMPLE,
         Admission,
         Analysed,
         AssembleRequest,
@@ -34,11 +36,24 @@ with workflow.unsafe.imports_passed_through():
         EncodeDone,
         PlanRequest,
         PlanSummary,
+        SampleRequest,
+        SampleScored,
+        SamplesPlanned,
         WorkersAsked,
     )
     from longtake.contracts.transcode import Transcode
     from longtake.errors import InvalidJob
     from longtake.paths import shown
+    from longtake.quality import (
+        VMAF_MODEL,
+        Score,
+        Tried,
+        found,
+        in_words,
+        next_probe,
+        target_of,
+        unreached,
+    )
     from longtake.queues import task_queue
     from longtake.rates import share
 
@@ -69,6 +84,9 @@ class TranscodeWorkflow(JobWorkflow):
         workflow.upsert_search_attributes([PRESET.value_set(self.preset)])
         gpu, decision = await self._choose_gpu(job, admission.settings.video)
         crop = await self._find_borders(job, admission)
+        admission, reached, probed = await self._find_quality(job, admission, crop, gpu)
+        if reached is not None:
+            decision["quality"] = in_words(reached)
         try:
             plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=False)
         except ActivityError as error:
@@ -99,10 +117,18 @@ class TranscodeWorkflow(JobWorkflow):
             state="succeeded",
             outputs=published.outputs,
             stats=total(
-                plan.media_s, admission.source.bytes, chunks, [*analyses, *sounds], published
+                plan.media_s,
+                admission.source.bytes,
+                chunks,
+                [*probed, *analyses, *sounds],
+                published,
             ),
             decisions=plan.decisions | decision,
-            warnings=(*plan.warnings, *damage(encoded), *published.warnings),
+            warnings=(
+                *(*plan.warnings, *(unreached(reached) if reached else ())),
+                *(*damage(encoded), *published.warnings),
+            ),
+            quality=reached,
         )
 
     async def _choose_gpu(
@@ -134,6 +160,87 @@ class TranscodeWorkflow(JobWorkflow):
             end=job.end,
         )
         return (await self.step(FIND_BORDERS, request, "look for black borders")).crop
+
+    async def _find_quality(
+        self, job: Transcode, admission: Admission, crop: str | None, gpu: bool
+    ) -> tuple[Admission, ReachedQuality | None, list[SampleScored]]:
+        """The job with the CRF that reaches its target quality, where it has one."""
+        if admission.settings.video.quality is None:
+            return admission, None, []
+        self.enter("planning")
+        try:
+            return await self._search(job, admission, crop, gpu=gpu, whole=False)
+        except ActivityError as error:
+            if not _is_mismatch(error):
+                raise
+            return await self._search(job, admission, crop, gpu=gpu, whole=True)
+
+    async def _search(
+        self, job: Transcode, admission: Admission, crop: str | None, *, gpu: bool, whole: bool
+    ) -> tuple[Admission, ReachedQuality | None, list[SampleScored]]:
+        settings = admission.settings.video
+        quality, codec = settings.quality or "", settings.codec
+        request = PlanRequest(job=job, admission=admission, gpu=gpu, whole=whole, crop=crop)
+        plan = await self.step(PLAN_SAMPLES, request, "choose samples")
+        if not plan.samples:
+            return admission, None, []
+        target = target_of(quality)
+        tried: list[Tried] = []
+        scored: list[SampleScored] = []
+        while probe := next_probe(codec, target, tried, plan.samples):
+            these = await self._probe(admission, plan, probe.samples, probe.crf)
+            scored += these
+            scores = zip(probe.samples, these, strict=True)
+            tried.append(
+                Tried(
+                    crf=probe.crf,
+                    scores=tuple(Score(number=n, vmaf=s.vmaf, frames=s.frames) for n, s in scores),
+                )
+            )
+        end = found(codec, target, tried)
+        reached = ReachedQuality(
+            target=quality,
+            model=VMAF_MODEL,
+            crf=end.crf,
+            vmaf=end.vmaf,
+            probes=tuple(
+                Probe(crf=t.crf, vmaf=round(t.vmaf(), 3), samples=len(t.scores)) for t in tried
+            ),
+            cpu_s=round(sum(s.stats.cpu_s for s in scored), 3),
+        )
+        video = settings.model_copy(update={"crf": end.crf, "quality": None})
+        chosen = admission.settings.model_copy(update={"video": video})
+        return admission.model_copy(update={"settings": chosen}), reached, scored
+
+    async def _probe(
+        self, admission: Admission, plan: SamplesPlanned, numbers: Sequence[int], crf: float
+    ) -> list[SampleScored]:
+        tasks = [
+            asyncio.ensure_future(
+                self.step(
+                    PROBE_SAMPLE,
+                    SampleRequest(
+                        chunk=ChunkRequest(
+                            source=admission.source,
+                            plan_key=plan.plan_key,
+                            index_key=admission.index_key or "",
+                            engine=plan.engine,
+                            number=number,
+                        ),
+                        crf=crf,
+                    ),
+                    f"probe crf {crf:g}, sample {place + 1} of {len(numbers)}",
+                )
+            )
+            for place, number in enumerate(numbers)
+        ]
+        try:
+            return list(await asyncio.gather(*tasks))
+        except (Exception, asyncio.CancelledError):
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
 
     async def _encode(
         self, job: Transcode, admission: Admission, crop: str | None, *, gpu: bool, whole: bool

@@ -48,7 +48,8 @@ Start = Annotated[
 End = Annotated[str | None, typer.Option(help="Where the clip ends.", metavar="TIME")]
 
 Video = Annotated[VideoCodec | None, _picture()]
-Crf = Annotated[int | None, _picture("Quality, on the codec's scale; 0 is lossless.")]
+Crf = Annotated[float | None, _picture("Quality, on the codec's scale; 0 is lossless.")]
+QualityTarget = Annotated[str | None, _picture("Score to reach: vmaf:95.", "vmaf:N")]
 Bitrate = Annotated[str | None, _picture("Rate to aim at, in two passes: 4M.", "RATE")]
 Height = Annotated[int | None, _picture("Bound for the shorter side in pixels.")]
 Upscale = Annotated[

@@ -28,10 +28,11 @@ def report(result: JobResult, *, as_json: bool) -> None:
 
 
 def document(result: JobResult) -> dict[str, Any]:
-    """A result as JSON; `error` is there only where there is one."""
+    """A result as JSON; `error` and `quality` are there only where there is one."""
     content: dict[str, Any] = result.model_dump(mode="json")
-    if result.error is None:
-        del content["error"]
+    for name in ("error", "quality"):
+        if content[name] is None:
+            del content[name]
     return content
 
 

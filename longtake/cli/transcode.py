@@ -21,6 +21,7 @@ def transcode(
     end: options.End = None,
     video: options.Video = None,
     crf: options.Crf = None,
+    quality: options.QualityTarget = None,
     bitrate: options.Bitrate = None,
     height: options.Height = None,
     upscale: options.Upscale = False,
@@ -68,6 +69,7 @@ def transcode(
     picture = {
         "codec": video,
         "crf": crf,
+        "quality": quality,
         "bitrate_bps": values.bit_rate(bitrate),
         "speed": speed,
         "height": height,

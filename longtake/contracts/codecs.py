@@ -22,6 +22,8 @@ class Encoding:
 
     crf: tuple[int, int, int] | None = None
     """Finest, coarsest and usual value; None for a codec without constant quality."""
+    whole_crf: bool = False
+    """Whether crf must be a whole number."""
     lossless: bool = False
     """Whether crf 0 means lossless."""
     speeds: tuple[str, ...] = ()
@@ -68,6 +70,7 @@ ENCODINGS: dict[str, Encoding] = {
     ),
     "av1": Encoding(
         crf=(1, 63, 30),
+        whole_crf=True,
         speeds=_numbers(13),
         speed="8",
         rate=True,
@@ -76,7 +79,9 @@ ENCODINGS: dict[str, Encoding] = {
         gpu="av1_nvenc",
     ),
     # Its bound is an average that single scenes exceed twofold (measured), so it has none here.
-    "vp9": Encoding(crf=(0, 63, 31), lossless=True, speeds=_numbers(8), speed="2", rate=True),
+    "vp9": Encoding(
+        crf=(0, 63, 31), whole_crf=True, lossless=True, speeds=_numbers(8), speed="2", rate=True
+    ),
     # The profile sets quality and pixel format.
     "prores": Encoding(profiles=PRORES_PROFILES, profile="hq", pixel_formats=("source",)),
     "ffv1": Encoding(pixel_formats=("source", "yuv420p", "yuv420p10")),
@@ -87,7 +92,9 @@ ENCODINGS: dict[str, Encoding] = {
 """By the codec's name in a job."""
 
 
-def why_no_gpu(codec: str, *, crf: int | None, rate: bool, pixel_format: str) -> str | None:
+def why_no_gpu(
+    codec: str, *, crf: float | None, rate: bool, quality: bool, pixel_format: str
+) -> str | None:
     """What a GPU here cannot do of these settings, in words; None where it can, or where
     nothing is encoded."""
     encoding = ENCODINGS.get(codec)
@@ -98,6 +105,8 @@ def why_no_gpu(codec: str, *, crf: int | None, rate: bool, pixel_format: str) ->
         return f"GPUs here do not encode {codec}, only {others}"
     if rate:
         return "GPUs here aim at a quality (crf), not at a bit rate"
+    if quality:
+        return "GPUs here are not searched for a target quality: give a crf"
     if crf == 0 and encoding.lossless:
         return "GPUs here encode nothing lossless: crf 0 is for CPUs"
     if pixel_format == "source":
@@ -110,7 +119,7 @@ def why_no_gpu(codec: str, *, crf: int | None, rate: bool, pixel_format: str) ->
 def why_wrong(
     codec: str,
     *,
-    crf: int | None,
+    crf: float | None,
     speed: str | None,
     profile: str | None,
     pixel_format: str | None,
@@ -128,6 +137,8 @@ def why_wrong(
                 f"crf of {codec} goes from {finest} (finest) to {coarsest}, {usual} is usual; "
                 f"{crf} is outside"
             )
+        if encoding.whole_crf and crf != int(crf):
+            return f"crf of {codec} is a whole number, and {crf} is none"
     if speed is not None and speed not in encoding.speeds:
         return f"speed {speed!r} is none of {codec}'s: {_speeds(codec)}"
     if profile is not None and profile not in encoding.profiles:

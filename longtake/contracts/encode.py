@@ -5,9 +5,10 @@ Options leave open what the preset (or the default) decides; settings are comple
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from longtake.contracts.base import Contract, Seconds
 from longtake.contracts.codecs import ENCODINGS, why_no_gpu, why_wrong
@@ -42,7 +43,29 @@ Speed = Annotated[
 ]
 """A preset's name (x264, x265) or a number (SVT-AV1, VP9)."""
 
-Crf = Annotated[int, Field(ge=0, le=63)]
+
+def _whole_if_it_is(value: float) -> float:
+    return int(value) if value == int(value) else value
+
+
+Crf = Annotated[int | float, Field(ge=0, le=63), AfterValidator(_whole_if_it_is)]
+"""Whole numbers are kept as such: 23 and 23.0 are the same command, and the same content."""
+
+
+def _target(value: str) -> str:
+    found = re.fullmatch(r"vmaf:(\d{1,3}(?:\.\d{1,3})?)", value)
+    if found is None or not 20 <= float(found[1]) <= 99:
+        raise ValueError(f"{value!r}: use vmaf:NUMBER, from vmaf:20 to vmaf:99, such as vmaf:95")
+    return value
+
+
+Quality = Annotated[
+    str,
+    AfterValidator(_target),
+    WithJsonSchema({"type": "string", "pattern": r"^vmaf:\d{1,3}(\.\d{1,3})?$"}),
+]
+"""A quality to reach: a measure and its score."""
+
 Pixels = Annotated[int, Field(ge=16, le=16384)]
 BitRate = Annotated[int, Field(ge=8_000, le=500_000_000)]
 
@@ -65,6 +88,11 @@ class VideoOptions(Contract):
         default=None,
         description="Constant quality, on the codec's own scale: h264 and hevc 0 to 51, av1 1 to "
         "63, vp9 0 to 63. 0 is lossless.",
+    )
+    quality: Quality | None = Field(
+        default=None,
+        description="Score that the whole picture shall reach, instead of crf: 'vmaf:95'. Short "
+        "probes of the source find the crf. h264, hevc, av1 and vp9.",
     )
     bitrate_bps: BitRate | None = Field(
         default=None,
@@ -185,7 +213,9 @@ class VideoSettings(Contract):
 
     codec: VideoCodec = "h264"
     crf: Crf | None = None
-    """None where a bit rate is aimed at, and for codecs without it."""
+    """None where a bit rate or a quality is aimed at, and for codecs without it."""
+    quality: Quality | None = None
+    """Until its crf is found."""
     bitrate_bps: BitRate | None = None
     speed: Speed | None = None
     height: Pixels | None = None
@@ -220,7 +250,7 @@ class VideoSettings(Contract):
             "pixel_format": encoding.pixel_formats[0],
             "ten_bits_for_hdr": encoding.ten_bits_for_hdr and not given.get("pixel_format"),
         }
-        if encoding.crf and not given.get("bitrate_bps"):
+        if encoding.crf and not (given.get("bitrate_bps") or given.get("quality")):
             defaults["crf"] = encoding.crf[2]
         return defaults | {name: value for name, value in given.items() if value is not None}
 
@@ -241,6 +271,11 @@ class VideoSettings(Contract):
             raise ValueError(wrong)
         if self.crf is not None and self.bitrate_bps:
             raise ValueError("crf and bitrate_bps contradict each other: drop one")
+        if self.quality and (self.crf is not None or self.bitrate_bps):
+            other = "bitrate_bps" if self.bitrate_bps else "crf"
+            raise ValueError(f"quality and {other} contradict each other: drop one")
+        if self.quality and ENCODINGS[self.codec].crf is None:
+            raise ValueError(f"{self.codec} has no crf that a quality could be reached by: drop it")
         if self.lossless and self.max_bitrate_bps:
             raise ValueError("crf 0 is lossless and cannot have max_bitrate_bps: drop one")
         return self
@@ -256,6 +291,7 @@ class VideoSettings(Contract):
             self.codec,
             crf=self.crf,
             rate=bool(self.bitrate_bps),
+            quality=bool(self.quality),
             pixel_format=self.pixel_format,
         )
 

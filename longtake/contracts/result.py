@@ -82,6 +82,30 @@ class JobError(Report):
     message: str
 
 
+class Probe(Report):
+    """A short trial on the way to a target quality."""
+
+    crf: float
+    vmaf: float
+    samples: int
+    """Samples of the source that were encoded and measured."""
+
+
+class ReachedQuality(Report):
+    """What came of `quality`: the crf that was found, and how."""
+
+    target: str
+    """As asked for: `vmaf:95`."""
+    model: str
+    """The VMAF model that scored."""
+    crf: float
+    vmaf: float
+    """Expected of the whole, from the samples."""
+    probes: tuple[Probe, ...]
+    cpu_s: float
+    """CPU time of the probes, which is part of the job's."""
+
+
 class JobResult(Report):
     """The end of a job."""
 
@@ -92,6 +116,8 @@ class JobResult(Report):
     decisions: dict[str, str] = {}
     """What was decided and why, such as `video: copied, it already meets web-720p`."""
     warnings: tuple[str, ...] = ()
+    quality: ReachedQuality | None = None
+    """Only where a quality was asked for and the picture was encoded."""
     error: JobError | None = None
 
 

@@ -145,6 +145,25 @@ class AudioRequest(Contract):
     number: int = 0
 
 
+class SamplesPlanned(Contract):
+    """Samples of the picture for a target quality: chunks of a plan that tiles the source.
+
+    None where the picture is copied: nothing is to be found then.
+    """
+
+    plan_key: str
+    samples: tuple[int, ...]
+    """Numbers of those chunks."""
+    engine: str
+
+
+class SampleRequest(Contract):
+    """One sample at one CRF; `chunk` names it, and the plan."""
+
+    chunk: ChunkRequest
+    crf: float
+
+
 CHUNK_MISMATCH = "ChunkMismatch"
 """Type of the failure that says: this source cannot be cut, plan it whole."""
 
@@ -165,6 +184,15 @@ class Analysed(EncodeDone):
 
     bytes: int
     """What the chunk took at constant quality."""
+
+
+class SampleScored(Contract):
+    """A sample that was encoded and measured."""
+
+    vmaf: float
+    frames: int
+    stats: Stats
+    """Of this attempt: nothing where the score lay in the work store."""
 
 
 class AssembleRequest(Contract):
@@ -320,6 +348,8 @@ class WorkersAlive(Contract):
 ADMIT = Step("admit", "io", Transcode, Admission)
 FIND_BORDERS = Step("find_borders", "cpu", BordersRequest, Borders)
 PLAN = Step("plan", "io", PlanRequest, PlanSummary)
+PLAN_SAMPLES = Step("plan_samples", "io", PlanRequest, SamplesPlanned)
+PROBE_SAMPLE = Step("probe_sample", "cpu", SampleRequest, SampleScored)
 ANALYSE_CHUNK = Step("analyse_chunk", "cpu", ChunkRequest, Analysed)
 ENCODE_CHUNK = Step("encode_chunk", "cpu", ChunkRequest, EncodeDone)
 ENCODE_AUDIO = Step("encode_audio", "cpu", AudioRequest, EncodeDone)

@@ -1,0 +1,58 @@
+"""`quality`: a job that asks for a VMAF score, against one that asks for the CRF it found."""
+
+from __future__ import annotations
+
+from bench import cost, footage
+from bench.lab import lab
+from bench.options import Options
+from bench.quality import compare
+from bench.recipe import RICH, SMOKE
+from bench.report import Measurement, distance, ratio, series
+
+TARGET = 95.0
+HOW = (
+    "The rich film as x264 with `quality`, then outright with the `crf` that was found, each from "
+    "an empty work store. VMAF of the whole output, every tenth frame, measured apart."
+)
+EVERY = 10
+
+
+async def measure(options: Options) -> Measurement:
+    """Distance from the target, and CPU beyond the encode."""
+    measurement = Measurement("quality", "target quality, rich 1080p, x264", HOW)
+    film = await footage.rich(
+        options.out / "media", options.seconds or (10 if options.quick else 60)
+    )
+    recipe = SMOKE if options.quick else RICH
+    async with lab() as here:
+        here.empty()
+        job = here.next_job(recipe, film)
+        assert not isinstance(job.preset, str)
+        assert job.preset is not None
+        video = job.preset.video.model_copy(update={"crf": None, "quality": f"vmaf:{TARGET:g}"})
+        preset = job.preset.model_copy(update={"video": video})
+        searched, result = await here.run(job.model_copy(update={"preset": preset}))
+        reached = result.quality
+        assert reached is not None, "no quality was asked for"
+        here.empty()
+        again = here.next_job(recipe, film)
+        video = job.preset.video.model_copy(update={"crf": reached.crf})
+        preset = job.preset.model_copy(update={"video": video})
+        outright, _ = await here.run(again.model_copy(update={"preset": preset}))
+        found = await compare(here.home.path / "output-1.mp4", film.path, EVERY)
+    measurement.rows += [
+        distance(
+            "VMAF, distance from the target",
+            series("Longtake", "VMAF", [found.vmaf]),
+            series("target", "VMAF", [TARGET]),
+            0.5,
+        ),
+        ratio("CPU", cost.cpu("quality", [searched]), cost.cpu("crf outright", [outright]), 1.15),
+        ratio("wall", cost.wall("quality", [searched]), cost.wall("crf outright", [outright])),
+    ]
+    probes = ", ".join(f"crf {p.crf:g}: {p.vmaf:.2f} ({p.samples})" for p in reached.probes)
+    measurement.notes.append(
+        f"found crf {reached.crf:g}, expected VMAF {reached.vmaf:.2f}; probes (samples): {probes}; "
+        f"they took {reached.cpu_s:.1f} s of CPU"
+    )
+    return measurement

@@ -1,0 +1,100 @@
+"""A target quality is reached, found once, and found again after a kill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.service import Service, until
+from tests.media.engine import run
+
+pytestmark = [pytest.mark.kill, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """16 s of 320x180 that zooms under noise, a keyframe every second."""
+    target = tmp_path_factory.mktemp("film") / "film.mp4"
+    run(
+        *("-f", "lavfi", "-i", "mandelbrot=s=320x180:r=25:end_pts=200", "-t", 16),
+        *("-vf", "noise=alls=8:allf=t", "-c:v", "libx264", "-preset", "ultrafast", "-g", 25),
+        *("-crf", 14, "-pix_fmt", "yuv420p", target),
+    )
+    return target
+
+
+def vmaf(made: Path, source: Path, report: Path) -> float:
+    """Of every frame, by a command of its own."""
+    numbered = (
+        "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=limited,"
+        "settb=1/1000,setpts=N*40"
+    )
+    graph = (
+        f"[0:v]{numbered}[a];[1:v]{numbered}[b];"
+        f"[a][b]libvmaf=n_threads=1:log_fmt=json:log_path={report}"
+    )
+    run("-i", made, "-i", source, "-filter_complex", graph, "-f", "null", "-")
+    return float(json.loads(report.read_text())["pooled_metrics"]["vmaf"]["mean"])
+
+
+def scores(service: Service) -> dict[str, int]:
+    """Finished probes in the work store, and their inodes."""
+    objects = (service.home / "work" / "objects").glob("*/vmaf-*")
+    return {path.name: path.stat().st_ino for path in objects}
+
+
+def test_the_target_is_reached_also_after_a_kill(
+    service: Service, film: Path, tmp_path: Path
+) -> None:
+    options = ("--quality", "vmaf:88", "--speed", "veryfast")
+    first = service.json("transcode", film, "-o", service.out / "a.mp4", *options)
+    reached = first["quality"]
+    assert reached["target"] == "vmaf:88"
+    assert "vmaf:88" in first["decisions"]["quality"]
+    assert abs(reached["vmaf"] - 88) <= 0.5
+    measured = vmaf(service.out / "a.mp4", film, tmp_path / "vmaf.json")
+    # Half a VMAF from the target by the samples, and as much for the quarter that is in none.
+    assert abs(measured - 88) <= 1
+
+    outright = ("--crf", reached["crf"], "--speed", "veryfast")
+    same = service.json("transcode", film, "-o", service.out / "b.mp4", *outright)
+    assert same["stats"]["chunks_reused"] == same["stats"]["chunks"]
+    assert same["outputs"][0]["sha256"] == first["outputs"][0]["sha256"]
+
+    service.forget_work()
+    command = ("transcode", film, "-o", service.out / "c.mp4", *options, "--id", "killed")
+    assert service.run(*command, "--no-wait").returncode == 0
+    until(lambda: len(scores(service)) >= 2, 300, "two probes done")
+    service.worker().kill()
+    before = scores(service)
+    assert service.run("watch", "killed", timeout=400).returncode == 0
+    again = service.json("status", "killed")
+    assert before.items() <= scores(service).items(), "a finished probe was made again"
+    assert again["quality"]["crf"] == reached["crf"]
+    assert again["quality"]["probes"] == reached["probes"]
+    assert again["outputs"][0]["sha256"] == first["outputs"][0]["sha256"]
+
+
+def test_a_target_out_of_reach_is_told(service: Service, tmp_path: Path) -> None:
+    """VMAF gives no still picture more than about 97, identical ones included."""
+    still = tmp_path / "still.mp4"
+    run(
+        *("-f", "lavfi", "-i", "smptehdbars=s=160x90:r=25", "-t", 1, "-c:v", "libx264"),
+        *("-pix_fmt", "yuv420p", still),
+    )
+    result = service.json(
+        *("transcode", still, "-o", service.out / "still.mp4"),
+        *("--quality", "vmaf:99", "--speed", "ultrafast"),
+    )
+    assert result["quality"]["crf"] == 8
+    assert any("vmaf:99 is not met" in warning for warning in result["warnings"])
+
+
+def test_quality_and_crf_together_are_refused(service: Service, film: Path) -> None:
+    done = service.run(
+        *("transcode", film, "-o", service.out / "no.mp4", "--quality", "vmaf:95", "--crf", 20)
+    )
+    assert done.returncode == 2
+    assert "quality and crf contradict each other" in done.stderr
