@@ -8,7 +8,8 @@ from activities.running import Beat, implements
 from longtake.contracts.steps import PLAN, PlanRequest, PlanSummary
 from media.analysis import target_bytes
 from media.chunks import heaviest_first
-from media.plan import Clip
+from media.index import Index
+from media.plan import Clip, Plan
 from media.planning import make_plan
 from media.tools import engine_version
 from media.tracks import sound_left_out
@@ -18,25 +19,9 @@ from storage.work import content_key
 @implements(PLAN, stage="planning")
 async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
     """Plan, put the plan in the work store, and answer what the workflow must know of it."""
-    here = place()
-    admission, job = request.admission, request.job
-    index = here.index(admission.index_key) if admission.index_key else None
-    made = make_plan(
-        admission.facts,
-        index,
-        admission.settings,
-        clip=Clip(start=job.start, end=job.end),
-        beside=beside(here, admission),
-        crop=request.crop,
-        chunk_s=job.chunk_s,
-        gpu=request.gpu,
-        one_chunk=request.whole,
-    )
-    document = made.model_dump_json()
-    key = content_key("plan", plan=document)
-    here.store.put(key, document.encode())
+    made, index = planned(request)
     return PlanSummary(
-        plan_key=key,
+        plan_key=keep(made),
         chunks=len(made.video.chunks) if made.video else 0,
         order=heaviest_first(index, made.video.chunks) if made.video and index else (),
         frames=made.video.frames if made.video and made.video.chunks else 0,
@@ -54,3 +39,30 @@ def _unheard(request: PlanRequest) -> tuple[str, ...]:
     if request.job.audio.codec == "none":
         return ()
     return sound_left_out(request.admission.facts, request.admission.settings.container)
+
+
+def planned(request: PlanRequest) -> tuple[Plan, Index | None]:
+    """The plan that is asked for, and the index it was made from."""
+    here = place()
+    admission, job = request.admission, request.job
+    index = here.index(admission.index_key) if admission.index_key else None
+    made = make_plan(
+        admission.facts,
+        index,
+        admission.settings,
+        clip=Clip(start=job.start, end=job.end),
+        beside=beside(here, admission),
+        crop=request.crop,
+        chunk_s=job.chunk_s,
+        gpu=request.gpu,
+        one_chunk=request.whole,
+    )
+    return made, index
+
+
+def keep(made: Plan) -> str:
+    """Put a plan in the work store, under the key of its own content."""
+    document = made.model_dump_json()
+    key = content_key("plan", plan=document)
+    place().store.put(key, document.encode())
+    return key

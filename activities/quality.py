@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from activities.beside import beside
 from activities.encode import begin, check_engine, encode_at_quality
-from activities.place import place
+from activities.plan import keep, planned
 from activities.running import Beat, implements
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.steps import (
@@ -19,8 +18,6 @@ from longtake.contracts.steps import (
     SamplesPlanned,
 )
 from longtake.quality import VMAF_MODEL
-from media.plan import Clip
-from media.planning import make_plan
 from media.samples import check_measurable, with_samples
 from media.tools import engine_version
 from media.vmaf import EVERY, score
@@ -30,28 +27,12 @@ from storage.work import content_key
 @implements(PLAN_SAMPLES, stage="planning")
 async def plan_samples(request: PlanRequest, beat: Beat) -> SamplesPlanned:
     """Choose the samples, and put the plan that has them as chunks in the work store."""
-    here = place()
-    admission, job = request.admission, request.job
-    index = here.index(admission.index_key) if admission.index_key else None
-    plan = make_plan(
-        admission.facts,
-        index,
-        admission.settings,
-        clip=Clip(start=job.start, end=job.end),
-        beside=beside(here, admission),
-        crop=request.crop,
-        chunk_s=job.chunk_s,
-        gpu=request.gpu,
-        one_chunk=request.whole,
-    )
-    check_measurable(admission.facts, plan)
+    plan, index = planned(request)
+    check_measurable(request.admission.facts, plan)
     samples: tuple[int, ...] = ()
     if plan.video and plan.video.chunks and index:
         plan, samples = with_samples(plan, index)
-    document = plan.model_dump_json()
-    key = content_key("plan", plan=document)
-    here.store.put(key, document.encode())
-    return SamplesPlanned(plan_key=key, samples=samples, engine=engine_version())
+    return SamplesPlanned(plan_key=keep(plan), samples=samples, engine=engine_version())
 
 
 @implements(PROBE_SAMPLE, stage="planning")

@@ -81,10 +81,18 @@ def _seek(plan: Plan) -> tuple[str, ...]:
 
 
 async def encode_audio(
-    source: Path, plan: Plan, number: int, target: Path, on_tick: OnTick
+    source: Path,
+    plan: Plan,
+    number: int,
+    target: Path,
+    on_tick: OnTick,
+    level: tuple[str, ...] = (),
 ) -> Finished:
-    """Encode a track to `target`. Raises InputCorrupt, and what `run_ffmpeg` raises."""
-    command = audio_command(source, plan, number, target)
+    """Encode a track to `target`, through the filters of `level` at last.
+
+    Raises InputCorrupt, and what `run_ffmpeg` raises.
+    """
+    command = audio_command(source, plan, number, target, level)
     try:
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:

@@ -13,8 +13,8 @@ from longtake.contracts.loudness import Aim, Loudness
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.normalize import Normalize
 from longtake.contracts.sound import SOUNDS
-from longtake.errors import InputCorrupt, InputUnsupported, InvalidJob
-from media.audio import aligned, audio_command, read_track
+from longtake.errors import InputUnsupported, InvalidJob
+from media.audio import aligned, encode_audio, read_track
 from media.command import Ffmpeg
 from media.index import Index
 from media.level import Result, bring_to_level
@@ -22,7 +22,7 @@ from media.limiter import LevelStage
 from media.loudness import measure
 from media.plan import AudioPlan, Plan
 from media.planning import make_plan
-from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.process import Finished, OnTick
 from media.sounds import ENCODERS
 from media.tools import simd_baseline
 
@@ -91,14 +91,7 @@ async def level_track(
 
     async def render(stage: LevelStage, path: Path) -> Finished:
         filters = stage.filters(audio.sample_rate)
-        command = audio_command(source, plan, number, path, filters)
-        try:
-            return await run_ffmpeg(command.arguments(), on_tick=on_tick)
-        except ProcessFailed as error:
-            raise InputCorrupt(
-                f"the sound of {source.name} could not be encoded (exit code {error.code}): "
-                f"{error.stderr}"
-            ) from error
+        return await encode_audio(source, plan, number, path, on_tick, filters)
 
     async def remeasure(path: Path) -> tuple[Loudness, Finished]:
         command = Ffmpeg.quiet().cpu_level(simd_baseline()).read(path, carrier)
