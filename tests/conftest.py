@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,12 @@ from hypothesis import settings
 # A slow machine is no failure: no test is timed.
 settings.register_profile("longtake", deadline=None)
 settings.load_profile("longtake")
+
+
+def pytest_configure() -> None:
+    """Told to end, as by `timeout`, a run still stops the servers that its fixtures started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
 
 CORPUS = Path(os.environ.get("LONGTAKE_TEST_MEDIA", Path(__file__).parents[2] / "shared" / "media"))
 
