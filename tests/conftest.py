@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.patience import WAIT_S
+
 # A slow machine is no failure: no test is timed.
 settings.register_profile("longtake", deadline=None)
 settings.load_profile("longtake")
@@ -19,6 +21,11 @@ settings.load_profile("longtake")
 def pytest_configure() -> None:
     """Told to end, as by `timeout`, a run still stops the servers that its fixtures started."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two test processes a core: they mostly wait, for servers, heartbeats and leases."""
+    return 2 * (os.cpu_count() or 1)
 
 
 CORPUS = Path(os.environ.get("LONGTAKE_TEST_MEDIA", Path(__file__).parents[2] / "shared" / "media"))
@@ -45,5 +52,5 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no cases beside the checkout")
     folder = tmp_path_factory.mktemp("cases")
     environment = os.environ | {"PYTHON": sys.executable}
-    subprocess.run(["bash", script, folder], check=True, timeout=300, env=environment)
+    subprocess.run(["bash", script, folder], check=True, timeout=WAIT_S, env=environment)
     return folder

@@ -23,6 +23,7 @@ from longtake.errors import LongtakeError
 from longtake.kinds import KINDS, parse
 from media.tools import ffmpeg
 from tests.e2e.service import Service, running, until
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -70,7 +71,7 @@ class Page:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                timeout=60,
+                timeout=WAIT_S,
             )
         assert done.returncode == 0, f"{text}\n---\n{log.read_text()}"
         variables = after.read_text().split("\0")
@@ -85,7 +86,7 @@ class Page:
     def temporal(self, *words: str) -> Any:
         """Ask Temporal in the page's environment."""
         command = ["temporal", *words, "--output", "json"]
-        done = subprocess.run(command, env=self._environment, capture_output=True, timeout=30)
+        done = subprocess.run(command, env=self._environment, capture_output=True, timeout=WAIT_S)
         assert done.returncode == 0, done.stderr.decode()
         return json.loads(done.stdout)
 
@@ -158,7 +159,7 @@ def make_clip(target: Path) -> None:
     command += ["-f", "lavfi", "-i", "sine=frequency=440:duration=12", "-shortest"]
     command += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"]
     command += ["-g", "25", "-c:a", "aac", str(target)]
-    subprocess.run(command, check=True, timeout=60)
+    subprocess.run(command, check=True, timeout=WAIT_S)
 
 
 def one_result(answer: Any) -> Any:
@@ -237,7 +238,7 @@ def test_every_option_of_transcode_is_explained() -> None:
         env=os.environ | {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
     )
     options = set(re.findall(r"--[a-z][a-z-]+", done.stdout)) - {"--help", "--no-overwrite"}
     text = (DOCS / "jobs.md").read_text()

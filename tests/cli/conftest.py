@@ -15,6 +15,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.client.fixtures import clip, control, cpu, temporal
+from tests.patience import WAIT_S
 
 __all__ = ["clip", "control", "cpu", "temporal"]
 
@@ -57,7 +58,7 @@ class Command:
 
     async def __call__(self, *arguments: str) -> Done:
         process = await self.start(*arguments)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
         assert process.returncode is not None
         done = Done(process.returncode, out.decode(), err.decode())
         assert "Traceback" not in done.err, done.err

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -10,13 +12,22 @@ import pytest
 from longtake.cli.clip import make_clip
 from tests.cli.conftest import Command
 from tests.cli.test_transcode import line_with
+from tests.patience import WAIT_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.kill]
 
 
-def left_running(folder: Path) -> list[str]:
-    """Processes of the demonstration: by their command line, or by their home."""
-    found = []
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for temporary files with a short name: sockets are made in it, whose paths may not
+    be longer than a hundred letters."""
+    with tempfile.TemporaryDirectory(prefix="lt-", dir="/tmp") as name:
+        yield Path(name)
+
+
+def left_behind(folder: Path) -> list[str]:
+    """Files of the demonstration, and its processes: by their command line, or by their home."""
+    found = [str(path) for path in folder.glob("longtake-*")]
     for process in psutil.process_iter():
         try:
             home = process.environ().get("LONGTAKE_HOME", "")
@@ -28,27 +39,25 @@ def left_running(folder: Path) -> list[str]:
     return found
 
 
-async def test_the_demonstration_proves_what_it_says(alone: Command, tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
-    alone.environment["TMPDIR"] = str(tmp_path / "tmp")
+async def test_the_demonstration_proves_what_it_says(alone: Command, short: Path) -> None:
+    alone.environment["TMPDIR"] = str(short)
     process = await alone.start("demo")
-    out, err = await asyncio.wait_for(process.communicate(), 240)
+    out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
     assert process.returncode == 0, err.decode()
     assert "the same, byte for byte" in out.decode()
     assert "kill -9" in err.decode()
     assert "longtake transcode YOUR_FILE -o out.mp4" in err.decode()
-    assert list((tmp_path / "tmp").glob("longtake-*")) == []
-    assert left_running(tmp_path / "tmp") == []
+    assert left_behind(short) == []
 
 
-async def test_an_interrupted_demonstration_leaves_nothing(alone: Command, tmp_path: Path) -> None:
-    (tmp_path / "tmp").mkdir()
-    alone.environment["TMPDIR"] = str(tmp_path / "tmp")
+async def test_an_interrupted_demonstration_leaves_nothing(
+    alone: Command, tmp_path: Path, short: Path
+) -> None:
+    alone.environment["TMPDIR"] = str(short)
     await asyncio.to_thread(make_clip, tmp_path / "mine.mp4")
     process = await alone.start("demo", str(tmp_path / "mine.mp4"))
     await line_with(process.stderr, "encoding")
     process.send_signal(signal.SIGINT)
-    await asyncio.wait_for(process.communicate(), 90)
+    await asyncio.wait_for(process.communicate(), WAIT_S)
     assert process.returncode == 130
-    assert list((tmp_path / "tmp").glob("longtake-*")) == []
-    assert left_running(tmp_path / "tmp") == []
+    assert left_behind(short) == []

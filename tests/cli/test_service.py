@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.cli.test_transcode import line_with
+from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ async def test_up_names_its_ui_and_ends_well_on_ctrl_c(embedded: Command) -> Non
     assert second.code == 0
     assert ui in second.err
     up.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(up.wait(), 30) == 0
+    assert await asyncio.wait_for(up.wait(), WAIT_S) == 0
     assert "does not run" in (await embedded("down")).err
 
 

@@ -14,13 +14,14 @@ from longtake import JobResult
 from longtake.embedded import server_binary
 from longtake.starting import SEARCH_ATTRIBUTES
 from tests.cli.conftest import Command
+from tests.patience import WAIT_S
 
 OF_A_RESULT = {"job_id", "state", "outputs", "stats", "decisions", "warnings"}
 
 
 async def line_with(stream: asyncio.StreamReader | None, words: str) -> str:
     assert stream is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_S):
         async for line in stream:
             if words in line.decode():
                 return line.decode()
@@ -89,7 +90,7 @@ async def test_ctrl_c_detaches_at_once_and_says_how_to_rejoin(
     await line_with(process.stderr, "encoding")
     interrupted = monotonic()
     process.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(process.wait(), 30) == 130
+    assert await asyncio.wait_for(process.wait(), WAIT_S) == 130
     assert monotonic() - interrupted < 9  # the job itself would go on for ever
     assert process.stderr is not None
     said = (await process.stderr.read()).decode()
@@ -106,7 +107,7 @@ async def test_ctrl_c_prints_the_job_that_goes_on_as_json(longtake: Command) -> 
     process = await longtake.start(*asked, "--json")
     await line_with(process.stderr, "encoding")
     process.send_signal(signal.SIGINT)
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    out, _ = await asyncio.wait_for(process.communicate(), WAIT_S)
     assert process.returncode == 130
     assert json.loads(out) == {"job_id": "mine", "state": "running"}
 
@@ -122,7 +123,7 @@ async def test_a_service_that_dies_meanwhile_leaves_stdout_clean(alone: Command)
         alone.environment["TEMPORAL_ADDRESS"] = client.service_client.config.target_host
         process = await alone.start(*asked)
         await line_with(process.stderr, "queued")
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
     assert process.returncode == 3
     assert json.loads(out)["error"]["type"] == "ServiceUnreachable"
     assert "the same command again goes on where it was" in err.decode()

@@ -9,6 +9,7 @@ import pytest
 from temporalio.client import Client
 
 from longtake import InputCorrupt, JobCanceled, LongtakeSync, Transcode
+from tests.patience import WAIT_S
 
 
 @pytest.fixture
@@ -67,5 +68,5 @@ async def test_a_closed_client_ends_the_calls_that_wait(clip: Path) -> None:
     await asyncio.sleep(0.2)
     await asyncio.to_thread(longtake.close)
     with pytest.raises((CancelledError, asyncio.CancelledError)):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S):
             await waiting

@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 from longtake import Longtake, Progress, Transcode, waiting
 from longtake.queues import CONTROL_QUEUE
 from tests.client.stand_in import StandIn
+from tests.patience import WAIT_S
 
 
 def job(clip: Path, **labels: str) -> Transcode:
@@ -25,8 +26,8 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "SETTLING", timedelta(0))
 
 
-async def seen(longtake: Longtake, job_id: str, wanted: Any, within_s: float = 20) -> Progress:
-    async with asyncio.timeout(within_s):
+async def seen(longtake: Longtake, job_id: str, wanted: Any) -> Progress:
+    async with asyncio.timeout(WAIT_S):
         async for progress in longtake.progress(job_id):
             if wanted(progress):
                 return progress
@@ -81,7 +82,7 @@ async def test_a_control_worker_that_went_away_does_not_stop_the_display(
         handle = await longtake.start(job(clip, hold="yes"))
         following = longtake.progress(handle.id)
         before = await seen_in(following)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_S):
         after = [await anext(following) for _ in range(4)]
     assert all(progress.fraction >= before.fraction for progress in after)
     assert {progress.chunks_total for progress in after} == {4}

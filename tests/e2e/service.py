@@ -16,6 +16,8 @@ from typing import Any
 
 import psutil
 
+from tests.patience import SLACK, WAIT_S
+
 CLI = (sys.executable, "-m", "longtake")
 
 
@@ -117,15 +119,15 @@ class Service:
                 os.killpg(command.pid, signal.SIGKILL)
             command.wait()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.run("down", timeout=30)
+            self.run("down", timeout=WAIT_S)
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
 
 def until(claim: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Wait until `claim` holds; fails with `what` when the time is over."""
-    deadline = time.monotonic() + seconds
+    """Wait until `claim` holds; fails with `what` when `seconds` of an idle machine are over."""
+    deadline = time.monotonic() + seconds * SLACK
     while time.monotonic() < deadline:
         with contextlib.suppress(psutil.Error, OSError, ValueError, KeyError, StopIteration):
             if value := claim():

@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.service import Service, until
 from tests.media.engine import run
+from tests.patience import WAIT_S
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
 
@@ -54,7 +55,7 @@ def test_a_kill_changes_no_byte(service: Service, clip: Path, name: str) -> None
         service.worker().kill()
     else:
         service.encoders()[0].kill()
-    assert service.run("watch", job, timeout=150).returncode == 0
+    assert service.run("watch", job, timeout=WAIT_S).returncode == 0
     result = service.json("status", job)
     assert result["outputs"][0]["sha256"] == reference["outputs"][0]["sha256"]
     after = parts(service)

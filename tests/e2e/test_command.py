@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.service import Service, until
 from tests.media.engine import frames, run
+from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -121,7 +122,7 @@ def test_the_example_runs_as_it_stands(service: Service, clip: Path) -> None:
         env=service.environment | {"PYTHONPATH": str(example.parents[1])},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=WAIT_S,
     )
     assert done.returncode == 0, done.stderr
     assert (folder / "preview" / "poster.jpg").is_file()
@@ -150,7 +151,7 @@ def temporal(service: Service, *words: str) -> str:
         [str(binary), *words, "--address", address, "--output", "json"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
         stdin=subprocess.DEVNULL,
     )
     return done.stdout + (done.stderr if done.returncode else "")

@@ -16,6 +16,7 @@ import yaml
 from tests.e2e.collector import Collector, Span, collecting
 from tests.e2e.service import Service, running, until
 from tests.media.engine import run
+from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ class Watched:
     def scrape(self, port: int) -> dict[str, dict[str, float]]:
         """Values by name, then by labels."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with opener.open(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_S) as answer:
             lines = answer.read().decode().splitlines()
         found: dict[str, dict[str, float]] = {}
         for line in lines:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.conftest import Film
 from tests.e2e.service import Service, until
+from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +70,7 @@ def test_the_same_command_twice_at_once_is_one_job(service: Service, film: Film)
         )
         for _ in range(2)
     ]
-    answers = [process.communicate(timeout=150)[0] for process in both]
+    answers = [process.communicate(timeout=WAIT_S)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     documents = [json.loads(answer) for answer in answers]
     assert documents[0]["job_id"] == documents[1]["job_id"]

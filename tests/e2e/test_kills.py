@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.conftest import Film
 from tests.e2e.service import Service, until
+from tests.patience import WAIT_S
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
 
@@ -31,7 +32,7 @@ def begin(service: Service, film: Film, name: str) -> tuple[str, Path]:
 
 def finish(service: Service, film: Film, name: str, before: dict[str, int]) -> Any:
     """The job's result: the same bytes, and no chunk that was finished was made again."""
-    done = service.run("watch", name, timeout=150)
+    done = service.run("watch", name, timeout=WAIT_S)
     assert done.returncode == 0, done.stderr
     result = service.json("status", name)
     assert result["state"] == "succeeded"
@@ -60,7 +61,7 @@ def test_killed_worker_resumes_without_repeating_finished_chunks(
     name, _ = begin(service, film, "worker")
     before, encoders = service.chunks(), service.encoders()
     service.worker().kill()
-    _gone, alive = psutil.wait_procs(encoders, timeout=10)
+    _gone, alive = psutil.wait_procs(encoders, timeout=WAIT_S)
     assert not alive, "an encoder outlived its worker"
     finish(service, film, name, before)
 
@@ -106,7 +107,7 @@ def test_frozen_worker_that_comes_back_publishes_nothing(service: Service, film:
     frozen = [worker, *worker.children(recursive=True)]
     for process in frozen:
         process.suspend()
-    finish_other = service.run("watch", name, timeout=150)
+    finish_other = service.run("watch", name, timeout=WAIT_S)
     assert finish_other.returncode == 0, finish_other.stderr
     published = output.stat()
     chunks = service.chunks()
@@ -119,7 +120,7 @@ def test_frozen_worker_that_comes_back_publishes_nothing(service: Service, film:
     assert service.chunks() == chunks
     finish(service, film, name, before)
     os.killpg(service.started[-1].pid, signal.SIGTERM)
-    assert service.started[-1].wait(timeout=20) == 0
+    assert service.started[-1].wait(timeout=WAIT_S) == 0
 
 
 def test_worker_that_is_told_to_stop_hands_its_chunks_back(service: Service, film: Film) -> None:
@@ -127,7 +128,7 @@ def test_worker_that_is_told_to_stop_hands_its_chunks_back(service: Service, fil
     before, worker = service.chunks(), service.worker()
     family = worker.children(recursive=True)
     worker.terminate()
-    _gone, alive = psutil.wait_procs([worker, *family], timeout=15)
+    _gone, alive = psutil.wait_procs([worker, *family], timeout=WAIT_S)
     assert not alive, f"left behind: {alive}"
     finish(service, film, name, before)
 
@@ -145,7 +146,7 @@ def test_a_step_that_kills_its_process_thrice_is_poisoned_and_can_be_retried(
     for _ in range(3):
         victim = until(same, 60, "the same chunk again")[0]
         victim.kill()
-        victim.wait(timeout=30)
+        victim.wait(timeout=WAIT_S)
     failed = service.run("watch", name)
     assert failed.returncode == 1
     assert "Poisoned" in failed.stderr

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.service import Service, until
 from tests.media.engine import run
+from tests.patience import WAIT_S
 
 pytestmark = [pytest.mark.kill, pytest.mark.slow]
 
@@ -69,7 +70,7 @@ def test_the_target_is_reached_also_after_a_kill(
     until(lambda: len(scores(service)) >= 2, 300, "two probes done")
     service.worker().kill()
     before = scores(service)
-    assert service.run("watch", "killed", timeout=400).returncode == 0
+    assert service.run("watch", "killed", timeout=WAIT_S).returncode == 0
     again = service.json("status", "killed")
     assert before.items() <= scores(service).items(), "a finished probe was made again"
     assert again["quality"]["crf"] == reached["crf"]

@@ -14,6 +14,7 @@ from tests.cases import inputs
 from tests.cases.measure import pictures
 from tests.e2e.service import Service, running, until
 from tests.media.engine import run
+from tests.patience import WAIT_S
 from tests.storage.bucket import CREDENTIALS, Bucket, bucket, s3_server
 from tests.storage.faulty import Fault, FaultyProxy, faulty_proxy
 
@@ -89,7 +90,7 @@ def test_a_job_from_bucket_to_bucket_outlives_its_worker(
     service.start("transcode", source, "-o", output, *OPTIONS, "--id", "bucket")
     until(lambda: service.encoders() and service.chunks(), 120, "a chunk done, another at work")
     service.worker().send_signal(signal.SIGKILL)
-    watched = service.run("watch", "bucket", timeout=240)
+    watched = service.run("watch", "bucket", timeout=WAIT_S)
     assert watched.returncode == 0, watched.stderr
     result = service.json("status", "bucket")
     assert result["outputs"][0]["uri"] == output
@@ -110,7 +111,7 @@ def test_a_source_replaced_while_the_job_runs_fails_with_words(
     service.start("transcode", source, "-o", "s3://films/no.mp4", *OPTIONS, "--id", "replaced")
     until(service.encoders, 120, "an encoder")
     box.put("in/second.mov", b"another film")
-    watched = service.run("watch", "replaced", timeout=120)
+    watched = service.run("watch", "replaced", timeout=WAIT_S)
     assert watched.returncode == 1
     assert "changed while the job ran" in watched.stderr
     assert "no.mp4" not in box.names()
@@ -135,7 +136,7 @@ def test_media_behind_two_gibibytes_is_read_once_though_its_worker_dies(
     until(lambda: read() > size / 2, 480, "half of the source")
     service.worker().send_signal(signal.SIGKILL)
     assert read() < size, "the worker was killed too late"
-    watched = service.run("watch", "large", timeout=480)
+    watched = service.run("watch", "large", timeout=WAIT_S)
     assert watched.returncode == 0, watched.stderr
     assert read() <= 1.1 * size
     spans = [asked.span for asked in proxy.of("GET", "in/large.mp4")]

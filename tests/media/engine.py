@@ -28,6 +28,7 @@ from media.process import Tick
 from media.tools import ffmpeg
 from media.video import ChunkMismatch, encode_chunk
 from media.watermark import png_size
+from tests.patience import WAIT_S
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,8 @@ async def _beside(
 def run(*arguments: Any) -> str:
     """Run the static FFmpeg; its stdout."""
     command = [ffmpeg(), "-hide_banner", "-nostdin", "-v", "error", "-y", *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=240).stdout
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=WAIT_S)
+    return done.stdout
 
 
 def frames(path: Path, pixel_format: str, *filters: str) -> list[tuple[Fraction, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from media.tools import ffmpeg
+from tests.patience import WAIT_S
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def shot(path: Path, number: int, size: tuple[int, int], pixel_format: str = "rg
         ),
         *("-frames:v", "1", "-f", "rawvideo", "-"),
     )
-    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=60)
+    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=WAIT_S)
     width, height = size
     assert len(done.stdout) == 3 * width * height
     return Shot(width, height, done.stdout, planar=pixel_format == "yuv444p")

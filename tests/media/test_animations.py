@@ -17,6 +17,7 @@ from media.tools import ffmpeg
 from media.tracks import sound_left_out
 from tests.media.engine import transcode
 from tests.media.pixels import shot
+from tests.patience import WAIT_S
 
 SUFFIXES = ("gif", "webp", "avif")
 
@@ -25,7 +26,7 @@ def run(*words: str) -> bytes:
     """What FFmpeg writes to stdout. No word has a space in it."""
     command = [ffmpeg(), "-hide_banner", "-nostdin", "-v", "error", "-y"]
     command += [word for some in words for word in some.split()]
-    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+    return subprocess.run(command, check=True, capture_output=True, timeout=WAIT_S).stdout
 
 
 def make(target: Path, *words: str) -> Path:

@@ -21,6 +21,7 @@ from media.plan import Plan
 from media.planning import make_plan
 from media.video import chunk_command, encode_chunk
 from tests.media.engine import no_tick, run, transcode
+from tests.patience import WAIT_S
 
 NO_PICTURE = VideoOptions(codec="none")
 
@@ -61,7 +62,7 @@ async def planned(source: Path) -> Plan:
 
 
 def digest(arguments: list[str], target: Path) -> str:
-    subprocess.run(arguments, check=True, capture_output=True, timeout=120)
+    subprocess.run(arguments, check=True, capture_output=True, timeout=WAIT_S)
     return hashlib.sha256(target.read_bytes()).hexdigest()
 
 

@@ -21,6 +21,7 @@ from tests.media.pixels import shot
 from tests.media.test_filters import EXACT, QUIET, assert_same
 from tests.media.test_filters import both as both_ways
 from tests.media.test_picture import video
+from tests.patience import WAIT_S
 
 SIZE = (640, 360)
 KEPT: dict[str, Any] = {
@@ -217,7 +218,7 @@ def test_tone_mapping_does_not_depend_on_the_cpu(tmp_path: Path) -> None:
                 *(*start, ffmpeg(), "-v", "error", "-cpuflags", flags, "-threads", "1", "-i"),
                 *(str(source), "-vf", chain, "-f", "framemd5", "-"),
             )
-            return subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
+            return subprocess.run(command, check=True, capture_output=True, timeout=WAIT_S).stdout
 
         ours = table(flags=table_level() or "")
         assert all(table(flags=level) == ours for level in ("0", "sse4.2"))

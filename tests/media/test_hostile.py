@@ -20,6 +20,7 @@ from tests.media import hostile
 from tests.media.engine import run, transcode
 from tests.media.hostile import LURES, TOKEN, Bait
 from tests.media.listener import Listener, listening
+from tests.patience import WAIT_S
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ async def test_the_lures_work_where_nothing_guards(tmp_path: Path, name: str) ->
     bait = hostile.bait(tmp_path, "http://127.0.0.1:9/")
     lure = hostile.lure(name, tmp_path, bait)
     command = [ffmpeg(), "-v", "error", "-i", str(lure), "-f", "framecrc", "-"]
-    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=WAIT_S)
     assert done.stdout.count(b"\n0,") > 10, "the secret film's frames came out"
 
 

@@ -23,6 +23,7 @@ from media.tools import ffmpeg
 from media.video import encode_chunk, encoder
 from tests.media.engine import no_tick
 from tests.media.test_filters import QUIET, picture
+from tests.patience import WAIT_S
 from workers import gpu
 
 GENERIC = ("c:v", "pix_fmt", "b:v", "maxrate", "bufsize", "profile:v", "g", "tag:v")
@@ -58,7 +59,7 @@ def options(source: Source, **video: Any) -> dict[str, str]:
 def listed(name: str) -> str:
     """What this FFmpeg says of an encoder; it does so without a card."""
     told = [ffmpeg(), "-hide_banner", "-h", f"encoder={name}"]
-    return subprocess.run(told, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(told, check=True, capture_output=True, text=True, timeout=WAIT_S).stdout
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])

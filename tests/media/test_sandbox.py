@@ -20,6 +20,7 @@ from media.sandbox import sandbox
 from media.tools import ffmpeg
 from tests.media.engine import run
 from tests.media.listener import listening
+from tests.patience import WAIT_S
 
 shut_in = pytest.mark.skipif(
     sandbox() == "none", reason="this system cannot take the network from a process"
@@ -41,7 +42,7 @@ async def test_an_encoder_cannot_connect_even_where_nothing_forbids_the_address(
         with pytest.raises(ProcessFailed):
             await run_ffmpeg(command)
         assert listener.settled() == []
-        await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60)
+        await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=WAIT_S)
         assert b"GET /film.mp4" in listener.settled()[0], "the listener would have seen it"
 
 
@@ -86,7 +87,7 @@ def test_where_there_are_no_filters_a_namespace_keeps_the_child_in() -> None:
     with listening() as listener:
         words = [sys.executable, "-c", _WITHOUT_FILTERS, str(Path(launch.__file__).parent)]
         done = subprocess.run(
-            [*words, str(listener.port)], capture_output=True, text=True, timeout=60, check=True
+            [*words, str(listener.port)], capture_output=True, text=True, timeout=WAIT_S, check=True
         )
         mode, *outcome = done.stdout.split()
         if mode == "none":

@@ -30,6 +30,7 @@ from storage.host_cache import HostCache
 from storage.s3 import S3Storage
 from storage.s3_client import Address
 from storage.work import WorkStore
+from tests.patience import WAIT_S
 from tests.storage.bucket import Bucket
 from tests.storage.faulty import Fault, FaultyProxy
 
@@ -130,7 +131,7 @@ def test_two_processes_share_one_download(tmp_path: Path, box: Bucket, proxy: Fa
     uri = box.put("in.mov", DATA)
     proxy.faults = lambda method, _: "slow" if method == "GET" else None
     readers = [reader(tmp_path, uri) for _ in range(2)]
-    assert {each.communicate(timeout=120)[0].strip() for each in readers} == {SHA256}
+    assert {each.communicate(timeout=WAIT_S)[0].strip() for each in readers} == {SHA256}
     spans = [asked.span for asked in proxy.of("GET", "in.mov")]
     assert len(spans) == len(set(spans)) == 4
 
@@ -151,7 +152,7 @@ def test_a_killed_download_goes_on_where_it_was(
     killed.communicate()
     proxy.faults = lambda *_: None
     before = len(proxy.asked)
-    assert reader(tmp_path, uri).communicate(timeout=120)[0].strip() == SHA256
+    assert reader(tmp_path, uri).communicate(timeout=WAIT_S)[0].strip() == SHA256
     assert len([asked for asked in proxy.asked[before:] if asked.method == "GET"]) == 1
 
 

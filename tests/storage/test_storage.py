@@ -24,6 +24,7 @@ from storage import work
 from storage.cache import FingerprintCache
 from storage.local import LocalStorage, path_of, sha256_of
 from storage.work import WorkStore, content_key
+from tests.patience import WAIT_S
 
 
 @pytest.fixture
@@ -215,7 +216,7 @@ def test_drafts_of_dead_processes_are_dropped(store: WorkStore) -> None:
         "with WorkStore(Path(sys.argv[1])).drafting('chunk-1') as draft:\n"
         "    draft.write_bytes(b'half'); os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", script, str(store.folder)], check=False, timeout=30)
+    subprocess.run([sys.executable, "-c", script, str(store.folder)], check=False, timeout=WAIT_S)
     with store.drafting("chunk-2") as alive:
         alive.write_bytes(b"mine")
         assert store.drop_dead_drafts() == 1

@@ -7,6 +7,8 @@ from typing import Any
 
 from temporalio import workflow
 
+from tests.patience import WAIT_S
+
 with workflow.unsafe.imports_passed_through():
     from longtake.fleet import DESCRIBE
 
@@ -17,6 +19,6 @@ class AsksAWorker:
     async def run(self, queue: str) -> dict[str, Any]:
         workflow.logger.info("asking")
         answer: dict[str, Any] = await workflow.execute_activity(
-            DESCRIBE, task_queue=queue, schedule_to_close_timeout=timedelta(seconds=10)
+            DESCRIBE, task_queue=queue, schedule_to_close_timeout=timedelta(seconds=WAIT_S)
         )
         return answer

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import psutil
 
 from longtake.settings import Home
+from tests.patience import WAIT_S
 
 SUPERVISOR = "workers.embedded"
 SERVER = "start-dev"
@@ -67,8 +68,8 @@ def _kill(process: psutil.Process) -> None:
         pass
 
 
-def eventually(condition: Callable[[], object], within_s: float = 15.0) -> None:
-    deadline = time.monotonic() + within_s
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.05)

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.patience import WAIT_S
 from workers.mixed import split
 from workers.settings import WorkerSettings
 
@@ -16,7 +17,7 @@ from workers.settings import WorkerSettings
 def _worker(**environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workers", "--role", "cpu", "--address", "127.0.0.1:1"]
     return subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True, timeout=60
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=WAIT_S
     )
 
 

@@ -30,6 +30,7 @@ from longtake.fleet import ask_worker
 from longtake.queues import task_queue
 from longtake.settings import Home
 from longtake.starting import SEARCH_ATTRIBUTES
+from tests.patience import WAIT_S
 from tests.workers.family import SERVER, SUPERVISOR, WORKER, Family, die, eventually
 from workers.namespace import RETENTION
 
@@ -70,7 +71,7 @@ async def test_it_is_ready_within_seconds_and_small(home: Home) -> None:
 def test_commands_at_once_share_one_service(home: Home) -> None:
     join = [sys.executable, "-c", JOIN]
     commands = [subprocess.Popen(join, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    addresses = {command.communicate(timeout=60)[0] for command in commands}
+    addresses = {command.communicate(timeout=WAIT_S)[0] for command in commands}
     assert [command.returncode for command in commands] == [0] * 3
     assert len(addresses) == 1
     family = Family(home)
@@ -140,7 +141,8 @@ async def test_killed_supervisor_takes_all_down_and_the_next_start_goes_on(
     assert again.address == running.address
     await _assert_it_is_there(job, again)
     eventually(lambda: before.isdisjoint(process.pid for process in family.all()))
-    assert len(family.all()) == 4
+    # For a moment a starting worker has a child of its own, which looks at the machine.
+    eventually(lambda: len(family.all()) == 4)
 
 
 @pytest.mark.kill

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 import psutil
 import pytest
 
+from tests.patience import WAIT_S
 from tests.workers.family import eventually
 from workers.supervisor import CRASHES, Kept, Program, stop_in_order
 
@@ -43,7 +44,7 @@ async def _keeping(program: Program) -> AsyncIterator[tuple[Kept, asyncio.Future
 
 
 async def _ready(kept: Kept) -> int:
-    await asyncio.wait_for(kept.ready.wait(), 40)
+    await asyncio.wait_for(kept.ready.wait(), WAIT_S)
     assert kept.pid is not None
     return kept.pid
 
@@ -52,7 +53,7 @@ async def test_it_says_when_it_is_ready_and_stops_in_order() -> None:
     async with _keeping(_program(WAIT)) as (kept, keeping):
         pid = await _ready(kept)
         assert kept.state == "running"
-        await asyncio.wait_for(stop_in_order([(kept, keeping)]), 40)
+        await asyncio.wait_for(stop_in_order([(kept, keeping)]), WAIT_S)
         assert (kept.state, kept.pid, kept.problem) == ("stopped", None, None)
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
@@ -74,7 +75,7 @@ async def test_a_program_that_crashes_all_the_time_is_given_up(
 ) -> None:
     monkeypatch.setattr(Kept, "_pause", lambda self: asyncio.sleep(0))
     async with _keeping(_program(CRASH)) as (kept, keeping):
-        await asyncio.wait_for(keeping, 40)
+        await asyncio.wait_for(keeping, WAIT_S)
         assert kept.state == "given up"
         assert kept.restarts == CRASHES - 1
         assert kept.problem == "it crashed 5 times within 60 s, last: killed by SIGKILL"
@@ -82,7 +83,7 @@ async def test_a_program_that_crashes_all_the_time_is_given_up(
 
 async def test_a_program_that_refuses_to_start_is_not_tried_again() -> None:
     async with _keeping(_program(REFUSE)) as (kept, keeping):
-        await asyncio.wait_for(keeping, 40)
+        await asyncio.wait_for(keeping, WAIT_S)
         assert kept.restarts == 0
         assert kept.problem == "it refused to start (exit code 3); its log says why"
 
@@ -92,7 +93,7 @@ async def test_one_that_does_not_hear_is_killed_when_patience_ends() -> None:
     async with _keeping(_program(DEAF, patience_s=0.2)) as (kept, keeping):
         await _ready(kept)
         kept.stop()
-        await asyncio.wait_for(keeping, 40)
+        await asyncio.wait_for(keeping, WAIT_S)
         assert kept.state == "stopped"
 
 

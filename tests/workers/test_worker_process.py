@@ -23,6 +23,7 @@ from longtake import service
 from longtake.fleet import DESCRIBE, LiveWorker, ask_worker, live_workers
 from longtake.queues import Role, task_queue
 from media.sandbox import WORDS, sandbox
+from tests.patience import WAIT_S
 from tests.workers.asking import AsksAWorker
 from tests.workers.family import eventually
 
@@ -98,7 +99,7 @@ async def test_a_media_worker_says_how_its_children_are_kept_in(
 
 async def _listed(client: Client, queue: str) -> LiveWorker:
     """At once as a rule, with its second beat at the latest."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT_S):
         while True:
             for worker in await live_workers(client, queue):
                 return worker
@@ -227,5 +228,5 @@ def _run(command: service.Command, folder: Path) -> subprocess.CompletedProcess[
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_S,
     )

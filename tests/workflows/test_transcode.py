@@ -49,6 +49,7 @@ from longtake.contracts.steps import (
 )
 from longtake.errors import LongtakeError
 from tests.media.test_picture import video
+from tests.patience import WAIT_S
 from workflows.control import WINDOW
 from workflows.transcode import TranscodeWorkflow
 
@@ -199,11 +200,9 @@ async def begin(client: Client, job: dict[str, Any] | None = None) -> WorkflowHa
 
 
 async def until(claim: Callable[[], Any]) -> None:
-    for _ in range(200):
-        if claim():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("not within 10 s")
+    async with asyncio.timeout(WAIT_S):
+        while not claim():  # noqa: ASYNC110 what is waited for has no event
+            await asyncio.sleep(0.05)
 
 
 async def failure(handle: WorkflowHandle[Any, Any]) -> ApplicationError:
@@ -254,7 +253,7 @@ async def test_chunks_that_do_not_hold_are_planned_whole(client: Client, pretend
 async def test_a_bad_job_fails_at_once_with_the_field(
     client: Client, pretend: Pretend, job: dict[str, Any]
 ) -> None:
-    error = await asyncio.wait_for(failure(await begin(client, job)), 60)
+    error = await asyncio.wait_for(failure(await begin(client, job)), WAIT_S)
     assert "Transcode" in error.message
     assert pretend.plans == []
 
@@ -266,7 +265,7 @@ async def test_the_cancel_signal_ends_the_job_and_notes_why(
     handle = await begin(client)
     await until(lambda: pretend.plans)
     await handle.signal("cancel", "changed our minds")
-    error = await asyncio.wait_for(failure(handle), 60)
+    error = await asyncio.wait_for(failure(handle), WAIT_S)
     assert error.type == "JobCanceled"
     assert "changed our minds" in error.message
     assert pretend.records[-1].summary.state == "canceled"
@@ -284,7 +283,7 @@ async def test_a_cancel_counts_though_the_running_step_ends_well(
     await asyncio.sleep(0.5)
     await (handle.signal("cancel", "no") if how == "signal" else handle.cancel(reason="no"))
     with pytest.raises(WorkflowFailureError):
-        await asyncio.wait_for(handle.result(), 60)
+        await asyncio.wait_for(handle.result(), WAIT_S)
     assert pretend.assembled == []
     assert pretend.records[-1].summary.state == "canceled"
     assert "no" in str(pretend.records[-1].error)
@@ -297,7 +296,7 @@ async def test_a_deadline_counts_though_the_running_step_ends_well(
     pretend.ignores_cancel = True
     soon = datetime.now(UTC) + timedelta(seconds=2)
     error = await asyncio.wait_for(
-        failure(await begin(client, JOB | {"deadline": soon.isoformat()})), 30
+        failure(await begin(client, JOB | {"deadline": soon.isoformat()})), WAIT_S
     )
     assert error.type == "DeadlineExceeded"
     assert pretend.assembled == []
@@ -312,7 +311,7 @@ async def test_pause_and_resume_at_once_lose_nothing(client: Client, pretend: Pr
     await handle.signal("resume")
     await asyncio.sleep(0.5)
     pretend.hang.set()
-    assert (await asyncio.wait_for(handle.result(), 60))["state"] == "succeeded"
+    assert (await asyncio.wait_for(handle.result(), WAIT_S))["state"] == "succeeded"
 
 
 async def test_a_paused_job_can_be_canceled_at_once(client: Client, pretend: Pretend) -> None:
@@ -323,7 +322,7 @@ async def test_a_paused_job_can_be_canceled_at_once(client: Client, pretend: Pre
     await handle.signal("pause")
     await handle.cancel(reason="no")
     with pytest.raises(WorkflowFailureError):
-        await asyncio.wait_for(handle.result(), 60)
+        await asyncio.wait_for(handle.result(), WAIT_S)
     assert pretend.records[-1].summary.state == "canceled"
 
 
@@ -331,7 +330,7 @@ async def test_a_start_without_a_job_fails_at_once(client: Client, pretend: Pret
     handle: WorkflowHandle[Any, Any] = await client.start_workflow(
         "Transcode", id=f"job-{uuid.uuid4()}", task_queue="longtake"
     )
-    error = await asyncio.wait_for(failure(handle), 60)
+    error = await asyncio.wait_for(failure(handle), WAIT_S)
     assert error.type == "InvalidJob"
 
 
@@ -348,7 +347,7 @@ async def test_a_paused_job_starts_nothing_until_it_is_resumed(
     await asyncio.sleep(1)
     assert pretend.assembled == []
     await handle.signal("resume")
-    assert (await asyncio.wait_for(handle.result(), 60))["state"] == "succeeded"
+    assert (await asyncio.wait_for(handle.result(), WAIT_S))["state"] == "succeeded"
 
 
 async def _outstanding(handle: WorkflowHandle[Any, Any]) -> int:
@@ -361,13 +360,13 @@ async def test_no_more_steps_are_outstanding_than_the_window(
     pretend.chunks = WINDOW + 50
     pretend.hang.clear()
     handle = await begin(client)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT_S):
         while await _outstanding(handle) < WINDOW:  # noqa: ASYNC110 - the server's own state
             await asyncio.sleep(0.2)
     await asyncio.sleep(2)
     assert await _outstanding(handle) == WINDOW
     pretend.hang.set()
-    result = await asyncio.wait_for(handle.result(), 60)
+    result = await asyncio.wait_for(handle.result(), WAIT_S)
     assert result["stats"]["chunks"] == WINDOW + 50
 
 
@@ -376,7 +375,7 @@ async def test_a_bit_rate_is_shared_by_what_the_first_passes_found(
 ) -> None:
     pretend.chunks, pretend.target_bytes = 3, 6_000
     handle = await begin(client)
-    await asyncio.wait_for(handle.result(), 60)
+    await asyncio.wait_for(handle.result(), WAIT_S)
     asked = {r.number: (r.analysis_key, r.target_bytes) for r in pretend.chunk_requests}
     assert asked == {n: (f"analysis-{n}", 1_000 * (n + 1)) for n in range(3)}
     progress = await handle.query("progress")
@@ -395,6 +394,6 @@ async def test_what_no_gpu_encodes_is_encoded_on_the_cpu_and_said_so(
 ) -> None:
     pretend.video = video
     handle = await begin(client, JOB | {"gpu": "prefer"})
-    result = await asyncio.wait_for(handle.result(), 60)
+    result = await asyncio.wait_for(handle.result(), WAIT_S)
     assert words in result["decisions"]["gpu"]
     assert not pretend.plans[-1].gpu
