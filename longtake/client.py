@@ -261,8 +261,16 @@ def _result_of(record: JobRecord) -> JobResult:
 
 
 def _over(result: JobResult) -> Progress:
-    fraction = 1.0 if result.state == "succeeded" else 0.0
-    return Progress(job_id=result.job_id, state=result.state, fraction=fraction)
+    if result.state != "succeeded":
+        return Progress(job_id=result.job_id, state=result.state)
+    chunks = result.stats.chunks
+    return Progress(
+        job_id=result.job_id,
+        state=result.state,
+        fraction=1.0,
+        chunks_done=chunks,
+        chunks_total=chunks,
+    )
 
 
 def _status(summary: JobSummary, result: JobResult, progress: Progress | None = None) -> JobStatus:

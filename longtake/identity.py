@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -40,8 +41,29 @@ def _locate_beside(video: dict[str, Any]) -> None:
 
 def content_hash(job: AnyJob) -> str:
     """SHA-256 of the job's content: two jobs of one id must agree in it."""
-    content = {key: value for key, value in to_json(job).items() if key not in _NOT_CONTENT}
-    return _sha256(content)
+    return _sha256(_content(job))
+
+
+def differences(earlier: AnyJob, job: AnyJob) -> str:
+    """What two jobs of one id do not agree in: `video.crf (there 23, here 40)`."""
+    there, here = (dict(_leaves(_content(one))) for one in (earlier, job))
+    names = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
+    return ", ".join(
+        f"{name} (there {there.get(name, 'not set')}, here {here.get(name, 'not set')})"
+        for name in names
+    )
+
+
+def _content(job: AnyJob) -> dict[str, object]:
+    return {key: value for key, value in to_json(job).items() if key not in _NOT_CONTENT}
+
+
+def _leaves(document: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def job_id(job: AnyJob) -> str:

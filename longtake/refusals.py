@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,12 @@ _UNREACHABLE = {
 }
 
 
+def plain(words: str) -> str:
+    """The cause alone out of the transport's words, whose last quotation it is."""
+    quoted = re.findall(r'"([^"]+)"', words)
+    return quoted[-1] if quoted else words
+
+
 @contextmanager
 def service_errors() -> Iterator[None]:
     """Translate refusals: JobNotFound, InvalidJob, ServiceUnreachable, or LongtakeError."""
@@ -30,7 +37,7 @@ def service_errors() -> Iterator[None]:
             raise JobNotFound(f"there is no such job: {error.message}") from error
         if error.status in _UNREACHABLE or error.status == RPCStatusCode.NOT_FOUND:
             raise ServiceUnreachable(
-                f"the Temporal service does not answer as it should: {error.message}. "
+                f"the Temporal service does not answer as it should: {plain(error.message)}. "
                 "`longtake doctor` tells more"
             ) from error
         raise LongtakeError(f"Temporal refused: {error.message}") from error

@@ -33,6 +33,7 @@ from longtake.daemon import (
 from longtake.embedded import NAMESPACE, ServiceState
 from longtake.errors import ServiceUnreachable
 from longtake.queues import Role
+from longtake.refusals import plain
 from longtake.settings import Home
 
 __all__ = [
@@ -81,7 +82,8 @@ async def connect(endpoint: Endpoint | None = None, notify: Notify | None = None
         )
     except RuntimeError as error:
         raise ServiceUnreachable(
-            f"Temporal at {endpoint.address} does not answer: {error}. `longtake doctor` says more"
+            f"Temporal at {endpoint.address} does not answer: {plain(str(error))}. "
+            "`longtake doctor` says more"
         ) from error
 
 

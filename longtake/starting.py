@@ -102,7 +102,7 @@ async def _from_index(
 ) -> Started | Literal["again", "first"]:
     content = _content_of(record.job)
     if content not in (None, identity.content_hash(job)):  # None: of a version that is unknown here
-        raise _other_content(job, identity.summary(parse(record.job)))
+        raise _other_content(job, record.job, record.job.get("kind"))
     closed_at = record.summary.closed_at
     closed = datetime.fromisoformat(closed_at) if closed_at else None
     result = record.result
@@ -121,7 +121,7 @@ async def _must_match(client: Client, run: Run, job: AnyJob) -> None:
         earlier = await job_of(client, run) or {}
         content = _content_of(earlier)
     if content != identity.content_hash(job):
-        raise _other_content(job, _words_of(run.memo.get("job") or earlier, run))
+        raise _other_content(job, run.memo.get("job") or earlier, run.kind)
 
 
 def _content_of(document: Mapping[str, object]) -> str | None:
@@ -132,18 +132,17 @@ def _content_of(document: Mapping[str, object]) -> str | None:
         return None
 
 
-def _words_of(document: object, run: Run) -> str:
+def _other_content(job: AnyJob, document: object, kind: object) -> InvalidJob:
     try:
-        return identity.summary(parse(document if isinstance(document, dict) else {}))
+        earlier = identity.located(parse(document if isinstance(document, dict) else {}))
+        words = f"{identity.summary(earlier)}; it differs in {identity.differences(earlier, job)}"
     except InvalidJob:
-        return f"a workflow of type {run.kind}"
-
-
-def _other_content(job: AnyJob, earlier: str) -> InvalidJob:
-    return InvalidJob(
-        f"job id {job.id!r} belongs to another job ({earlier}), and this is "
-        f"{identity.summary(job)}, with its own settings; choose another id, or give none"
+        words = f"a workflow of type {kind}"
+    error = InvalidJob(
+        f"job id {job.id!r} belongs to another job: {words}; choose another id, or give none"
     )
+    error.job_id = job.id
+    return error
 
 
 async def _start(client: Client, job: AnyJob, *, again: bool) -> Started:

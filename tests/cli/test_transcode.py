@@ -133,7 +133,10 @@ async def test_an_unreachable_service_is_exit_code_3(alone: Command) -> None:
     alone.environment["TEMPORAL_ADDRESS"] = "127.0.0.1:1"
     done = await alone("transcode", "talk.mov", "-o", "talk.mp4", "--json")
     assert done.code == 3
-    assert "error: ServiceUnreachable: Temporal at 127.0.0.1:1" in done.err
+    assert (
+        "error: ServiceUnreachable: Temporal at 127.0.0.1:1 does not answer: Connection refused"
+        in done.err
+    )
     assert done.document["error"]["type"] == "ServiceUnreachable"
 
 

@@ -42,6 +42,8 @@ def test_json_is_one_document_with_everything(service: Service, film: Film) -> N
     assert made["media"]["video"][0]["frames"] == 600
     assert made["media"]["duration_s"] == pytest.approx(24, abs=0.05)
     assert document["stats"]["media_s"] == pytest.approx(24, abs=0.05)
+    progress = service.json("status", document["job_id"])["progress"]
+    assert progress["chunks_done"] == progress["chunks_total"] == film.chunks
 
 
 def test_the_same_content_in_a_second_job_encodes_nothing(service: Service, film: Film) -> None:
