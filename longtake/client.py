@@ -116,7 +116,7 @@ class Longtake:
             return _status(found.summary, _result_of(found))
         if not found.is_open:
             return _status(summarize(found), await outcome(client, job_id, found.run_id))
-        progress = await Watch(client, job_id).look(found)
+        progress = await Watch(client, job_id, embedded=self._embedded).look(found)
         return _status(summarize(found), JobResult(job_id=job_id, state=progress.state), progress)
 
     async def result(self, job_id: str) -> JobResult:
@@ -141,7 +141,7 @@ class Longtake:
     async def progress(self, job_id: str) -> AsyncIterator[Progress]:
         """How far a job is, about twice a second, until it is over."""
         client = await self.temporal()
-        watch = Watch(client, job_id)
+        watch = Watch(client, job_id, embedded=self._embedded)
         async for _ in pauses():
             found = await self._find(job_id)
             if isinstance(found, JobRecord):

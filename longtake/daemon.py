@@ -33,7 +33,7 @@ from longtake.errors import ServiceUnreachable
 from longtake.presets import application_root
 from longtake.settings import Home, drain_grace_s
 
-READY_S = 30.0
+READY_S = 60.0
 STOP_MARGIN_S = 30.0
 """Beyond the drain: a late worker is killed after 15 s, a late server after 10 s."""
 ORPHAN_S = 5.0
@@ -128,8 +128,9 @@ async def _wait(home: Home, patience_s: float) -> ServiceState:
             ours = _start(home)
         await asyncio.sleep(POLL_S)
     raise ServiceUnreachable(
-        f"the embedded service was not ready within {patience_s:.0f} s: "
-        f"{_last_words(home, log_start)} (log: {service_log(home)})"
+        f"the embedded service was not ready within {patience_s:.0f} s and may still be starting: "
+        f"give the command again, or look into {service_log(home)}, whose last words are: "
+        f"{_last_words(home, log_start)}"
     )
 
 

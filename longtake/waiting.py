@@ -15,16 +15,17 @@ SETTLING = timedelta(seconds=6)
 """A worker that has just started is not known before its first heartbeat."""
 
 
-async def waiting_for(client: Client, run: Run, *, answered: bool) -> str | None:
+async def waiting_for(client: Client, run: Run, *, answered: bool, embedded: bool) -> str | None:
     """A worker that nobody runs, or another try of a step that failed; None if work goes on.
 
-    `answered`: a control worker answered lately, so there is one.
+    `answered`: a control worker answered lately, so there is one. `embedded`: the embedded
+    service keeps its workers alive.
     """
     if not run.is_open or any(step.started for step in run.steps):
         return None
     for queue in sorted(_idle(run, answered=answered)):
         if not await _is_served(client, queue):
-            return _wanted(queue)
+            return _wanted(queue, embedded=embedded)
     return next((_another_try(step) for step in run.steps if step.last_failure), None)
 
 
@@ -44,9 +45,11 @@ async def _is_served(client: Client, queue: str) -> bool:
         return True  # an older service does not list workers: then there is nothing to say
 
 
-def _wanted(queue: str) -> str:
+def _wanted(queue: str, *, embedded: bool) -> str:
     for role in ROLES:
         if queue == task_queue(role):
+            if embedded and role != "gpu":  # which it has none of
+                return f"the service's {role} worker, which it starts anew when one has died"
             return f"a {role} worker: start one with `longtake worker --role {role}`"
     for role in ROLES[1:]:
         prefix = task_queue(role) + "-"

@@ -28,8 +28,9 @@ _SLOWEST_LOOK_S = 0.5
 class Watch:
     """One watcher of one job; remembers what the workflow said last."""
 
-    def __init__(self, client: Client, job_id: str) -> None:
+    def __init__(self, client: Client, job_id: str, *, embedded: bool) -> None:
         self._client = client
+        self._embedded = embedded
         self._job_id = job_id
         self._meter = Meter()
         self._counted: Progress | None = None
@@ -48,7 +49,7 @@ class Watch:
                 "state": state,
                 "stage": (counted.stage if answered else known) if run.is_open else None,
                 "waiting_for": counted.waiting_for
-                or await waiting_for(self._client, run, answered=answered),
+                or await waiting_for(self._client, run, answered=answered, embedded=self._embedded),
             }
         )
         working = () if state == "paused" else run.steps  # what still beats, is being stopped

@@ -194,10 +194,11 @@ class JobWorkflow:
             self._main.cancel()
 
     async def _canceled(self, job: Job, kind: str, error: BaseException) -> JobResult:
-        if self._late:
+        if self._late and job.deadline is not None:
+            late_at = job.deadline.isoformat(sep=" ", timespec="seconds")
             late = JobError(
                 type="DeadlineExceeded",
-                message=f"the job was not done by its deadline, {job.deadline}; what is finished "
+                message=f"the job was not done by its deadline, {late_at}; what is finished "
                 "is kept, and `longtake retry` goes on from there without a deadline",
             )
             raise await self._failed(job, kind, late) from error

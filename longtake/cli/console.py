@@ -30,7 +30,7 @@ def complain(error: LongtakeError) -> None:
     """An error in one line, and the way on where there is one."""
     words = " ".join(error.message.split())
     err.print(f"error: {type(error).__name__}: {words}", style="red", markup=False)
-    if error.job_id and not isinstance(error, UserError):
+    if error.job_id and not isinstance(error, UserError) and "longtake retry" not in words:
         say(f"`longtake retry {error.job_id}` runs only what is missing")
 
 

@@ -20,7 +20,7 @@ from longtake.presets import application_root
 
 def gc(
     older_than_days: Annotated[
-        float, typer.Option(min=0, help="Keep what is younger than this.")
+        float, typer.Option(min=1, help="Keep what is younger: running jobs need it.")
     ] = 7.0,
     as_json: Json = False,
 ) -> None:

@@ -100,5 +100,8 @@ Label = Annotated[
     list[str] | None, _envelope("--label", words="May be repeated.", metavar="KEY=VALUE")
 ]
 Deadline = Annotated[str | None, _envelope(words="2h, or a date and time.", metavar="WHEN")]
-Chunk = Annotated[str | None, _envelope(words="Least length of a chunk.", metavar="SECONDS")]
+Chunk = Annotated[
+    str | None,
+    _envelope(words="Length of every chunk, up to the next keyframe.", metavar="SECONDS"),
+]
 Gpu = Annotated[GpuUse | None, _envelope(words="Default: never.")]

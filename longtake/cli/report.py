@@ -107,9 +107,9 @@ def _cost(stats: Stats) -> str:
     if stats.media_s:
         words.append(f"{stats.media_s / stats.wall_s:.1f} times real time")
     if stats.chunks:
-        words.append(f"{stats.chunks} chunks")
+        words.append(f"{stats.chunks} chunk{'s' * (stats.chunks > 1)}")
     if stats.chunks_reused:
         words.append(f"{stats.chunks_reused} of them were there already")
     if stats.retries:
-        words.append(f"{stats.retries} steps were repeated")
+        words.append(f"{stats.retries} step{'s' * (stats.retries > 1)} tried again")
     return ", ".join(words)

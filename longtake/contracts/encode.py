@@ -48,8 +48,13 @@ def _whole_if_it_is(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-Crf = Annotated[int | float, Field(ge=0, le=63), AfterValidator(_whole_if_it_is)]
-"""Whole numbers are kept as such: 23 and 23.0 are the same command, and the same content."""
+Crf = Annotated[
+    int | float,
+    Field(json_schema_extra={"minimum": 0, "maximum": 63}),
+    AfterValidator(_whole_if_it_is),
+]
+"""Whole numbers are kept as such: 23 and 23.0 are the same command, and the same content. Each
+codec has a scale of its own, and `codecs.py` says so where a number is outside."""
 
 
 def _target(value: str) -> str:
