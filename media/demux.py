@@ -10,9 +10,12 @@ import av
 import av.error
 
 from media.bitstream import h264_length_size, h264_start, vp8_is_shown
+from media.formats import ALLOWED_DECODERS
 
 _SEEKS_EXACTLY = ("mov", "matroska")
 _PRIMED = ("mov", "matroska", "ogg")
+_MOST_SILENT = 16
+"""Packets of sound that are decoded at most until one gives a frame: priming takes up to three."""
 
 
 @dataclass
@@ -37,6 +40,10 @@ class Track:
     counted: int = 0
     first_packet: bytes = b""
     first_frame: Any = None
+    heard: int | None = None
+    """Where the decoder's first sample lies: behind an encoder's delay, which decoders drop."""
+    unheard: int = 0
+    """Packets of sound that were decoded before that one."""
 
     @property
     def codec(self) -> str:
@@ -51,7 +58,7 @@ class Track:
 
     @property
     def start_s(self) -> Fraction:
-        """Where the stream begins, in seconds on the file's clock."""
+        """Where the stream is first seen or heard, in seconds on the file's clock."""
         return (self.first or 0) * self.time_base
 
     @property
@@ -61,12 +68,13 @@ class Track:
 
 
 def demux(container: Any, demuxer: str) -> dict[int, Track]:
-    """Read every packet of picture and sound; nothing but the first frame is decoded."""
+    """Read every packet of picture and sound; nothing but the first frames is decoded."""
     streams = [s for s in container.streams if s.type in ("video", "audio")]
     tracks = {stream.index: Track(stream) for stream in streams}
     for packet in container.demux(streams) if streams else ():
         track = tracks[packet.stream.index]
         _see_first_frame(track, packet)
+        _hear_first_frame(track, packet)
         if packet.size == 0 and packet.dts is None:
             continue
         track.size += packet.size
@@ -74,6 +82,9 @@ def demux(container: Any, demuxer: str) -> dict[int, Track]:
             track.hidden += 1
         else:
             _count(track, packet, demuxer)
+    for track in tracks.values():
+        if track.first is not None and track.heard is not None:
+            track.first = _sound_from(track.heard, demuxer)
     return tracks
 
 
@@ -87,14 +98,32 @@ def _see_first_frame(track: Track, packet: Any) -> None:
         return  # packets before the first whole picture; the encode counts what is damaged
 
 
+def _hear_first_frame(track: Track, packet: Any) -> None:
+    """A packet's time is not its sound's: MP3 begins with its encoder's delay, which LAME's header
+    tells of (25 ms as a rule), and decoders drop it."""
+    if track.stream.type != "audio" or track.heard is not None or track.unheard == _MOST_SILENT:
+        return
+    if track.codec not in ALLOWED_DECODERS:
+        return
+    track.unheard += 1
+    try:
+        track.heard = next((frame.pts for frame in packet.decode()), None)
+    except av.error.FFmpegError:
+        return
+
+
+def _sound_from(pts: int, demuxer: str) -> int:
+    """In these containers sound before zero is an encoder's priming: decoders drop it."""
+    return max(0, pts) if demuxer in _PRIMED else pts
+
+
 def _count(track: Track, packet: Any, demuxer: str) -> None:
     track.first_packet = track.first_packet or bytes(packet)
     if packet.pts is None:
         track.missing_pts += 1
         return
     picture = track.stream.type == "video"
-    # In these containers sound before zero is an encoder's priming: decoders drop it.
-    start = packet.pts if picture or demuxer not in _PRIMED else max(0, packet.pts)
+    start = packet.pts if picture else _sound_from(packet.pts, demuxer)
     track.first = start if track.first is None else min(track.first, start)
     track.end = (
         max(track.end, packet.pts + (packet.duration or 0))

@@ -92,7 +92,7 @@ class MediaFacts(Report):
     """FFmpeg's name of the demuxer, such as `mov,mp4,m4a,3gp,3g2,mj2`."""
     duration_s: float
     start_s: float
-    """Presentation time of the earliest packet of picture or sound."""
+    """When the earliest picture is shown or sound heard, in seconds on the file's own clock."""
     bytes: int
     video: tuple[VideoFacts, ...] = ()
     audio: tuple[AudioFacts, ...] = ()

@@ -104,6 +104,28 @@ async def test_picture_that_starts_late_stays_late(tmp_path: Path) -> None:
     assert beep_time(made.path, tmp_path) == pytest.approx(5.0, abs=0.005)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("in.mp4", "libmp3lame"),
+        ("in.mkv", "libmp3lame"),
+        ("in.avi", "libmp3lame"),
+        ("in.mkv", "libopus"),
+        ("in.mkv", "libvorbis"),
+        ("in.ts", "mp2"),
+    ],
+)
+async def test_what_a_decoder_drops_of_the_sound_moves_nothing(
+    name: str, codec: str, tmp_path: Path
+) -> None:
+    # AVI does not say when H.264's B-frames are shown.
+    old = ("-c:v", "mpeg4", "-bf", "0") if name == "in.avi" else ()
+    source = flash_and_beep(tmp_path / name, 2, "-c:a", codec, *old, seconds=3)
+    made = await transcode(source, tmp_path / "out.mp4", **SMALL)
+    apart = beep_time(source, tmp_path) - flash_time(source)
+    assert beep_time(made.path, tmp_path) - flash_time(made.path) == pytest.approx(apart, abs=0.005)
+
+
 async def test_a_start_offset_becomes_zero_for_both(tmp_path: Path) -> None:
     source = flash_and_beep(tmp_path / "in.ts", 5, "-output_ts_offset", "100")
     made = await transcode(source, tmp_path / "out.mp4", chunk_s=2, **SMALL)

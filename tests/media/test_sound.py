@@ -83,6 +83,16 @@ async def test_flac_does_not_stumble_over_a_short_first_frame(tmp_path: Path) ->
     assert len(samples(made.path, channels=1)) == 3 * 44_100
 
 
+async def test_the_delay_that_an_mp3_says_to_drop_is_dropped(noise: Path, tmp_path: Path) -> None:
+    """1,105 samples lie before its sound; kept, they were 25 ms of silence."""
+    source = tmp_path / "in.mp3"
+    run("-i", noise, "-c:a", "libmp3lame", "-b:a", "192k", source)
+    made = await transcode(source, tmp_path / "out.wav")
+    assert made.source.start_s == pytest.approx(1105 / 44_100, abs=1e-5)
+    assert samples(made.path) == samples(source)
+    assert len(samples(made.path)) == 2 * 48_017
+
+
 LOSSY = [
     ("out.m4a", "aac"),
     ("out.mp3", "mp3"),
