@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.place import Place, place
 from activities.running import Beat, implements
+from longtake.contracts.chapters import Chapters
 from longtake.contracts.result import Output, Stats
 from longtake.contracts.steps import ASSEMBLE, AssembleRequest, Published
 from media.assemble import assemble as mux
@@ -31,6 +32,7 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     source = await here.storage(request.source.uri).localize(request.source)
     chunks = [here.part(key) for key in request.chunk_keys]
     sounds = [here.part(key) for key in request.audio_keys]
+    chapters = here.chapters(request.chapters_key) if request.chapters_key else None
     beat.total_s = plan.media_s
     # Later attempts, here or elsewhere, take the right to publish from earlier ones.
     lease = await lease_on(here, request.output)
@@ -39,8 +41,8 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     check = partial(storage.check_output, request.output, request.source.uri, overwrite=True)
     await asyncio.to_thread(check)
     with storage.staging(request.output, request.job_id) as staged:
-        finished = await _mux(here, source, plan, chunks, sounds, staged, beat)
-        facts, warnings = await verify(staged, plan, index)
+        finished = await _mux(here, source, plan, chunks, sounds, staged, beat, chapters)
+        facts, warnings = await verify(staged, plan, index, chapters)
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
         await storage.upload(staged, request.output, sha256, request.job_id)
@@ -65,12 +67,13 @@ async def _mux(
     sounds: list[Path],
     staged: Path,
     beat: Beat,
+    chapters: Chapters | None,
 ) -> Finished:
     if not chunks:
-        return await mux(source, plan, None, sounds, staged, beat.on_tick)
+        return await mux(source, plan, None, sounds, staged, beat.on_tick, chapters)
     with here.store.drafting("rendition") as rendition:
         await asyncio.to_thread(join, chunks, rendition)
-        return await mux(source, plan, rendition, sounds, staged, beat.on_tick)
+        return await mux(source, plan, rendition, sounds, staged, beat.on_tick, chapters)
 
 
 async def lease_on(here: Place, uri: str) -> Lease:

@@ -6,6 +6,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from longtake.contracts.chapters import Chapters
 from longtake.errors import InvalidJob, ResourceExhausted
 from longtake.index import JobIndex
 from longtake.paths import scheme_of, shown
@@ -54,6 +55,10 @@ class Place:
     def plan(self, key: str) -> Plan:
         """The plan under a key."""
         return _plan(self.store, key)
+
+    def chapters(self, key: str) -> Chapters:
+        """The found chapters under a key."""
+        return Chapters.model_validate_json(self.store.read(key))
 
     def index(self, key: str) -> Index:
         """The packet index under a key."""

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from longtake.contracts.chapters import Chapters
 from longtake.contracts.containers import ANIMATIONS
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
 from media.animations import prove_animation
 from media.carry import lost
+from media.chapters import prove_chapters, write_chapters
 from media.encoders import ENCODERS
 from media.index import Index
 from media.isolate import in_child, inspect_in_child
@@ -32,31 +34,37 @@ async def assemble(
     sounds: Sequence[Path],
     target: Path,
     on_tick: OnTick,
+    chapters: Chapters | None = None,
 ) -> Finished:
     """Write the output to `target`, from the joined chunks and the encoded tracks, as far as
-    there are any. Raises InputCorrupt, and what `run_ffmpeg` raises."""
+    there are any, with `chapters` in place of the source's.
+
+    Raises InputCorrupt, and what `run_ffmpeg` raises."""
     if plan.video is not None and rendition is not None and ENCODERS[plan.video.encoder].whole:
         await asyncio.to_thread(shutil.copyfile, rendition, target)
         return Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)
     covers: list[Path] = []
+    marks = target.with_name(f"{target.stem}.chapters.part") if chapters else None
     try:
+        if chapters is not None and marks is not None:
+            write_chapters(chapters, marks)
         for number, carried in enumerate(attached(plan)):
             # Named so that what a killed worker leaves is swept with the output in the making.
             covers.append(target.with_name(f"{target.stem}.{number}.part"))
             await run_ffmpeg(cover_command(source, plan, carried, covers[-1]).arguments())
-        command = mux_command(source, plan, rendition, sounds, target, covers)
+        command = mux_command(source, plan, rendition, sounds, target, covers, marks)
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
         raise InputCorrupt(
             f"the parts could not be joined (exit code {error.code}): {error.stderr}"
         ) from error
     finally:
-        for path in covers:
+        for path in (*covers, *((marks,) if marks else ())):
             path.unlink(missing_ok=True)
 
 
 async def verify(
-    target: Path, plan: Plan, index: Index | None
+    target: Path, plan: Plan, index: Index | None, chapters: Chapters | None = None
 ) -> tuple[MediaFacts, tuple[str, ...]]:
     """Look at the finished file as a stranger would, and compare it with the plan.
 
@@ -79,7 +87,9 @@ async def verify(
                 f"{len(index.pts)}: a copy keeps frames that the source hides"
             )
     _check_sound(plan, facts)
-    warnings += lost(plan.tags, plan.chapters, facts, plan.container)
+    if chapters is not None:
+        warnings += prove_chapters(chapters, facts)
+    warnings += lost(plan.tags, 0 if chapters else plan.chapters, facts, plan.container)
     return facts, tuple(warnings)
 
 

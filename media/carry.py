@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from longtake.contracts.base import Contract
-from longtake.contracts.containers import CONTAINERS, Container
+from longtake.contracts.containers import CHAPTERED, CONTAINERS, Container
 from longtake.contracts.media import MediaFacts, OtherStream
 
 TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
@@ -17,7 +17,6 @@ _BITMAPS = ("pgssub", "dvdsub", "dvbsub", "hdmv_pgs_subtitle", "dvd_subtitle", "
 _COVERS: tuple[Container, ...] = ("mp4", "m4a", "mp3", "flac")
 _IMAGES: dict[str, Literal["jpg", "png"]] = {"mjpeg": "jpg", "png": "png"}
 """What players of Matroska show as a cover (matroska.org, "Attachments"), by its codec."""
-_CHAPTERS: tuple[Container, ...] = ("mp4", "mov", "m4a", "mkv", "webm", "mp3", "ogg", "opus")
 
 OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands")
 """What a file says of itself, not of its content: it would be wrong in another file."""
@@ -53,7 +52,7 @@ def carry(
 
 def carries_chapters(facts: MediaFacts, container: Container, *, clipped: bool) -> bool:
     """Whether the chapters come along; a clip has none, for they are timed to the whole."""
-    return facts.chapter_count > 0 and container in _CHAPTERS and not clipped
+    return facts.chapter_count > 0 and container in CHAPTERED and not clipped
 
 
 def lost(

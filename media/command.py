@@ -69,6 +69,12 @@ class Ffmpeg:
         source = (*guarded, "-f", "png_pipe", "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))
 
+    def read_chapters(self, path: Path) -> Ffmpeg:
+        """Chapters that we wrote ourselves."""
+        guarded = ("-protocol_whitelist", "file", "-format_whitelist", "ffmetadata")
+        source = (*guarded, "-f", "ffmetadata", "-i", _as_url(path))
+        return replace(self, inputs=(*self.inputs, *source))
+
     def read_raw(self, path: Path, width: int, height: int, fps: int) -> Ffmpeg:
         """Pictures that we decoded ourselves: RGB, 8 bits, one behind the other."""
         source = (

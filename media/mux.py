@@ -51,10 +51,12 @@ def mux_command(
     sounds: Sequence[Path],
     target: Path,
     covers: Sequence[Path] = (),
+    chapters: Path | None = None,
 ) -> Ffmpeg:
     """Mux the picture (joined chunks, or the source's) and the tracks (encoded, or the source's).
 
-    `sounds`: the encoded tracks, in the plan's order; `covers`: the images to attach, too.
+    `sounds`: the encoded tracks, in the plan's order; `covers`: the images to attach, too;
+    `chapters`: what takes the place of the source's.
     """
     command, inputs = Ffmpeg.quiet(), 0
     maps: list[str] = []
@@ -76,11 +78,16 @@ def mux_command(
     maps += [f"{source_number}:{carried.stream}" for carried in plan.carried if not carried.image]
     if _reads_source(plan):
         command = command.read(source, plan.demuxer)
+    marked = source_number if plan.keeps_chapters else -1
+    if chapters is not None:
+        command = command.read_chapters(chapters)
+        marked = source_number + _reads_source(plan)
     muxer, *options = _MUXERS[plan.container]
     return (
         command.then(*(word for where in maps for word in ("-map", where)))
         .then("-c", "copy", *_carried(plan), *_attached(plan, covers))
         .then(*_tags(plan, source_number if _reads_source(plan) else -1))
+        .then("-map_chapters", str(marked))
         .then("-fflags", "+bitexact", *_interleaving(plan))
         .write(target, muxer, *options)
     )
@@ -125,13 +132,13 @@ def _interleaving(plan: Plan) -> tuple[str, ...]:
 
 
 def _tags(plan: Plan, source: int) -> tuple[str, ...]:
-    """The source's tags and chapters (`source`: its number as an input, -1 if it is not read),
-    less what it says of its own file; and each encoded track's language."""
+    """The source's tags (`source`: its number as an input, -1 if it is not read), less what it says
+    of its own file; and each encoded track's language."""
     hevc = plan.video is not None and plan.video.copied and plan.video.codec == "hevc"
     # Ogg keeps the tags of the whole with its stream.
     tags = f"{source}:s:a:0" if source >= 0 and plan.demuxer == "ogg" else str(source)
     return (
-        *("-map_metadata", tags, "-map_chapters", str(source if plan.keeps_chapters else -1)),
+        *("-map_metadata", tags),
         *(word for name in OWN_TAGS for word in ("-metadata", f"{name}=")),
         *(word for number, _ in enumerate(plan.audio) for word in _track_tags(plan, number)),
         # Apple's players refuse HEVC under the name hev1.

@@ -45,6 +45,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         ]
     if role in ("cpu", "gpu"):
         from activities.borders import find_borders
+        from activities.chapters import find_chapters
         from activities.command import run_command
         from activities.encode import analyse_chunk, encode_audio, encode_chunk
         from activities.normalize import level, measure
@@ -52,7 +53,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.quality import probe_sample
 
         return [
-            *(find_borders, probe_sample, analyse_chunk, encode_chunk, encode_audio),
-            *(run_command, make_part, measure, level),
+            *(find_borders, find_chapters, probe_sample, analyse_chunk, encode_chunk),
+            *(encode_audio, run_command, make_part, measure, level),
         ]
     return []

@@ -10,6 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.account import damage, total
+from workflows.beside import beside
 from workflows.control import PRESET, JobWorkflow
 
 with workflow.unsafe.imports_passed_through():
@@ -24,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         ENCODE_AUDIO,
         ENCODE_CHUNK,
         FIND_BORDERS,
+        FIND_CHAPTERS,
         PLAN,
         PLAN_SAMPLES,
         PROBE_SAMPLE,
@@ -32,6 +34,8 @@ with workflow.unsafe.imports_passed_through():
         AssembleRequest,
         AudioRequest,
         BordersRequest,
+        ChaptersFound,
+        ChaptersRequest,
         ChunkRequest,
         EncodeDone,
         PlanRequest,
@@ -87,13 +91,17 @@ class TranscodeWorkflow(JobWorkflow):
         admission, reached, probed = await self._find_quality(job, admission, crop, gpu)
         if reached is not None:
             decision["quality"] = in_words(reached)
-        try:
-            plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=False)
-        except ActivityError as error:
-            if not _is_mismatch(error):
-                raise
-            plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=True)
-            decision["chunks"] = "one: chunks of this source did not hold their planned frames"
+        async with beside(self._find_chapters(job, admission)) as looking:
+            try:
+                plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=False)
+            except ActivityError as error:
+                if not _is_mismatch(error):
+                    raise
+                plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=True)
+                decision["chunks"] = "one: chunks of this source did not hold their planned frames"
+            chapters = await looking
+        if chapters is not None:
+            decision["chapters"] = _chapters_in_words(chapters, admission)
         self.enter("assembling")
         chunks, sounds, analyses = parts
         published = await self.step(
@@ -107,11 +115,13 @@ class TranscodeWorkflow(JobWorkflow):
                 index_key=admission.index_key,
                 chunk_keys=tuple(chunk.key for chunk in chunks),
                 audio_keys=tuple(sound.key for sound in sounds),
+                chapters_key=chapters.done.key if chapters and chapters.count > 1 else None,
             ),
             f"join, verify and publish {job.output}",
             ends_the_job=True,
         )
         encoded = [*chunks, *sounds]
+        looked = [chapters.done] if chapters else []
         return JobResult(
             job_id=workflow.info().workflow_id,
             state="succeeded",
@@ -120,7 +130,7 @@ class TranscodeWorkflow(JobWorkflow):
                 plan.media_s,
                 admission.source.bytes,
                 chunks,
-                [*probed, *analyses, *sounds],
+                [*probed, *looked, *analyses, *sounds],
                 published,
             ),
             decisions=plan.decisions | decision,
@@ -160,6 +170,21 @@ class TranscodeWorkflow(JobWorkflow):
             end=job.end,
         )
         return (await self.step(FIND_BORDERS, request, "look for black borders")).crop
+
+    async def _find_chapters(self, job: Transcode, admission: Admission) -> ChaptersFound | None:
+        """Only where they are asked for, and beside the encode: nothing but the end waits."""
+        if job.breaks is None:
+            return None
+        request = ChaptersRequest(
+            source=admission.source,
+            facts=admission.facts,
+            index_key=admission.index_key,
+            audio=admission.settings.audio,
+            breaks=job.breaks,
+            start=job.start,
+            end=job.end,
+        )
+        return await self.step(FIND_CHAPTERS, request, "look for breaks between chapters")
 
     async def _find_quality(
         self, job: Transcode, admission: Admission, crop: str | None, gpu: bool
@@ -345,6 +370,13 @@ def _waves(plan: PlanSummary) -> list[tuple[int, ...]]:
     order = plan.order or tuple(range(plan.chunks))
     half = len(order) if len(order) < FEW else -(-len(order) // 2)
     return [wave for wave in (order[:half], order[half:]) if wave]
+
+
+def _chapters_in_words(found: ChaptersFound, admission: Admission) -> str:
+    if found.count > 1:
+        return f"{found.count} found, by the breaks between them"
+    kept = "; the source's stay" if admission.facts.chapter_count else ""
+    return f"none: no break was found{kept}"
 
 
 def _is_mismatch(error: ActivityError) -> bool:

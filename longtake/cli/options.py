@@ -21,6 +21,10 @@ def _sound(words: str | None = None, metavar: str | None = None) -> Any:
     return typer.Option(help=words, metavar=metavar, rich_help_panel="Sound")
 
 
+def _chapters(words: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=words, metavar=metavar, rich_help_panel="Chapters")
+
+
 def _envelope(*names: str, words: str, metavar: str | None = None) -> Any:
     return typer.Option(*names, help=words, metavar=metavar, rich_help_panel="The job")
 
@@ -46,6 +50,15 @@ Start = Annotated[
     str | None, typer.Option(help="Where the clip begins: 90.5 or 1:30.5.", metavar="TIME")
 ]
 End = Annotated[str | None, typer.Option(help="Where the clip ends.", metavar="TIME")]
+
+Chapters = Annotated[
+    Literal["detect", "black", "silence"] | None,
+    _chapters("Find chapters by breaks: black that is silent, or one of both."),
+]
+BlackLength = Annotated[str | None, _chapters("Shortest black of a break.", "SECONDS")]
+SilenceLength = Annotated[str | None, _chapters("Shortest silence of a break.", "SECONDS")]
+SilenceLevel = Annotated[float | None, _chapters("Peak up to which sound is silent; -50.", "DBFS")]
+ShortestChapter = Annotated[str | None, _chapters("Default: 60.", "SECONDS")]
 
 Video = Annotated[VideoCodec | None, _picture()]
 Crf = Annotated[float | None, _picture("Quality, on the codec's scale; 0 is lossless.")]

@@ -48,6 +48,11 @@ def transcode(
     sample_rate: options.SampleRate = None,
     bit_depth: options.BitDepth = None,
     take_side: options.TakeSide = None,
+    chapters: options.Chapters = None,
+    black: options.BlackLength = None,
+    silence: options.SilenceLength = None,
+    silence_level: options.SilenceLevel = None,
+    shortest_chapter: options.ShortestChapter = None,
     job_id: options.Id = None,
     priority: options.Priority = None,
     tenant: options.Tenant = None,
@@ -95,6 +100,12 @@ def transcode(
         "bit_depth": bit_depth,
         "take_side": take_side,
     }
+    breaks = {
+        "black_s": black,
+        "silence_s": silence,
+        "silence_dbfs": silence_level,
+        "shortest_s": shortest_chapter,
+    }
     asked = {
         **envelope(job_id, priority, tenant, label, deadline),
         "gpu": gpu,
@@ -106,6 +117,7 @@ def transcode(
         "start": start,
         "end": end,
         "chunk_s": chunk,
+        "chapters": values.chapters(chapters, given(breaks)),
         "overwrite": overwrite,
     }
     job = parse(given(asked))

@@ -34,6 +34,13 @@ def captions(text: str | None) -> dict[str, object] | None:
     return {"stream": int(text)} if text.isdigit() else {"file": text}
 
 
+def chapters(by: str | None, breaks: dict[str, object]) -> dict[str, object] | None:
+    """What chapters are found by. Raises InvalidJob for breaks without it."""
+    if by is None and breaks:
+        raise InvalidJob("what counts as a break goes with --chapters detect, black or silence")
+    return None if by is None else {"by": "auto" if by == "detect" else by, **breaks}
+
+
 def deadline(text: str | None, now: datetime) -> str | None:
     """A moment from `2h`, `30m`, or an ISO date and time, local where no zone is given."""
     if text is None:

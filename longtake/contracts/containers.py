@@ -57,6 +57,8 @@ CONTAINERS: dict[Container, Holds] = {
 
 ANIMATIONS: tuple[Container, ...] = ("gif", "webp", "avif")
 """Images that move: shown over and over, from their first frame on, without sound."""
+CHAPTERED: tuple[Container, ...] = ("mp4", "mov", "m4a", "mkv", "webm", "mp3", "ogg", "opus")
+"""Containers that hold chapters."""
 _ONLY_IN_THEIR_OWN = ("gif", "webp")
 """Codecs that are one with their container."""
 

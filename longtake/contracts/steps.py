@@ -13,8 +13,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import model_validator
 
 from longtake.contracts.base import Contract, Rational, Report, Uri
+from longtake.contracts.chapters import Breaks
 from longtake.contracts.command import Command
-from longtake.contracts.encode import EncodeSettings
+from longtake.contracts.encode import AudioSettings, EncodeSettings
 from longtake.contracts.loudness import Aim, Levelled, Loudness
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.normalize import Normalize
@@ -93,6 +94,19 @@ class Borders(Contract):
     """The picture inside its borders, as `WIDTH:HEIGHT:LEFT:TOP`; None without borders."""
 
     crop: str | None
+
+
+class ChaptersRequest(Contract):
+    """Asks for the chapters between the breaks of a source, or of a clip of it."""
+
+    source: Source
+    facts: MediaFacts
+    index_key: str | None
+    audio: AudioSettings
+    """Its first track is listened to."""
+    breaks: Breaks
+    start: Rational | None = None
+    end: Rational | None = None
 
 
 class PlanSummary(Contract):
@@ -195,6 +209,13 @@ class SampleScored(Contract):
     """Of this attempt: nothing where the score lay in the work store."""
 
 
+class ChaptersFound(Contract):
+    """Chapters, in the work store under `done.key`; a single one means that there is no break."""
+
+    done: EncodeDone
+    count: int
+
+
 class AssembleRequest(Contract):
     """Join, verify and publish."""
 
@@ -206,6 +227,8 @@ class AssembleRequest(Contract):
     index_key: str | None
     chunk_keys: tuple[str, ...]
     audio_keys: tuple[str, ...]
+    chapters_key: str | None = None
+    """Work store key of chapters that take the place of the source's."""
 
 
 class Published(Contract):
@@ -353,6 +376,7 @@ PROBE_SAMPLE = Step("probe_sample", "cpu", SampleRequest, SampleScored)
 ANALYSE_CHUNK = Step("analyse_chunk", "cpu", ChunkRequest, Analysed)
 ENCODE_CHUNK = Step("encode_chunk", "cpu", ChunkRequest, EncodeDone)
 ENCODE_AUDIO = Step("encode_audio", "cpu", AudioRequest, EncodeDone)
+FIND_CHAPTERS = Step("find_chapters", "cpu", ChaptersRequest, ChaptersFound)
 ASSEMBLE = Step("assemble", "io", AssembleRequest, Published)
 CONCLUDE = Step("conclude", "io", JobRecord, Nothing)
 COUNT_WORKERS = Step("count_workers", "io", WorkersAsked, WorkersAlive)

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from longtake.contracts.base import Seconds, Uri
+from longtake.contracts.chapters import Breaks
 from longtake.contracts.containers import (
+    CHAPTERED,
     CONTAINER_OF_SUFFIX,
     CONTAINERS,
     PRESET_OF_CODEC,
@@ -48,6 +50,11 @@ class Transcode(Job):
         default=None,
         description="Length of every chunk in seconds, up to the next keyframe. A kill costs one.",
     )
+    chapters: Literal["detect"] | Breaks | None = Field(
+        default=None,
+        description="detect, or what counts as a break: chapters begin where black and silence "
+        "end. Left out: the source's own.",
+    )
     overwrite: bool = Field(default=False, description="Replace the output if it exists.")
 
     @model_validator(mode="after")
@@ -56,7 +63,13 @@ class Transcode(Job):
             raise ValueError(f"end ({self.end} s) must lie behind start ({self.start} s)")
         if self.input == self.output:
             raise ValueError("output must be another file than input")
-        self.container  # noqa: B018 - raises for a suffix that is no container
+        container = self.container  # raises for a suffix that is no container
+        if self.breaks and container not in CHAPTERED:
+            suffixes = ", ".join(CONTAINERS[name].suffixes[0] for name in CHAPTERED)
+            raise ValueError(
+                f"{CONTAINERS[container].words} holds no chapters: write to one of "
+                f"{suffixes}, or leave chapters out"
+            )
         return self
 
     @property
@@ -67,6 +80,11 @@ class Transcode(Job):
             pictures.append(self.preset.video)
         marks = [video.watermark.image for video in pictures if video.watermark]
         return (*marks, *(v.captions.file for v in pictures if v.captions and v.captions.file))
+
+    @property
+    def breaks(self) -> Breaks | None:
+        """What chapters are found by; None where they are not looked for."""
+        return Breaks() if self.chapters == "detect" else self.chapters
 
     @property
     def container(self) -> Container:

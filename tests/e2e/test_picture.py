@@ -56,6 +56,22 @@ def test_what_lies_beside_the_source_is_content_of_the_job(
     assert ids[0] != ids[1]
 
 
+def test_chapters_are_found_by_a_step_of_their_own(service: Service, tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    black = "drawbox=c=black:t=fill:enable='between(t,3,3.9)'"
+    run(
+        *("-f", "lavfi", "-i", f"testsrc2=s=320x180:r=25:d=6,{black}", "-c:v", "libx264"),
+        *("-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p", source),
+    )
+    document = service.json(
+        *("transcode", source, "-o", service.out / "chapters.mkv", "--speed", "ultrafast"),
+        *("--chapters", "black", "--shortest-chapter", "2", "--black", "0.5"),
+    )
+    told = document["outputs"][0]["media"]["chapters"]
+    assert [chapter["start_s"] for chapter in told] == pytest.approx([0, 3.92], abs=0.04)
+    assert document["decisions"]["chapters"].startswith("2 found")
+
+
 def test_a_watermark_that_is_not_there_is_refused_at_once(service: Service, tmp_path: Path) -> None:
     source = png(tmp_path / "in.png", "red")
     done = service.run(

@@ -17,6 +17,7 @@ from media.analysis import analyse_chunk, analysed_bytes, encode_second_pass, ta
 from media.assemble import assemble, verify
 from media.audio import encode_audio
 from media.borders import find_borders
+from media.breaks import find_chapters
 from media.captions import read_captions
 from media.fragments import join
 from media.index import Index
@@ -26,6 +27,7 @@ from media.plan import Clip, Plan
 from media.planning import make_plan
 from media.process import Tick
 from media.tools import ffmpeg
+from media.tracks import choose_tracks
 from media.video import ChunkMismatch, encode_chunk
 from media.watermark import png_size
 from tests.patience import WAIT_S
@@ -72,6 +74,14 @@ async def _make(
     job = Transcode(input=str(source), output=str(target), **options)
     settings = resolve(job)
     beside, image = await _beside(source, index, settings.video)
+    chapters = None
+    if job.breaks is not None:
+        clip = Clip(start=job.start, end=job.end)
+        sound = choose_tracks(facts.audio, settings.audio)[0] if facts.audio else None
+        chapters, _ = await find_chapters(
+            *(source, facts, index, sound, job.breaks, clip, target.with_suffix(".breaks"), no_tick)
+        )
+        chapters = chapters if len(chapters.starts_s) > 1 else None
     crop = None
     if settings.video.crop == "auto" and index is not None:
         crop = await find_borders(
@@ -108,8 +118,8 @@ async def _make(
     rendition = target.with_name(f"{target.stem}.rendition") if chunks else None
     if rendition is not None:
         join(chunks, rendition)
-    await assemble(source, plan, rendition, sounds, target, no_tick)
-    found, warnings = await verify(target, plan, index)
+    await assemble(source, plan, rendition, sounds, target, no_tick, chapters)
+    found, warnings = await verify(target, plan, index, chapters)
     return Made(
         target, plan, index, facts, found, chunks, errors, (*plan.warnings, *warnings), one_chunk
     )

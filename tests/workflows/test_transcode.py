@@ -7,6 +7,7 @@ import sysconfig
 import uuid
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from longtake.contracts import EncodeSettings, JobResult, MediaFacts, Output, Stats, Transcode
+from longtake.contracts.chapters import Breaks
 from longtake.contracts.encode import AudioSettings, VideoSettings
 from longtake.contracts.steps import (
     ADMIT,
@@ -31,6 +33,7 @@ from longtake.contracts.steps import (
     ENCODE_AUDIO,
     ENCODE_CHUNK,
     FIND_BORDERS,
+    FIND_CHAPTERS,
     PLAN,
     Admission,
     Analysed,
@@ -38,6 +41,8 @@ from longtake.contracts.steps import (
     AudioRequest,
     Borders,
     BordersRequest,
+    ChaptersFound,
+    ChaptersRequest,
     ChunkRequest,
     EncodeDone,
     JobRecord,
@@ -70,6 +75,8 @@ class Pretend:
         self.target_bytes: int | None = None
         self.chunk_requests: list[ChunkRequest] = []
         self.looked = 0
+        self.chapters = 3
+        self.breaks: list[ChaptersRequest] = []
         self.plans: list[PlanRequest] = []
         self.assembled: list[AssembleRequest] = []
         self.records: list[JobRecord] = []
@@ -94,6 +101,15 @@ class Pretend:
     async def find_borders(self, request: BordersRequest) -> Borders:
         self.looked += 1
         return Borders(crop="320:132:0:24")
+
+    @activity.defn(name=FIND_CHAPTERS.name)
+    async def find_chapters(self, request: ChaptersRequest) -> ChaptersFound:
+        self.breaks.append(request)
+        while not self.hang.is_set():
+            activity.heartbeat()
+            await asyncio.sleep(0.05)
+        done = EncodeDone(key="chapters", frames=0, reused=False, stats=Stats(cpu_s=2))
+        return ChaptersFound(done=done, count=self.chapters)
 
     @activity.defn(name=PLAN.name)
     async def plan(self, request: PlanRequest) -> PlanSummary:
@@ -152,7 +168,7 @@ class Pretend:
     def steps(self) -> list[Callable[..., Any]]:
         return [
             *(self.admit, self.plan, self.analyse_chunk, self.encode_chunk, self.encode_audio),
-            *(self.assemble, self.conclude, self.find_borders),
+            *(self.assemble, self.conclude, self.find_borders, self.find_chapters),
         ]
 
 
@@ -230,6 +246,33 @@ async def test_borders_are_looked_for_once_and_only_when_asked(
     await (await begin(client, JOB | {"video": {"crop": "auto"}})).result()
     assert pretend.looked == 1
     assert [plan.crop for plan in pretend.plans[1:]] == ["320:132:0:24"] * 2
+
+
+@pytest.mark.parametrize(("found", "key"), [(3, "chapters"), (1, None)])
+async def test_chapters_are_found_beside_the_encode_once_and_only_when_asked(
+    client: Client, pretend: Pretend, found: int, key: str | None
+) -> None:
+    await (await begin(client)).result()
+    assert pretend.breaks == []
+    pretend.mismatch, pretend.chapters = True, found
+    asked = JOB | {"chapters": {"by": "black", "shortest_s": 5}, "start": 1}
+    result = JobResult.model_validate(await (await begin(client, asked)).result())
+    (request,) = pretend.breaks
+    assert request.breaks == Breaks(by="black", shortest_s=Fraction(5))
+    assert request.start == 1
+    assert [each.chapters_key for each in pretend.assembled] == [None, key]
+    assert result.decisions["chapters"].startswith("3 found" if key else "none")
+    assert result.stats.cpu_s == 2
+
+
+async def test_a_cancel_ends_the_search_for_chapters(client: Client, pretend: Pretend) -> None:
+    pretend.hang.clear()
+    handle = await begin(client, JOB | {"chapters": "detect"})
+    await until(lambda: pretend.breaks)
+    await handle.signal("cancel", "no")
+    error = await asyncio.wait_for(failure(handle), WAIT_S)
+    assert error.type == "JobCanceled"
+    assert pretend.assembled == []
 
 
 async def test_chunks_that_do_not_hold_are_planned_whole(client: Client, pretend: Pretend) -> None:

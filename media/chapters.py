@@ -1,0 +1,41 @@
+"""Chapters that were found: how they are written into an output, and whether they lie in it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from longtake.contracts.chapters import Chapters
+from longtake.contracts.media import MediaFacts
+from longtake.errors import InputCorrupt
+
+SLACK_S = 0.002
+"""Containers count chapters in milliseconds."""
+
+
+def write_chapters(chapters: Chapters, path: Path) -> None:
+    """Write them as FFmpeg reads them (ffmetadata); players show a title, so each has one."""
+    lines = [";FFMETADATA1"]
+    edges = (*chapters.starts_s, chapters.end_s)
+    for number, (start, end) in enumerate(pairwise(edges), 1):
+        times = (f"{name}={round(time * 1000)}" for name, time in (("START", start), ("END", end)))
+        lines += ["[CHAPTER]", "TIMEBASE=1/1000", *times, f"title=Chapter {number}"]
+    path.write_text("\n".join((*lines, "")), "ascii")
+
+
+def prove_chapters(chapters: Chapters, facts: MediaFacts) -> tuple[str, ...]:
+    """Words for chapters that the finished file did not take at all, as FLAC in Ogg.
+
+    Raises InputCorrupt if it holds others than these.
+    """
+    count = len(chapters.starts_s)
+    if not facts.chapter_count:
+        return (f"{count} chapters were found, and the file did not take them",)
+    wanted = [float(start) for start in chapters.starts_s][: len(facts.chapters)]
+    found = [chapter.start_s for chapter in facts.chapters]
+    moved = [f for w, f in zip(wanted, found, strict=False) if abs(w - f) > SLACK_S]
+    if facts.chapter_count != count or moved:
+        raise InputCorrupt(
+            f"{facts.chapter_count} of {count} chapters came out, {len(moved)} of them elsewhere"
+        )
+    return ()
