@@ -13,12 +13,13 @@ from longtake.contracts.containers import ANIMATIONS
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
 from media.animations import prove_animation
-from media.carry import lost
+from media.carry import OGG, lost
 from media.chapters import prove_chapters, write_chapters
+from media.covers import cover_command, fits_comment, images, write_comment
 from media.encoders import ENCODERS
 from media.index import Index
 from media.isolate import in_child, inspect_in_child
-from media.mux import MILLISECONDS, attached, cover_command, mux_command
+from media.mux import MILLISECONDS, mux_command
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.timing import clock, planned_times
@@ -44,23 +45,34 @@ async def assemble(
         await asyncio.to_thread(shutil.copyfile, rendition, target)
         return Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)
     covers: list[Path] = []
-    marks = target.with_name(f"{target.stem}.chapters.part") if chapters else None
+    marks, comment = (_beside(target, name) for name in ("chapters", "comment"))
     try:
-        if chapters is not None and marks is not None:
+        if chapters is not None:
             write_chapters(chapters, marks)
-        for number, carried in enumerate(attached(plan)):
-            # Named so that what a killed worker leaves is swept with the output in the making.
-            covers.append(target.with_name(f"{target.stem}.{number}.part"))
+        for number, carried in enumerate(images(plan)):
+            covers.append(_beside(target, str(number)))
             await run_ffmpeg(cover_command(source, plan, carried, covers[-1]).arguments())
-        command = mux_command(source, plan, rendition, sounds, target, covers, marks)
+        in_comment = bool(covers) and fits_comment(plan, covers[0])
+        if in_comment:
+            await asyncio.to_thread(write_comment, images(plan)[0], covers[0], comment)
+        command = mux_command(
+            *(source, plan, rendition, sounds, target, () if plan.container in OGG else covers),
+            chapters=marks if chapters is not None else None,
+            comment=comment if in_comment else None,
+        )
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
         raise InputCorrupt(
             f"the parts could not be joined (exit code {error.code}): {error.stderr}"
         ) from error
     finally:
-        for path in (*covers, *((marks,) if marks else ())):
+        for path in (*covers, marks, comment):
             path.unlink(missing_ok=True)
+
+
+def _beside(target: Path, name: str) -> Path:
+    """Named so that what a killed worker leaves is swept with the output in the making."""
+    return target.with_name(f"{target.stem}.{name}.part")
 
 
 async def verify(
@@ -73,7 +85,7 @@ async def verify(
     """
     if plan.container in ANIMATIONS and plan.video is not None and index is not None:
         facts = await in_child(prove_animation, target, plan.video, index, plan.container)
-        return facts, lost(plan.tags, plan.chapters, facts, plan.container)
+        return facts, lost(plan.tags, plan.chapters, 0, facts, plan.container)
     facts, found = await inspect_in_child(target)
     warnings: list[str] = []
     if plan.video is not None and index is not None:
@@ -89,7 +101,9 @@ async def verify(
     _check_sound(plan, facts)
     if chapters is not None:
         warnings += prove_chapters(chapters, facts)
-    warnings += lost(plan.tags, 0 if chapters else plan.chapters, facts, plan.container)
+    covers = sum(carried.kind == "cover" for carried in plan.carried)
+    own_chapters = 0 if chapters else plan.chapters
+    warnings += lost(plan.tags, own_chapters, covers, facts, plan.container)
     return facts, tuple(warnings)
 
 

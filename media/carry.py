@@ -15,8 +15,9 @@ from longtake.contracts.media import MediaFacts, OtherStream
 TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 _BITMAPS = ("pgssub", "dvdsub", "dvbsub", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle")
 _COVERS: tuple[Container, ...] = ("mp4", "m4a", "mp3", "flac")
+OGG: tuple[Container, ...] = ("ogg", "opus")
 _IMAGES: dict[str, Literal["jpg", "png"]] = {"mjpeg": "jpg", "png": "png"}
-"""What players of Matroska show as a cover (matroska.org, "Attachments"), by its codec."""
+"""What players of Matroska and Ogg show as a cover (matroska.org, "Attachments"), by its codec."""
 
 OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands")
 """What a file says of itself, not of its content: it would be wrong in another file."""
@@ -30,7 +31,7 @@ class Carried(Contract):
     kind: Literal["cover", "subtitle", "attachment"]
     codec: str = "copy"
     image: Literal["jpg", "png"] | None = None
-    """Suffix of a cover that is attached as a file, as Matroska has it."""
+    """Suffix of a cover that becomes no stream: a file in Matroska, a comment in Ogg."""
 
 
 def carry(
@@ -40,10 +41,12 @@ def carry(
 
     A clip takes no subtitles: they are timed to the whole.
     """
-    carried, left_out = [], []
+    carried: list[Carried] = []
+    left_out: list[str] = []
     for stream in facts.other:
         how = _how(stream, container, clipped)
-        if how is None:
+        second = container in OGG and any(other.kind == "cover" for other in carried)
+        if how is None or second:
             left_out.append(f"stream {stream.index} ({stream.kind}, {stream.codec}) is left out")
         else:
             carried.append(how)
@@ -56,12 +59,14 @@ def carries_chapters(facts: MediaFacts, container: Container, *, clipped: bool) 
 
 
 def lost(
-    tags: Iterable[str], chapters: int, found: MediaFacts, container: Container
+    tags: Iterable[str], chapters: int, covers: int, found: MediaFacts, container: Container
 ) -> tuple[str, ...]:
-    """Words for tags and chapters of the source that are not in the finished file."""
+    """Words for tags, chapters and covers that are not in the finished file."""
     kept = {name.casefold() for name in found.tags}
     gone = [name for name in tags if name.casefold() not in (*kept, *_UNTOLD)]
     words = []
+    if covers > sum(stream.kind == "cover" for stream in found.other):
+        words.append(f"the cover is left out: {CONTAINERS[container].words} did not take it")
     if gone:
         listed = ", ".join(gone[:10]) + (f" and {len(gone) - 10} more" if len(gone) > 10 else "")
         words.append(f"tags that {CONTAINERS[container].words} did not take: {listed}")
@@ -73,7 +78,7 @@ def lost(
 def _how(stream: OtherStream, container: Container, clipped: bool) -> Carried | None:
     if stream.kind == "cover" and container in _COVERS:
         return Carried(stream=stream.index, kind="cover")
-    if stream.kind == "cover" and container == "mkv" and stream.codec in _IMAGES:
+    if stream.kind == "cover" and container in ("mkv", *OGG) and stream.codec in _IMAGES:
         return Carried(stream=stream.index, kind="cover", image=_IMAGES[stream.codec])
     if stream.kind == "attachment" and container == "mkv":
         return Carried(stream=stream.index, kind="attachment")

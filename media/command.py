@@ -69,8 +69,8 @@ class Ffmpeg:
         source = (*guarded, "-f", "png_pipe", "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))
 
-    def read_chapters(self, path: Path) -> Ffmpeg:
-        """Chapters that we wrote ourselves."""
+    def read_metadata(self, path: Path) -> Ffmpeg:
+        """Chapters or a tag that we wrote ourselves."""
         guarded = ("-protocol_whitelist", "file", "-format_whitelist", "ffmetadata")
         source = (*guarded, "-f", "ffmetadata", "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))

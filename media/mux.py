@@ -7,8 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.containers import Container
-from media.carry import OWN_TAGS, Carried
+from media.carry import OWN_TAGS
 from media.command import Ffmpeg
+from media.covers import attachments
 from media.plan import Plan
 from media.sounds import ENCODERS
 
@@ -34,16 +35,6 @@ MILLISECONDS: tuple[Container, ...] = ("mkv", "webm")
 """Containers whose clock ticks in milliseconds."""
 
 
-def cover_command(source: Path, plan: Plan, carried: Carried, target: Path) -> Ffmpeg:
-    """Write a cover of the source as the image that it is."""
-    return (
-        Ffmpeg.quiet()
-        .read(source, plan.demuxer)
-        .then("-map", f"0:{carried.stream}", "-c", "copy", "-frames:v", "1")
-        .write(target, "image2pipe")
-    )
-
-
 def mux_command(
     source: Path,
     plan: Plan,
@@ -52,11 +43,12 @@ def mux_command(
     target: Path,
     covers: Sequence[Path] = (),
     chapters: Path | None = None,
+    comment: Path | None = None,
 ) -> Ffmpeg:
     """Mux the picture (joined chunks, or the source's) and the tracks (encoded, or the source's).
 
     `sounds`: the encoded tracks, in the plan's order; `covers`: the images to attach, too;
-    `chapters`: what takes the place of the source's.
+    `chapters`: what takes the place of the source's; `comment`: one more tag.
     """
     command, inputs = Ffmpeg.quiet(), 0
     maps: list[str] = []
@@ -79,15 +71,18 @@ def mux_command(
     if _reads_source(plan):
         command = command.read(source, plan.demuxer)
     marked = source_number if plan.keeps_chapters else -1
+    behind = source_number + _reads_source(plan)
     if chapters is not None:
-        command = command.read_chapters(chapters)
-        marked = source_number + _reads_source(plan)
+        command, marked, behind = command.read_metadata(chapters), behind, behind + 1
+    if comment is not None:
+        command = command.read_metadata(comment)
     muxer, *options = _MUXERS[plan.container]
     return (
         command.then(*(word for where in maps for word in ("-map", where)))
-        .then("-c", "copy", *_carried(plan), *_attached(plan, covers))
+        .then("-c", "copy", *_carried(plan), *attachments(plan, covers))
         .then(*_tags(plan, source_number if _reads_source(plan) else -1))
         .then("-map_chapters", str(marked))
+        .then(*(("-map_metadata:s:a:0", f"{behind}:g") if comment is not None else ()))
         .then("-fflags", "+bitexact", *_interleaving(plan))
         .write(target, muxer, *options)
     )
@@ -105,23 +100,6 @@ def _carried(plan: Plan) -> tuple[str, ...]:
             words += [f"-c:s:{subtitles}", carried.codec]
             subtitles += 1
     return tuple(words)
-
-
-def _attached(plan: Plan, covers: Sequence[Path]) -> tuple[str, ...]:
-    """Covers as files under the names that Matroska gives them, behind the source's attachments."""
-    words: list[str] = []
-    first = sum(carried.kind == "attachment" for carried in plan.carried)
-    for number, (carried, path) in enumerate(zip(attached(plan), covers, strict=True)):
-        name = f"cover{number + 1 if number else ''}.{carried.image}"
-        mime = {"jpg": "image/jpeg", "png": "image/png"}[carried.image or "jpg"]
-        stream = f"-metadata:s:t:{first + number}"
-        words += ["-attach", f"file:{path}", stream, f"filename={name}", stream, f"mimetype={mime}"]
-    return tuple(words)
-
-
-def attached(plan: Plan) -> list[Carried]:
-    """The covers that become files within the output."""
-    return [carried for carried in plan.carried if carried.image]
 
 
 def _interleaving(plan: Plan) -> tuple[str, ...]:

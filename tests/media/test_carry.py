@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
+from typing import Any
 
+import mutagen
 import pytest
+from mutagen.flac import Picture
+from mutagen.id3 import PictureType
 
 from tests.media.engine import Made, run, transcode
 
@@ -128,12 +133,46 @@ async def test_matroska_has_the_cover_as_a_file(
     assert "attachment" in kinds(made)
 
 
-async def test_ogg_keeps_tags_and_says_that_it_holds_no_cover(song: Path, tmp_path: Path) -> None:
-    made = await transcode(song, tmp_path / "out.opus")
-    assert tag(made, "artist") == "Somebody"
-    assert any("cover" in words for words in made.warnings)
+def only_picture(file: Any) -> Picture:
+    (comment,) = file["metadata_block_picture"]
+    return Picture(base64.b64decode(comment))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "warnings"),
+    [("out.opus", "opus", ()), ("out.ogg", "flac", ("0 of 2 chapters were kept",))],
+)
+async def test_ogg_has_tags_and_the_cover_as_a_comment(
+    name: str, codec: str, warnings: tuple[str, ...], song: Path, parts: Path, tmp_path: Path
+) -> None:
+    """As mutagen reads it, which shares no code with FFmpeg."""
+    made = await transcode(song, tmp_path / name, audio={"codec": codec})
+    assert made.warnings == warnings
+    file = mutagen.File(made.path)
+    cover = only_picture(file)
+    assert (cover.type, cover.mime) == (PictureType.COVER_FRONT, "image/jpeg")
+    assert cover.data == (parts / "cover.jpg").read_bytes()
+    assert file["artist"] == ["Somebody"]
+    assert not leftovers(tmp_path)
     back = await transcode(made.path, tmp_path / "back.mp3")
     assert tag(back, "artist") == "Somebody"
+    assert "cover" in kinds(back)
+
+
+async def test_a_cover_may_be_longer_than_a_page_and_an_argument(
+    song: Path, tmp_path: Path
+) -> None:
+    image, source = tmp_path / "cover.png", tmp_path / "in.flac"
+    noise = "nullsrc=s=400x400,geq=random(1)*255:128:128"
+    run("-f", "lavfi", "-i", noise, "-frames:v", "1", "-pix_fmt", "rgb24", image)
+    assert image.stat().st_size > 128 << 10
+    run(
+        *("-i", song, "-i", image, "-map", "0:a", "-map", "1", "-c:v", "copy"),
+        *("-disposition:v", "attached_pic", source),
+    )
+    made = await transcode(source, tmp_path / "out.opus")
+    cover = only_picture(mutagen.File(made.path))
+    assert (cover.mime, cover.data) == ("image/png", image.read_bytes())
 
 
 async def test_a_clip_keeps_tags_and_names_what_is_timed_to_the_whole(
