@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from longtake.contracts.base import Contract
+from longtake.contracts.base import Contract, Rational
 from longtake.contracts.containers import CHAPTERED, CONTAINERS, Container
 from longtake.contracts.media import MediaFacts, OtherStream
 
@@ -24,6 +24,13 @@ OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands")
 _UNTOLD = (*OWN_TAGS, "creation_time", "language", "handler_name", "vendor_id", "duration")
 
 
+class Span(Contract):
+    """From where to where subtitles are cut, in seconds from the source's start."""
+
+    start_s: Rational
+    end_s: Rational | None
+
+
 class Carried(Contract):
     """A stream that is taken along; `codec` is `copy`, or FFmpeg's encoder of subtitles."""
 
@@ -32,19 +39,22 @@ class Carried(Contract):
     codec: str = "copy"
     image: Literal["jpg", "png"] | None = None
     """Suffix of a cover that becomes no stream: a file in Matroska, a comment in Ogg."""
+    span: Span | None = None
+    """Of a clip's subtitles."""
 
 
 def carry(
-    facts: MediaFacts, container: Container, *, clipped: bool
+    facts: MediaFacts, container: Container, span: Span | None
 ) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
     """The streams to take along, and words for each that is left out.
 
-    A clip takes no subtitles: they are timed to the whole.
+    Of a clip (`span`) subtitles are cut, if they are text: what a picture shows cannot be
+    told from its packets.
     """
     carried: list[Carried] = []
     left_out: list[str] = []
     for stream in facts.other:
-        how = _how(stream, container, clipped)
+        how = _how(stream, container, span)
         second = container in OGG and any(other.kind == "cover" for other in carried)
         if how is None or second:
             left_out.append(f"stream {stream.index} ({stream.kind}, {stream.codec}) is left out")
@@ -75,16 +85,17 @@ def lost(
     return tuple(words)
 
 
-def _how(stream: OtherStream, container: Container, clipped: bool) -> Carried | None:
+def _how(stream: OtherStream, container: Container, span: Span | None) -> Carried | None:
     if stream.kind == "cover" and container in _COVERS:
         return Carried(stream=stream.index, kind="cover")
     if stream.kind == "cover" and container in ("mkv", *OGG) and stream.codec in _IMAGES:
         return Carried(stream=stream.index, kind="cover", image=_IMAGES[stream.codec])
     if stream.kind == "attachment" and container == "mkv":
         return Carried(stream=stream.index, kind="attachment")
-    if stream.kind == "subtitle" and not clipped:
+    if stream.kind == "subtitle" and (span is None or stream.codec in TEXT):
         codec = _subtitle_codec(stream.codec, container)
-        return Carried(stream=stream.index, kind="subtitle", codec=codec) if codec else None
+        if codec is not None:
+            return Carried(stream=stream.index, kind="subtitle", codec=codec, span=span)
     return None
 
 

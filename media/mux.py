@@ -12,6 +12,7 @@ from media.command import Ffmpeg
 from media.covers import attachments
 from media.plan import Plan
 from media.sounds import ENCODERS
+from media.subtitles import cut
 
 _PROGRESSIVE = ("-movflags", "+faststart", "-write_tmcd", "0")
 """The index before the media, so that players begin before they have everything."""
@@ -98,6 +99,8 @@ def _carried(plan: Plan) -> tuple[str, ...]:
             pictures += 1
         elif carried.kind == "subtitle":
             words += [f"-c:s:{subtitles}", carried.codec]
+            if carried.span is not None:
+                words += [f"-bsf:s:{subtitles}", cut(carried.span.start_s, carried.span.end_s)]
             subtitles += 1
     return tuple(words)
 

@@ -14,7 +14,7 @@ from longtake.contracts.encode import EncodeSettings, VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
 from media.animations import animation_warnings, as_animation, one_piece
-from media.carry import carries_chapters, carry
+from media.carry import Span, carries_chapters, carry
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
 from media.colour import is_hdr, tone_map, with_room
 from media.encoders import ENCODERS
@@ -60,7 +60,8 @@ def make_plan(
     if video is None and not audio:
         raise InvalidJob("the output would hold neither picture nor sound")
     clipped = clip.start is not None or clip.end is not None
-    carried, left_out = carry(facts, settings.container, clipped=clipped)
+    span = Span(start_s=clip.start or Fraction(), end_s=clip.end) if clipped else None
+    carried, left_out = carry(facts, settings.container, span)
     length = min(facts.duration_s, float(clip.end or facts.duration_s)) - float(clip.start or 0)
     return Plan(
         demuxer=facts.container,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,74 @@ async def test_a_clip_keeps_tags_and_names_what_is_timed_to_the_whole(
     made = await transcode(film, tmp_path / "out.mkv", end=1, video={"speed": "ultrafast"})
     assert tag(made, "title") == "My film"
     assert made.facts.chapter_count == 0
-    said = "\n".join(made.warnings)
-    assert "0 of 2 chapters" in said
-    assert "subtitle" in said
+    assert made.warnings == ("0 of 2 chapters were kept",)
+
+
+SAID = {"one": (0.5, 1.5), "two": (1.8, 2.6), "three": (3, 3.5), "four": (4, 5.5), "five": (5, 6)}
+IN_THE_CLIP = {"two": (0, 0.35), "three": (0.75, 1.25), "four": (1.75, 2.5)}
+"""From 2.25 to 4.75."""
+
+
+@pytest.fixture(scope="module")
+def spoken(parts: Path) -> Path:
+    """A film of six seconds with five subtitles, and the same as ASS and as MP4."""
+    words, target = parts / "spoken.srt", parts / "spoken.mkv"
+    blocks = (f"{clock(a)} --> {clock(b)}\n{word}\n" for word, (a, b) in SAID.items())
+    words.write_text("\n".join(f"{number}\n{block}" for number, block in enumerate(blocks, 1)))
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=6", "-f", "lavfi", "-i", "sine=440:d=6"),
+        *("-i", words, "-map", "0", "-map", "1", "-map", "2", "-c:v", "libx264", "-pix_fmt"),
+        *("yuv420p", "-preset", "ultrafast", "-c:a", "aac", "-c:s", "srt", target),
+    )
+    for name, codec in (("styled.mkv", "ass"), ("spoken.mp4", "mov_text")):
+        run("-i", target, "-map", "0", "-c", "copy", "-c:s", codec, parts / name)
+    return parts
+
+
+def clock(seconds: float) -> str:
+    return f"00:00:{seconds:06.3f}".replace(".", ",")
+
+
+def cues(path: Path) -> dict[str, tuple[float, float]]:
+    """The words of the first subtitles, and from when to when they are shown."""
+    blocks = run("-i", path, "-map", "0:s:0", "-f", "srt", "-").strip().split("\n\n")
+    found = {}
+    for _, times, word in (block.split("\n") for block in blocks if block):
+        begin, end = (each.replace(",", ".").split(":") for each in times.split(" --> "))
+        found[re.sub("<[^>]*>", "", word)] = (float(begin[2]), float(end[2]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("spoken.mkv", "out.mkv"),
+        ("spoken.mkv", "out.mp4"),
+        ("spoken.mkv", "out.webm"),
+        ("spoken.mp4", "out.mp4"),
+        ("spoken.mp4", "out.mkv"),
+        ("styled.mkv", "out.mkv"),
+    ],
+)
+async def test_a_clip_says_what_is_said_in_it_when_it_is_said(
+    source: str, name: str, spoken: Path, tmp_path: Path
+) -> None:
+    speed = {"speed": 8} if name.endswith(".webm") else {"speed": "ultrafast"}
+    clip = {"start": "2.25", "end": "4.75"}
+    made = await transcode(spoken / source, tmp_path / name, video=speed, **clip)
+    assert made.warnings == ()
+    found = cues(made.path)
+    assert list(found) == list(IN_THE_CLIP)
+    for word, times in IN_THE_CLIP.items():
+        assert found[word] == pytest.approx(times, abs=0.0015), word
+    assert made.facts.duration_s == pytest.approx(2.5, abs=0.04)
+
+
+async def test_a_clip_in_which_nobody_speaks_is_made(spoken: Path, tmp_path: Path) -> None:
+    clip = {"start": "1.55", "end": "1.75"}
+    for name in ("out.mkv", "out.mp4"):
+        made = await transcode(
+            spoken / "spoken.mkv", tmp_path / name, video={"speed": "ultrafast"}, **clip
+        )
+        assert cues(made.path) == {}
+        assert made.facts.duration_s == pytest.approx(0.2, abs=0.04)
