@@ -32,8 +32,8 @@ def output_size(facts: VideoFacts, settings: VideoSettings) -> tuple[int, int]:
 def picture_filters(facts: VideoFacts, settings: VideoSettings) -> tuple[str, ...]:
     """Filters that make the output's frames, each from one frame; none where they are right.
 
-    Rotation is FFmpeg's own (it turns frames before these filters). `{tone}` stands for the
-    file of the tone map's table. Raises InvalidJob and InputUnsupported.
+    Frames are upright already: FFmpeg turns them as it reads them, or `media.temporal` does.
+    `{tone}` stands for the file of the tone map's table. Raises InvalidJob and InputUnsupported.
     """
     shape = geometry(facts, settings)
     before, after = source_colour(facts), output_colour(facts, settings, shape.canvas)

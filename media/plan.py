@@ -46,6 +46,8 @@ class VideoPlan(Contract):
     encoder: str = "h264"
     """A name in `media.encoders`."""
     frame_rate: Rational | None = None
+    turned_late: bool = False
+    """Whether `temporal` turns the picture upright, which else happens as it is read."""
     temporal: tuple[str, ...] = ()
     """Filters that look at neighbouring frames; they come first, and their run-in is cut off."""
     reach: int = 0

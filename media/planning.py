@@ -24,7 +24,7 @@ from media.overlays import Beside, caption_filters, caption_warnings, marked
 from media.picture import output_pixel_format, picture_filters
 from media.plan import AudioPlan, Clip, Plan, VideoPlan
 from media.smart_copy import check_copy, why_encode_video
-from media.temporal import deinterlaces, temporal_filters
+from media.temporal import deinterlaces, temporal_filters, turns_late
 from media.timing import all_filled, constant_rate, make_grid
 from media.tracks import plan_tracks
 
@@ -157,6 +157,7 @@ def _made_of(
         decisions["frame_rate"] = f"constant, {rate} frames per second"
     return plan.model_copy(
         update={
+            "turned_late": turns_late(video, settings),
             "temporal": temporal,
             "reach": reach,
             "grid": grid,

@@ -22,9 +22,25 @@ _DENOISE = {
 }
 
 
+# 4:2:2 is resampled on its way to its side, as FFmpeg's own turning does it.
+_TURNS: dict[int, tuple[str, ...]] = {
+    0: (),
+    90: ("transpose=clock",),
+    180: ("hflip", "vflip"),
+    270: ("transpose=cclock",),
+}
+"""By degrees clockwise."""
+
+
 def deinterlaces(facts: VideoFacts, settings: VideoSettings) -> bool:
     """Whether an interlaced picture becomes progressive."""
     return facts.interlaced and settings.deinterlace == "auto"
+
+
+def turns_late(facts: VideoFacts, settings: VideoSettings) -> bool:
+    """Whether the picture is turned by these filters, and not as it is read: turned first, the
+    lines of two moments would be columns, or change places."""
+    return deinterlaces(facts, settings) and facts.rotation != 0
 
 
 def temporal_filters(
@@ -37,6 +53,7 @@ def temporal_filters(
         # One frame a frame: count and times stay. bwdif halves the time base; settb undoes it.
         steps += ["bwdif=mode=send_frame:parity=auto:deint=interlaced", f"settb={time_base}"]
         reach += BWDIF_REACH
+        steps += _TURNS[facts.rotation]
     if settings.denoise:
         alone, summed, frames = _DENOISE[settings.denoise]
         planes = ":".join(f"{n}a={alone}:{n}b={summed}" for n in range(3))

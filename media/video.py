@@ -53,10 +53,11 @@ def reading(source: Path, plan: Plan, chunk: Chunk, mark: Path | None) -> Ffmpeg
     """The beginning of a command that needs the chunk's frames: source, and watermark's image."""
     video = plan.picture
     begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
+    as_stored = ("-display_rotation", "0") if video.turned_late else ()
     command = (
         Ffmpeg.quiet()
         .cpu_level(table_level() if video.files.tone else None)
-        .read(source, plan.demuxer, "-copyts", *begin)
+        .read(source, plan.demuxer, "-copyts", *begin, *as_stored)
     )
     return command if mark is None else command.read_image(mark)
 

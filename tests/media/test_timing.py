@@ -107,6 +107,24 @@ async def test_deinterlaced_frames_have_no_combs_and_keep_their_times(tmp_path: 
     assert combing(made.path, 50) * 3 < combing(source, 50)
 
 
+@pytest.mark.parametrize(
+    ("rotation", "turn"),
+    [(90, "transpose=cclock"), (180, "hflip,vflip"), (270, "transpose=clock")],
+)
+async def test_a_turned_picture_is_deinterlaced_before_it_is_turned(
+    rotation: int, turn: str, tmp_path: Path
+) -> None:
+    """Turned first, the lines of two moments become columns, which no deinterlacer knows."""
+    flat, source = interlaced(tmp_path / "flat.mp4"), tmp_path / "in.mp4"
+    run("-display_rotation", rotation, "-i", flat, "-c", "copy", source)
+    video = EXACT | {"deinterlace": "auto"}
+    made = await transcode(source, tmp_path / "out.mp4", chunk_s=1, video=video, **QUIET)
+    assert len(made.chunks) >= 3
+    assert made.facts.video[0].rotation == 0
+    right = frames(flat, "yuv420p", f"bwdif=mode=send_frame:parity=auto,settb=1/12800,{turn}")
+    assert frames(made.path, "yuv420p") == right
+
+
 async def test_an_interlaced_picture_stays_so_unless_asked(tmp_path: Path) -> None:
     source = interlaced(tmp_path / "in.mp4")
     made = await transcode(source, tmp_path / "out.mp4", video=EXACT, **QUIET)
