@@ -27,7 +27,7 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     check_output = here.storage(job.output).check_output
     await asyncio.to_thread(partial(check_output, job.output, job.input, overwrite=job.overwrite))
     source = await here.storage(job.input).fingerprint(job.input)
-    facts, index_key = await probe(here, source)
+    facts, index_key = await probe(here, source, salvage=job.salvage)
     origin = here.index(index_key).origin_s if index_key else Fraction()
     return Admission(
         source=source,
@@ -39,15 +39,24 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     )
 
 
-async def probe(here: Place, source: Source) -> tuple[MediaFacts, str | None]:
+async def probe(
+    here: Place, source: Source, *, salvage: bool = False
+) -> tuple[MediaFacts, str | None]:
     """Facts and index of a source; looked up by content, so each is probed once."""
-    identity = {"source": source.sha256, "engine": engine_version(), "probe": version("av")}
+    identity: dict[str, object] = {
+        "source": source.sha256,
+        "engine": engine_version(),
+        "probe": version("av"),
+        **({"salvage": True} if salvage else {}),
+    }
     facts_key, index_key = content_key("facts", **identity), content_key("index", **identity)
     if here.store.find(facts_key):
         facts = MediaFacts.model_validate_json(here.store.read(facts_key))
         if not facts.video or here.store.find(index_key):
             return facts, index_key if facts.video else None
-    facts, index = await inspect_in_child(await here.storage(source.uri).localize(source))
+    facts, index = await inspect_in_child(
+        await here.storage(source.uri).localize(source), salvage=salvage
+    )
     if index is not None:
         here.store.put(index_key, index.to_bytes())
     here.store.put(facts_key, facts.model_dump_json().encode())

@@ -29,9 +29,10 @@ FIXED_4_4_4 = 151
 """From this build on, x264's 4:4:4 streams decode without the message in their first frame."""
 
 
-def inspect(path: str) -> tuple[MediaFacts, Index | None]:
+def inspect(path: str, *, salvage: bool = False) -> tuple[MediaFacts, Index | None]:
     """Facts of a file, and the index of its first picture stream (None without one).
 
+    `salvage`: take a file whose end is missing for what is there, with a warning.
     Raises InputNotFound, InputForbidden, InputUnsupported, InputCorrupt, InputTooLarge.
     """
     file = Path(path)
@@ -45,7 +46,7 @@ def inspect(path: str) -> tuple[MediaFacts, Index | None]:
         with av.open(f"file:{path}", format=demuxer, options=options) as container:
             _check_size(container, path)
             tracks = demux(container, demuxer)
-            return _describe(file, container, demuxer, tracks)
+            return _describe(file, container, demuxer, tracks, salvage)
     except (av.error.FFmpegError, ValueError, RuntimeError) as error:
         raise InputCorrupt(
             f"{path} cannot be read as {demuxer}: {_words(error)}. It may be cut off or damaged; "
@@ -71,7 +72,7 @@ def _check_size(container: Any, path: str) -> None:
 
 
 def _describe(
-    file: Path, container: Any, demuxer: str, tracks: dict[int, Track]
+    file: Path, container: Any, demuxer: str, tracks: dict[int, Track], salvage: bool
 ) -> tuple[MediaFacts, Index | None]:
     pictures = [t for t in tracks.values() if t.stream.type == "video" and not _is_cover(t.stream)]
     sounds = [t for t in tracks.values() if t.stream.type == "audio" and t.first is not None]
@@ -85,7 +86,12 @@ def _describe(
     origin = min(
         (t.start_s for t in (*pictures, *sounds) if t.first is not None), default=Fraction()
     )
-    _check_complete(file, container, demuxer, [*pictures, *sounds], origin)
+    missing = _missing_end(file, container, demuxer, [*pictures, *sounds], origin)
+    if missing and not salvage:
+        raise InputCorrupt(
+            f"{missing}: the end is missing. Upload it again, or transcode what is there with "
+            "`--salvage`"
+        )
     indexes = [_index(t, demuxer, origin) for t in pictures]
     end = max((t.start_s + t.duration_s for t in (*pictures, *sounds)), default=origin)
     if end - origin > MAX_DURATION_S:
@@ -105,7 +111,7 @@ def _describe(
         chapters=chapters(container),
         chapter_count=len(container.chapters()),
         index_first=index_first(file, demuxer),
-        warnings=tuple(_warnings(indexes)),
+        warnings=tuple(_warnings(indexes, missing)),
     )
     return facts, indexes[0] if indexes else None
 
@@ -120,21 +126,20 @@ def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def _check_complete(
+def _missing_end(
     file: Path, container: Any, demuxer: str, tracks: list[Track], origin: Fraction
-) -> None:
-    """The header promises a length; a file that stopped being written keeps less."""
+) -> str | None:
+    """The header promises a length; a file that stopped being written keeps less. Both in words;
+    None if nothing is missing."""
     if demuxer not in _LENGTH_IN_HEADER or not container.duration:
-        return  # elsewhere FFmpeg estimates the length from the bit rate
+        return None  # elsewhere FFmpeg estimates the length from the bit rate
     promised = Fraction(container.duration, av.time_base)
     found = max((t.start_s + t.duration_s for t in tracks if t.first is not None), default=origin)
     if demuxer != "matroska":  # whose duration is a time on its clock, not a length
         found -= origin
-    if promised - found > max(Fraction(1), promised / 50):
-        raise InputCorrupt(
-            f"{file} promises {float(promised):.1f} s and ends after {float(found):.1f} s: "
-            "the end is missing. Upload it again"
-        )
+    if promised - found <= max(Fraction(1), promised / 50):
+        return None
+    return f"{file} promises {float(promised):.1f} s and ends after {float(found):.1f} s"
 
 
 def _index(track: Track, demuxer: str, origin: Fraction) -> Index:
@@ -184,5 +189,6 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
     return found
 
 
-def _warnings(indexes: list[Index]) -> list[str]:
-    return [f"encoded in one piece: {i.unreliable}" for i in indexes if i.unreliable]
+def _warnings(indexes: list[Index], missing: str | None) -> list[str]:
+    cut = [f"{missing}: what is there was taken"] if missing else []
+    return cut + [f"encoded in one piece: {i.unreliable}" for i in indexes if i.unreliable]

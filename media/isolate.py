@@ -135,13 +135,13 @@ def _outcome(function: Callable[..., Any], arguments: Any) -> tuple[bool, Any]:
         return False, ("InputCorrupt", message)
 
 
-async def inspect_in_child(path: Path) -> tuple[MediaFacts, Index | None]:
+async def inspect_in_child(path: Path, *, salvage: bool = False) -> tuple[MediaFacts, Index | None]:
     """`media.inspect.inspect` in a child of its own."""
-    return await in_child(_inspect, str(path))
+    return await in_child(_inspect, str(path), salvage)
 
 
-def _inspect(path: str) -> tuple[MediaFacts, Index | None]:
+def _inspect(path: str, salvage: bool) -> tuple[MediaFacts, Index | None]:
     # Imported in the child only: PyAV is large, and a crash in it must not end a worker.
     from media.inspect import inspect
 
-    return inspect(path)
+    return inspect(path, salvage=salvage)

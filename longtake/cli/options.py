@@ -46,6 +46,9 @@ Preset = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")]
+Salvage = Annotated[
+    bool, typer.Option("--salvage", help="Take what is there of a file whose end is missing.")
+]
 Start = Annotated[
     str | None, typer.Option(help="Where the clip begins: 90.5 or 1:30.5.", metavar="TIME")
 ]

@@ -17,6 +17,7 @@ def transcode(
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     no_wait: options.NoWait = False,
+    salvage: options.Salvage = False,
     start: options.Start = None,
     end: options.End = None,
     video: options.Video = None,
@@ -118,6 +119,7 @@ def transcode(
         "end": end,
         "chunk_s": chunk,
         "chapters": values.chapters(chapters, given(breaks)),
+        "salvage": salvage,
         "overwrite": overwrite,
     }
     job = parse(given(asked))

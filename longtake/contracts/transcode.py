@@ -55,6 +55,11 @@ class Transcode(Job):
         description="detect, or what counts as a break: chapters begin where black and silence "
         "end. Left out: the source's own.",
     )
+    salvage: bool = Field(
+        default=False,
+        description="Take a source whose end is missing, such as an upload that stopped, for what "
+        "is there, with a warning; else it is refused.",
+    )
     overwrite: bool = Field(default=False, description="Replace the output if it exists.")
 
     @model_validator(mode="after")

@@ -131,6 +131,17 @@ async def test_an_upload_that_stopped_without_an_error(tmp_path: Path) -> None:
     assert "9.0 s" in str(refused.value)
 
 
+async def test_an_upload_that_stopped_is_salvaged_when_the_job_asks(tmp_path: Path) -> None:
+    source = inputs.upload_stopped(tmp_path)
+    made = await transcode(source, tmp_path / "out.mp4", salvage=True, **QUICK)
+    assert len(made.chunks) >= 2
+    assert len(pictures(made.path)) == 225
+    assert made.facts.duration_s == pytest.approx(9.0, abs=0.05)
+    (warning,) = made.warnings
+    assert "promises 20.0 s" in warning
+    assert "ends after 9.0 s" in warning
+
+
 async def test_chunks_neither_gain_nor_lose_a_frame(tmp_path: Path) -> None:
     source = inputs.open_gop_milliseconds(tmp_path)
     lossless = {"codec": "h264", "crf": 0, "speed": "ultrafast"}

@@ -102,6 +102,12 @@ def test_an_upload_that_stopped_names_both_lengths(service: Service, tmp_path: P
     assert "InputCorrupt" in said
     assert "20.0 s" in said
     assert "9.0 s" in said
+    done = service.json(
+        *("transcode", source, "-o", tmp_path / "salvaged.mp4", "--speed", "ultrafast"),
+        "--salvage",
+    )
+    assert done["outputs"][0]["media"]["video"][0]["frames"] == 225
+    assert "ends after 9.0 s" in done["warnings"][0]
 
 
 @pytest.mark.parametrize(

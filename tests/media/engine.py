@@ -54,7 +54,7 @@ def no_tick(tick: Tick) -> None:
 
 async def transcode(source: Path, target: Path, **job: Any) -> Made:
     """What the workflow does, step by step, in this process."""
-    facts, index = await inspect_in_child(source)
+    facts, index = await inspect_in_child(source, salvage=job.get("salvage", False))
     try:
         return await _make(source, target, facts, index, one_chunk=False, **job)
     except ChunkMismatch:
