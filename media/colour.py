@@ -127,9 +127,8 @@ _SDR_WHITE_NITS = 100.0
 def tone_table(tone: ToneMap) -> Iterator[str]:
     """Lines of a .cube table from BT.2020 HDR to BT.709 SDR.
 
-    Display light of the HDR signal (BT.2100: PQ, or HLG with its system gamma of 1.2), its
-    brightest component compressed by a Mobius curve so that hues stay, BT.2020 to BT.709 (BT.2087),
-    and the inverse of the SDR display's gamma (BT.1886).
+    Display light of the HDR signal (BT.2100: PQ, or HLG with its system gamma of 1.2), BT.2020 to
+    BT.709 (BT.2087), compressed, and the inverse of the SDR display's gamma (BT.1886).
     """
     light = _hlg_light if tone.transfer == "arib-std-b67" else _pq_light
     steps = [n / (_POINTS - 1) for n in range(_POINTS)]
@@ -138,10 +137,8 @@ def tone_table(tone: ToneMap) -> Iterator[str]:
     for blue in steps:
         for green in steps:
             for red in steps:
-                shown = _to_709(*light(red, green, blue))
-                brightest = max(*shown, 1e-9)
-                scale = _compressed(min(brightest, peak), peak) / brightest
-                yield " ".join(f"{max(0.0, c * scale) ** (1 / 2.4):.6f}" for c in shown)
+                shown = _mapped(_to_709(*light(red, green, blue)), peak)
+                yield " ".join(f"{c ** (1 / 2.4):.6f}" for c in shown)
 
 
 def _pq_light(red: float, green: float, blue: float) -> tuple[float, float, float]:
@@ -175,6 +172,23 @@ def _to_709(r: float, g: float, b: float) -> tuple[float, float, float]:
         -0.1246 * r + 1.1329 * g - 0.0083 * b,
         -0.0182 * r - 0.1006 * g + 1.1187 * b,
     )
+
+
+def _mapped(light: tuple[float, float, float], peak: float) -> tuple[float, ...]:
+    """Light of SDR: the brightest component goes through the curve, and the hue stays.
+
+    In saturated colours the least component keeps its ratio to it, which keeps them saturated. Near
+    grey it goes through the curve itself: there the ratio would be a tint. A cloud a tenth
+    short of blue glows in HDR; in SDR, where it is all but white, it would look yellow. The middle
+    one keeps its place between both (as in the tone curve of Adobe's DNG SDK).
+    """
+    r, g, b = (max(0.0, component) for component in light)
+    least, brightest = min(r, g, b), max(r, g, b, 1e-9)
+    grey = least / brightest
+    top = _compressed(min(brightest, peak), peak)
+    low = top * grey * (1 - grey) + _compressed(min(least, peak), peak) * grey
+    stretch = (top - low) / max(brightest - least, 1e-9)
+    return tuple(low + (component - least) * stretch for component in (r, g, b))
 
 
 def _compressed(light: float, peak: float) -> float:

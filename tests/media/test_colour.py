@@ -17,7 +17,7 @@ from media.colour import ToneMap, source_colour, tone_table
 from media.filter_files import FilterFiles, written
 from media.tools import ffmpeg, table_level
 from tests.media.engine import run, transcode
-from tests.media.pixels import shot
+from tests.media.pixels import Shot, shot
 from tests.media.test_filters import EXACT, QUIET, assert_same
 from tests.media.test_filters import both as both_ways
 from tests.media.test_picture import video
@@ -133,6 +133,32 @@ def test_a_brighter_master_is_compressed_more_and_grey_stays_grey() -> None:
         white.append(float(greys[22][0]))  # about 440 cd/m2
     assert white == sorted(white, reverse=True)
     assert white[0] > white[2]
+
+
+async def test_whites_of_a_camera_stay_white_and_skin_stays_skin(
+    corpus: Path, tmp_path: Path
+) -> None:
+    """Paper, three grey patches, and a table: lit a little warm, they must not become yellow."""
+    video = {"codec": "h264", "crf": 8, "speed": "ultrafast"}
+    made = await transcode(corpus / "hlg10.mp4", tmp_path / "out.mp4", video=video, **QUIET)
+    picture = shot(made.path, 4, (1920, 1080))
+    for place in [(300, 860), (546, 860), (792, 860), (1036, 860), (1760, 900), (60, 980)]:
+        red, green, blue = mean(picture, *place)
+        assert abs(red - green) <= 4, place
+        assert abs(green - blue) <= 6, place
+    red, green, blue = mean(picture, 546, 140)  # the chart's light skin
+    assert red - blue >= 45
+    assert red > green > blue
+    vivid = {(1042, 620): (0, 2), (792, 620): (0, 1), (300, 620): (2, 0)}
+    for place, (most, least) in vivid.items():
+        seen = mean(picture, *place)  # yellow, red, blue
+        assert seen[most] >= 2.5 * seen[least], place
+
+
+def mean(picture: Shot, x: int, y: int) -> tuple[float, ...]:
+    """Of 400 pixels around a place: a sensor's noise is no tint."""
+    seen = [picture.at(x + dx, y + dy) for dx in range(-10, 10) for dy in range(-10, 10)]
+    return tuple(sum(values) / len(seen) for values in zip(*seen, strict=True))
 
 
 async def test_sd_colour_is_converted_where_players_assume_hd(tmp_path: Path) -> None:
