@@ -8,11 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from longtake.contracts.containers import ANIMATIONS, Container
+from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputCorrupt, InvalidJob
 from media.animation_files import Animation, read_animation
 from media.chunks import Chunk, seek_point, with_run_in
-from media.encoders import ENCODERS
 from media.index import Index
 from media.picture import output_size
 from media.pixel_formats import has_alpha
@@ -35,7 +35,7 @@ def as_animation(plan: VideoPlan, facts: VideoFacts, container: Container) -> Vi
     if container not in ANIMATIONS:
         return plan
     size = output_size(facts, plan.settings)
-    if ENCODERS[plan.encoder].whole:
+    if container in ("gif", "webp"):
         _check_length(plan, size)
     if container == "avif" and plan.frames < 2:
         raise InvalidJob("an animated AVIF needs two frames, and there is one: write a .webp")
@@ -59,12 +59,28 @@ def _check_length(plan: VideoPlan, size: tuple[int, int]) -> None:
         )
 
 
-def animation_warnings(facts: MediaFacts, container: Container) -> tuple[str, ...]:
-    """Words for the transparency that an AVIF does not keep: it is a picture of its own there,
-    which no encoder here makes."""
-    if container != "avif" or not facts.video or not has_alpha(facts.video[0].pixel_format):
+def with_alpha(
+    facts: VideoFacts, settings: VideoSettings, container: Container, *, gpu: bool
+) -> VideoSettings:
+    """The settings with transparency, where an AVIF can have the source's: it is a picture of its
+    own there, which is made in one piece with the other, at constant quality, on the CPU."""
+    if container != "avif" or not has_alpha(facts.pixel_format):
+        return settings
+    able = not (gpu or settings.bitrate_bps or settings.quality)
+    return settings.model_copy(update={"alpha": able})
+
+
+def animation_warnings(
+    facts: MediaFacts, settings: VideoSettings, container: Container
+) -> tuple[str, ...]:
+    """Words for the transparency that an AVIF does not keep."""
+    transparent = facts.video and has_alpha(facts.video[0].pixel_format)
+    if container != "avif" or not transparent or settings.alpha:
         return ()
-    return ("the picture's transparency is left out: use .webp, which keeps it",)
+    return (
+        "the picture's transparency is left out: an AVIF keeps it with crf, and not on a GPU, for "
+        "a bit rate or for a quality",
+    )
 
 
 def one_piece(

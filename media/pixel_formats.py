@@ -60,6 +60,8 @@ def held_format(source: str, settings: VideoSettings) -> str:
         return _prores_format(source, settings)
     if codec in ("gif", "webp"):  # what they store, the encoder makes of this
         return "yuva444p" if has_alpha(source) else "yuv444p"
+    if settings.alpha:
+        return {"yuv420p10": "yuva420p10le"}.get(settings.pixel_format, "yuva420p")
     if settings.pixel_format != "source":
         return {"yuv420p": "yuv420p", "yuv420p10": "yuv420p10le"}[settings.pixel_format]
     if source in HELD[codec]:

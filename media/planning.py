@@ -13,7 +13,7 @@ from longtake.contracts.containers import ANIMATIONS
 from longtake.contracts.encode import EncodeSettings, VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
-from media.animations import animation_warnings, as_animation, one_piece
+from media.animations import animation_warnings, as_animation, one_piece, with_alpha
 from media.carry import Span, carries_chapters, carry
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
 from media.colour import is_hdr, tone_map, with_room
@@ -50,6 +50,7 @@ def make_plan(
     settings = _with_crop(settings, crop, decisions)
     if facts.video:
         video_settings = with_room(facts.video[0], settings.video)
+        video_settings = with_alpha(facts.video[0], video_settings, settings.container, gpu=gpu)
         settings = settings.model_copy(update={"video": video_settings})
     video = None
     if settings.video.codec != "none":
@@ -79,7 +80,7 @@ def make_plan(
         warnings=(
             *_warnings(facts, left_out, video, audio),
             *caption_warnings(beside),
-            *animation_warnings(facts, settings.container),
+            *animation_warnings(facts, settings.video, settings.container),
         ),
     )
 
@@ -186,7 +187,7 @@ def _with_crop(
 def _encoder(settings: VideoSettings, gpu: bool) -> str:
     """The encoder's name in `media.encoders`. Raises InvalidJob where no GPU encodes the codec."""
     if not gpu:
-        return settings.codec
+        return f"{settings.codec}_alpha" if settings.alpha else settings.codec
     why = settings.why_no_gpu()
     if why is not None:
         raise InvalidJob(f"{why}: leave gpu out, or ask for what GPUs encode")
@@ -234,7 +235,8 @@ def _with_chunks(
     first = _first_from(index, origin) if clip.start is not None else None
     last = _first_from(index, end)
     if ENCODERS[video.encoder].whole:
-        return video.model_copy(update={"chunks": one_piece(video, index, first, last)})
+        chunks = one_piece(video, index, first, last)
+        return video.model_copy(update={"chunks": chunks, "threads": encoder_threads(1, video)})
     if one_chunk or not video.exact or len(index.keyframes) < 2:
         chunks = whole(index, first, last)
     else:
@@ -270,7 +272,7 @@ def encoder_threads(chunks: int, video: VideoPlan) -> int:
     quality, without rate control.
     """
     capped = video.settings.max_bitrate_bps
-    if video.encoder == "hevc" or (video.encoder in ("h264", "av1") and capped):
+    if video.encoder == "hevc" or (video.encoder in ("h264", "av1", "av1_alpha") and capped):
         return 1
     if video.encoder == "h264" and video.settings.bitrate_bps:
         return 1

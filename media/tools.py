@@ -63,7 +63,7 @@ def device_class(encoder: str) -> str | None:
     """
     if encoder.endswith("_nvenc"):
         return _driver()
-    if encoder in ("av1", "opus") and simd_baseline():
+    if encoder in ("av1", "av1_alpha", "opus") and simd_baseline():
         return "avx2" if _has_avx2() else "no-avx2"
     return None
 

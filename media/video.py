@@ -11,7 +11,7 @@ from longtake.errors import CapabilityMissing, InputCorrupt
 from media.animations import check_animation
 from media.chunks import Chunk
 from media.command import Ffmpeg, filters
-from media.encoders import ENCODERS, gif, webp
+from media.encoders import ENCODERS, av1_alpha, gif, webp
 from media.encoders.base import Arguments, Pass
 from media.encoders.nvenc import lacks_device
 from media.filter_files import written
@@ -41,6 +41,7 @@ CARRIERS = {
     "mov": ("mov", *(word.replace("+cmaf", "+empty_moov") for word in CMAF)),
     "gif": gif.MUXER,
     "webp": webp.MUXER,
+    "avif": av1_alpha.MUXER,
 }
 """Muxer and its options, by what carries a chunk."""
 
@@ -96,7 +97,7 @@ def _output(video: VideoPlan, target: Path, which: Pass | None) -> tuple[Path | 
 
 def _filters(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> tuple[str, ...]:
     chain, finish = _chain(video, chunk, files), _finish(video)
-    if video.mark is None:
+    if video.mark is None and not ENCODERS[video.encoder].parts:
         chain = filters((chain, finish))
         return ("-map", f"0:{video.stream}", *(("-vf", chain) if chain else ()))
     graph = filters((_graph(video, chain), finish))

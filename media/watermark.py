@@ -19,6 +19,8 @@ _WITH_ALPHA = {
     "yuv422p": "yuva422p",
     "yuv444p": "yuva444p",
     "yuva444p": "yuva444p",
+    "yuva420p": "yuva420p",
+    "yuva420p10le": "yuva420p10le",
     "yuv420p10le": "yuva420p10le",
     "yuv422p10le": "yuva422p10le",
 }

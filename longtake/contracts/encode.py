@@ -239,6 +239,8 @@ class VideoSettings(Contract):
     ten_bits_for_hdr: bool = False
     """Whether an HDR source gets 10 bits: nobody chose a pixel format, and all that play the
     codec play 10 bits."""
+    alpha: bool = False
+    """Whether transparency is kept as a second picture, as an AVIF has it."""
     max_bitrate_bps: BitRate | None = None
     keyframe_interval_s: Seconds | None = None
     smart_copy: bool = False

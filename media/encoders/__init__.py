@@ -6,13 +6,14 @@ host, quality from the settings or a bit rate from an analysis (`media.rates`).
 
 from __future__ import annotations
 
-from media.encoders import av1, ffv1, gif, h264, hevc, nvenc, prores, vp9, webp
+from media.encoders import av1, av1_alpha, ffv1, gif, h264, hevc, nvenc, prores, vp9, webp
 from media.encoders.base import Encoder
 
 ENCODERS: dict[str, Encoder] = {
     "h264": h264.ENCODER,
     "hevc": hevc.ENCODER,
     "av1": av1.ENCODER,
+    "av1_alpha": av1_alpha.ENCODER,
     "vp9": vp9.ENCODER,
     "prores": prores.ENCODER,
     "ffv1": ffv1.ENCODER,

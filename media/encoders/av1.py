@@ -16,7 +16,7 @@ def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
     """SVT-AV1: at constant quality its bytes do not depend on its threads, which `lp` bounds."""
     return (
         *("-c:v", "libsvtav1", "-preset", str(video.settings.speed), *_quality(video, which)),
-        *("-pix_fmt", video.pixel_format),
+        *("-pix_fmt", video.pixel_format.replace("yuva", "yuv")),
         *keyframes(video),
         *("-svtav1-params", f"lp={video.threads}"),
     )

@@ -36,9 +36,9 @@ class Encoder:
 
     arguments: Callable[[VideoPlan, Pass | None], Arguments]
     """FFmpeg's arguments for a plan, and a pass where there are two."""
-    carrier: Literal["cmaf", "mov", "gif", "webp"] = "cmaf"
+    carrier: Literal["cmaf", "mov", "gif", "webp", "avif"] = "cmaf"
     """What chunks are written as: CMAF fragments, MOV's for codecs that MP4 does not know, or
-    the finished file of a codec that cannot be cut."""
+    the finished file of what cannot be cut."""
     silent: bool = False
     """Whether a pass that writes statistics writes no picture; then there are two first ones."""
     counts_frames: bool = False
@@ -49,10 +49,13 @@ class Encoder:
     finish: Callable[[VideoPlan], str] | None = None
     """The filter that makes its pixels from the finished picture, where FFmpeg must be told."""
 
+    parts: bool = False
+    """Whether `finish` makes several pictures, and `arguments` maps those behind the first."""
+
     @property
     def whole(self) -> bool:
         """Whether the picture is encoded in one piece, which is the output's file."""
-        return self.carrier in ("gif", "webp")
+        return self.carrier in ("gif", "webp", "avif")
 
 
 def cap(video: VideoPlan) -> Arguments:

@@ -6,6 +6,8 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import PIL.AvifImagePlugin
+import PIL.Image
 import pytest
 
 from longtake.contracts import Transcode
@@ -119,22 +121,58 @@ async def test_hd_colours_are_right(tmp_path: Path, suffix: str) -> None:
         assert max(abs(a - b) for a, b in zip(found, colour, strict=True)) <= 12, (colour, found)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-async def test_transparency_stays_where_the_format_can_hold_it(tmp_path: Path, suffix: str) -> None:
-    opaque_right = "geq=r=255:g=0:b=0:a='255*gte(X,80)'"
-    source = make(
-        tmp_path / "half.mkv",
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Red, and on the left transparent: from the left, three pixels more with each frame."""
+    opaque_right = "geq=r=255:g=0:b=0:a='255*gte(X,80+3*N)'"
+    return make(
+        tmp_path_factory.mktemp("half") / "half.mkv",
         "-f lavfi -i color=red:s=160x90:r=10:d=0.5,format=bgra",
         *("-vf", f"format=gbrap,{opaque_right},format=bgra", "-c:v", "ffv1"),
     )
-    made = await transcode(source, tmp_path / f"out.{suffix}")
-    if suffix == "avif":
-        assert any("transparency is left out" in words for words in made.warnings)
-        return
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp"])
+async def test_transparency_stays(half: Path, tmp_path: Path, suffix: str) -> None:
+    made = await transcode(half, tmp_path / f"out.{suffix}")
     shown = "-vf format=rgba,alphaextract -frames:v 1 -f rawvideo -pix_fmt gray -"
     alpha = run("-i", str(made.path), shown)
     assert alpha[45 * 160 + 20] == 0
     assert alpha[45 * 160 + 140] == 255
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10"])
+async def test_an_avif_is_transparent_in_every_frame(
+    half: Path, tmp_path: Path, pixel_format: str
+) -> None:
+    """As libavif reads it, which browsers do."""
+    video = {"pixel_format": pixel_format, "crf": 20}
+    made = await transcode(half, tmp_path / "out.avif", video=video)
+    assert made.warnings == ()
+    with PIL.Image.open(made.path) as image:
+        assert isinstance(image, PIL.AvifImagePlugin.AvifImageFile)
+        assert image.n_frames == 5
+        for number in range(5):
+            image.seek(number)
+            pixels = image.convert("RGBA")
+            edge = 80 + 3 * number
+            for x, alpha in ((20, 0), (edge - 2, 0), (edge + 2, 255), (140, 255)):
+                assert near(pixels.getpixel((x, 45)), (255, 0, 0, alpha)), (number, x)
+
+
+def near(seen: object, wanted: tuple[int, ...]) -> bool:
+    """What is transparent has no colour; elsewhere a lossy picture is a little off."""
+    assert isinstance(seen, tuple)
+    if wanted[3] == 0:
+        return bool(seen[3] <= 8)
+    return all(abs(a - b) <= 8 for a, b in zip(seen, wanted, strict=True))
+
+
+async def test_an_avif_for_a_bit_rate_says_that_transparency_is_lost(
+    half: Path, tmp_path: Path
+) -> None:
+    made = await transcode(half, tmp_path / "out.avif", video={"bitrate_bps": 100_000})
+    assert any("transparency is left out" in words for words in made.warnings)
 
 
 async def test_a_watermark_lies_over_the_clip(moving: Path, tmp_path: Path) -> None:
