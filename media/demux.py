@@ -38,6 +38,8 @@ class Track:
     first: int | None = None
     end: int = 0
     counted: int = 0
+    broken: bool = False
+    """Whether the last packet is not whole."""
     first_packet: bytes = b""
     first_frame: Any = None
     heard: int | None = None
@@ -131,6 +133,7 @@ def _count(track: Track, packet: Any, demuxer: str) -> None:
         else (packet.pts + (packet.duration or 0))
     )
     track.counted += 1
+    track.broken = packet.is_corrupt
     if picture and (track.codec != "vp8" or vp8_is_shown(bytes(packet))):
         track.pts.append(packet.pts)
         track.sizes.append(packet.size)

@@ -161,6 +161,8 @@ def _index(track: Track, demuxer: str, origin: Fraction) -> Index:
 def _why_unreliable(track: Track, demuxer: str, pts: tuple[int, ...]) -> str | None:
     """Sources whose chunks are known to lie, as measured; None for all others."""
     context, codec = track.stream.codec_context, track.codec
+    if track.broken:
+        return "its last picture is not whole"  # some decoders show it, and some do not
     if track.missing_pts:
         return f"{track.missing_pts} packets have no timestamp"
     if len(set(pts)) != len(pts):

@@ -12,7 +12,7 @@ from longtake.errors import InputCorrupt
 from media.isolate import inspect_in_child
 from tests.cases import inputs
 from tests.cases.measure import beep_time, level_db, pictures, sound
-from tests.media.engine import frames, transcode
+from tests.media.engine import frames, run, transcode
 from tests.media.pixels import shot
 
 QUICK: dict[str, Any] = {"video": {"codec": "h264", "crf": 20, "speed": "ultrafast"}}
@@ -140,6 +140,23 @@ async def test_an_upload_that_stopped_is_salvaged_when_the_job_asks(tmp_path: Pa
     (warning,) = made.warnings
     assert "promises 20.0 s" in warning
     assert "ends after 9.0 s" in warning
+
+
+@pytest.mark.parametrize("layout", ["+faststart", "+frag_keyframe+empty_moov"])
+async def test_what_breaks_off_within_a_picture_is_salvaged_up_to_it(
+    layout: str, tmp_path: Path
+) -> None:
+    whole, source = tmp_path / "whole.mp4", tmp_path / "in.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=8", "-f", "lavfi", "-i", "sine=d=8"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p"),
+        *("-c:a", "aac", "-movflags", layout, whole),
+    )
+    source.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    made = await transcode(source, tmp_path / "out.mp4", salvage=True, **QUICK)
+    assert any("its last picture is not whole" in words for words in made.warnings)
+    assert 100 <= len(pictures(made.path)) <= 130
+    assert made.facts.duration_s == pytest.approx(len(pictures(made.path)) / 25, abs=0.1)
 
 
 async def test_chunks_neither_gain_nor_lose_a_frame(tmp_path: Path) -> None:
