@@ -28,7 +28,7 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     await asyncio.to_thread(partial(check_output, job.output, job.input, overwrite=job.overwrite))
     source = await here.storage(job.input).fingerprint(job.input)
     facts, index_key = await probe(here, source, salvage=job.salvage)
-    origin = here.index(index_key).origin_s if index_key else Fraction()
+    origin = (await here.index(index_key)).origin_s if index_key else Fraction()
     return Admission(
         source=source,
         facts=facts,
@@ -50,14 +50,14 @@ async def probe(
         **({"salvage": True} if salvage else {}),
     }
     facts_key, index_key = content_key("facts", **identity), content_key("index", **identity)
-    if here.store.find(facts_key):
-        facts = MediaFacts.model_validate_json(here.store.read(facts_key))
-        if not facts.video or here.store.find(index_key):
+    if await here.store.has(facts_key):
+        facts = MediaFacts.model_validate_json(await here.store.read(facts_key))
+        if not facts.video or await here.store.has(index_key):
             return facts, index_key if facts.video else None
     facts, index = await inspect_in_child(
         await here.storage(source.uri).localize(source), salvage=salvage
     )
     if index is not None:
-        here.store.put(index_key, index.to_bytes())
-    here.store.put(facts_key, facts.model_dump_json().encode())
+        await here.store.put(index_key, index.to_bytes())
+    await here.store.put(facts_key, facts.model_dump_json().encode())
     return facts, index_key if index is not None else None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from temporalio import activity
 
+from activities.joining import join_parts
 from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.chapters import Chapters
@@ -16,7 +18,6 @@ from longtake.contracts.result import Output, Stats
 from longtake.contracts.steps import ASSEMBLE, AssembleRequest, Published
 from media.assemble import assemble as mux
 from media.assemble import verify
-from media.fragments import join
 from media.plan import Plan
 from media.process import Finished
 from storage.local import sha256_of
@@ -27,12 +28,11 @@ from storage.work import Lease
 async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     """Join, verify and publish; what is published already and right is left untouched."""
     here = place()
-    plan = here.plan(request.plan_key)
-    index = here.index(request.index_key) if request.index_key else None
+    plan = await here.plan(request.plan_key)
+    index = await here.index(request.index_key) if request.index_key else None
     source = await here.storage(request.source.uri).localize(request.source)
-    chunks = [here.part(key) for key in request.chunk_keys]
-    sounds = [here.part(key) for key in request.audio_keys]
-    chapters = here.chapters(request.chapters_key) if request.chapters_key else None
+    sounds = [await here.store.hold(key) for key in request.audio_keys]
+    chapters = await here.chapters(request.chapters_key) if request.chapters_key else None
     beat.total_s = plan.media_s
     # Later attempts, here or elsewhere, take the right to publish from earlier ones.
     lease = await lease_on(here, request.output)
@@ -41,7 +41,9 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     check = partial(storage.check_output, request.output, request.source.uri, overwrite=True)
     await asyncio.to_thread(check)
     with storage.staging(request.output, request.job_id) as staged:
-        finished = await _mux(here, source, plan, chunks, sounds, staged, beat, chapters)
+        finished = await _mux(
+            here, source, plan, request.chunk_keys, sounds, staged, beat, chapters
+        )
         facts, warnings = await verify(staged, plan, index, chapters)
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
@@ -63,7 +65,7 @@ async def _mux(
     here: Place,
     source: Path,
     plan: Plan,
-    chunks: list[Path],
+    chunks: Sequence[str],
     sounds: list[Path],
     staged: Path,
     beat: Beat,
@@ -72,13 +74,13 @@ async def _mux(
     if not chunks:
         return await mux(source, plan, None, sounds, staged, beat.on_tick, chapters)
     with here.store.drafting("rendition") as rendition:
-        await asyncio.to_thread(join, chunks, rendition)
+        await join_parts(here.store, chunks, rendition)
         return await mux(source, plan, rendition, sounds, staged, beat.on_tick, chapters)
 
 
 async def lease_on(here: Place, uri: str) -> Lease:
     """The right of this attempt to publish `uri`."""
-    return await asyncio.to_thread(here.store.lease, f"output-{_name(uri)}", _term())
+    return await here.store.lease(f"output-{_name(uri)}", _term())
 
 
 def _name(uri: str) -> str:

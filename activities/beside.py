@@ -36,13 +36,13 @@ async def admit_captions(
     cues = await read_captions(path, asked.stream, origin)
     document = cues.model_dump_json()
     key = content_key("cues", cues=document)
-    here.store.put(key, document.encode())
+    await here.store.put(key, document.encode())
     return key
 
 
-def beside(here: Place, admission: Admission) -> Beside:
+async def beside(here: Place, admission: Admission) -> Beside:
     """What was admitted, for the plan."""
     cues = None
     if admission.cues_key:
-        cues = Cues.model_validate_json(here.store.read(admission.cues_key))
+        cues = Cues.model_validate_json(await here.store.read(admission.cues_key))
     return Beside(watermark=admission.watermark, cues=cues)

@@ -22,10 +22,10 @@ async def find_borders(request: BordersRequest, beat: Beat) -> Borders:
         clip=[str(request.start), str(request.end)],
         engine=engine_version(),
     )
-    if here.store.find(key):
-        return Borders.model_validate_json(here.store.read(key))
+    if await here.store.has(key):
+        return Borders.model_validate_json(await here.store.read(key))
     source = await here.storage(request.source.uri).localize(request.source)
-    index = here.index(request.index_key)
+    index = await here.index(request.index_key)
     start, end = (
         None if time is None else math.ceil((index.origin_s + time) / index.time_base)
         for time in (request.start, request.end)
@@ -34,5 +34,5 @@ async def find_borders(request: BordersRequest, beat: Beat) -> Borders:
     with here.store.drafting("borders") as report:
         crop = await look(source, facts.container, facts.video[0], index, start, end, report)
     found = Borders(crop=crop)
-    here.store.put(key, found.model_dump_json().encode())
+    await here.store.put(key, found.model_dump_json().encode())
     return found

@@ -36,7 +36,7 @@ async def find_chapters(request: ChaptersRequest, beat: Beat) -> ChaptersFound:
         engine=engine_version(),
     )
     source = await here.storage(request.source.uri).localize(request.source)
-    index = here.index(request.index_key) if request.index_key else None
+    index = await here.index(request.index_key) if request.index_key else None
 
     async def find(draft: Path) -> Finished:
         chapters, finished = await look(
@@ -46,5 +46,5 @@ async def find_chapters(request: ChaptersRequest, beat: Beat) -> ChaptersFound:
         return finished
 
     done = await once(here, key, 0, find)
-    count = len(here.chapters(key).starts_s)
+    count = len((await here.chapters(key)).starts_s)
     return ChaptersFound(done=done, count=count)

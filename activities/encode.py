@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -62,7 +61,7 @@ async def analyse_chunk(request: ChunkRequest, beat: Beat) -> Analysed:
         )
 
     done = await work.once(key, analyse)
-    found = analysed_bytes(work.here.part(key))
+    found = analysed_bytes(await work.here.store.hold(key))
     return Analysed(**done.model_dump(), bytes=found)
 
 
@@ -72,7 +71,8 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     work = await begin(request, beat)
     if request.analysis_key is None or request.target_bytes is None:
         return await encode_at_quality(work, beat)
-    analysis, target_bytes = work.here.part(request.analysis_key), request.target_bytes
+    analysis = await work.here.store.hold(request.analysis_key)
+    target_bytes = request.target_bytes
     key = work.key("chunk", analysis_recipe(work.video, 2), [request.analysis_key, target_bytes])
 
     async def encode_again(draft: Path) -> Finished:
@@ -139,7 +139,7 @@ async def begin(request: ChunkRequest, beat: Beat) -> Work:
     """What a chunk needs: its plan, its source on this host, and how long it is."""
     check_engine(request.engine)
     here = place()
-    plan, index = here.plan(request.plan_key), here.index(request.index_key)
+    plan, index = await here.plan(request.plan_key), await here.index(request.index_key)
     video = plan.picture
     chunk = video.chunks[request.number]
     frames = planned_times(video, index, chunk)
@@ -155,7 +155,7 @@ async def encode_audio(request: AudioRequest, beat: Beat) -> EncodeDone:
     """A whole sound track, once."""
     check_engine(request.engine)
     here = place()
-    plan = here.plan(request.plan_key)
+    plan = await here.plan(request.plan_key)
     audio = plan.audio[request.number]
     beat.total_s = plan.media_s
     source = await here.storage(request.source.uri).localize(request.source)
@@ -187,7 +187,7 @@ async def once(
 ) -> EncodeDone:
     """Encode to a draft and publish it, unless the key is taken."""
     retries = activity.info().attempt - 1
-    if here.store.find(key):
+    if await here.store.has(key):
         return EncodeDone(key=key, frames=frames, reused=True, stats=Stats(retries=retries))
     with here.store.drafting(key) as draft:
         try:
@@ -201,9 +201,10 @@ async def once(
                 str(mismatch), type=CHUNK_MISMATCH, non_retryable=True
             ) from mismatch
         except (ProcessKilled, ProcessStalled) as killed:
-            _poison(here, key, killed)
+            await _poison(here, key, killed)
             raise
-        size = (await asyncio.to_thread(here.store.publish, draft, key)).stat().st_size
+        size = draft.stat().st_size
+        await here.store.publish(draft, key)
     stats = Stats(
         encode_s=round(finished.wall_s, 3),
         cpu_s=round(finished.cpu_s, 3),
@@ -225,10 +226,11 @@ def check_engine(planned: str) -> None:
         )
 
 
-def _poison(here: Place, key: str, killed: ProcessKilled | ProcessStalled) -> None:
+async def _poison(here: Place, key: str, killed: ProcessKilled | ProcessStalled) -> None:
     """Count the deaths of this step's processes in this run; the third is the last."""
     info = activity.info()
-    deaths = here.store.note(f"{key}.{info.workflow_run_id}", str(info.attempt), killed.message)
+    run = f"{key}.{info.workflow_run_id}"
+    deaths = await here.store.note(run, str(info.attempt), killed.message)
     if deaths >= POISON_AFTER:
         raise Poisoned(
             f"this step ended its process {deaths} times and is not tried again. The last time: "

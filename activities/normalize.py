@@ -37,10 +37,10 @@ async def plan(job: Normalize, beat: Beat) -> NormalizeSummary:
     await asyncio.to_thread(partial(check, job.output, job.input, overwrite=job.overwrite))
     source = await here.storage(job.input).fingerprint(job.input)
     facts, index_key = await probe(here, source)
-    made = plan_normalize(facts, here.index(index_key) if index_key else None, job)
+    made = plan_normalize(facts, await here.index(index_key) if index_key else None, job)
     document = made.model_dump_json()
     key = content_key("plan", plan=document)
-    here.store.put(key, document.encode())
+    await here.store.put(key, document.encode())
     return NormalizeSummary(
         source=source,
         plan_key=key,
@@ -58,7 +58,7 @@ async def measure(request: AudioRequest, beat: Beat) -> MeasureDone:
     """How loud a track is, at the rate and layout that it will have."""
     check_engine(request.engine)
     here = place()
-    made = here.plan(request.plan_key)
+    made = await here.plan(request.plan_key)
     beat.total_s = made.media_s
     source = await here.storage(request.source.uri).localize(request.source)
     audio = made.audio[request.number]
@@ -76,7 +76,7 @@ async def measure(request: AudioRequest, beat: Beat) -> MeasureDone:
 
     done = await once(here, key, 0, look)
     await here.storage(request.source.uri).localize(request.source)
-    found = Loudness.model_validate_json(here.store.read(key))
+    found = Loudness.model_validate_json(await here.store.read(key))
     # The measuring child tells of itself on stderr; what did not decode, the encode counts.
     return MeasureDone(done=done.model_copy(update={"decode_errors": 0}), loudness=found)
 
@@ -87,7 +87,7 @@ async def level(request: LevelRequest, beat: Beat) -> LevelDone:
     check_engine(request.track.engine)
     here = place()
     asked, number = request.track, request.track.number
-    made = here.plan(asked.plan_key)
+    made = await here.plan(asked.plan_key)
     beat.total_s = made.media_s
     source = await here.storage(asked.source.uri).localize(asked.source)
     audio = made.audio[number]
@@ -120,10 +120,10 @@ async def level(request: LevelRequest, beat: Beat) -> LevelDone:
             ),
         )
         # Before the part: who finds the part finds what is told of it.
-        here.store.put(told, answer.model_dump_json().encode())
+        await here.store.put(told, answer.model_dump_json().encode())
         return result.finished
 
     done = await once(here, key, 0, make)
     await here.storage(asked.source.uri).localize(asked.source)
-    answer = LevelDone.model_validate_json(here.store.read(told))
+    answer = LevelDone.model_validate_json(await here.store.read(told))
     return answer.model_copy(update={"done": done})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Generic, TypeVar
 
 from longtake.contracts.chapters import Chapters
-from longtake.errors import InvalidJob, ResourceExhausted
+from longtake.errors import InvalidJob
 from longtake.index import JobIndex
 from longtake.paths import scheme_of, shown
 from longtake.settings import Home, cache_bytes
@@ -15,9 +17,31 @@ from media.index import Index
 from media.plan import Plan
 from storage.base import Storage
 from storage.cache import FingerprintCache
+from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
 from storage.local import LocalStorage
 from storage.work import WorkStore
+
+MOST_KEPT = 8
+
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """What was read from the work store last. Content under a key never changes."""
+
+    def __init__(self, store: WorkStore, parse: Callable[[bytes], T]) -> None:
+        self._store, self._parse = store, parse
+        self._read: OrderedDict[str, T] = OrderedDict()
+
+    async def get(self, key: str) -> T:
+        """What lies under a key. Raises ResourceExhausted if it is gone."""
+        if key not in self._read:
+            self._read[key] = self._parse(await self._store.read(key))
+        self._read.move_to_end(key)
+        while len(self._read) > MOST_KEPT:
+            self._read.popitem(last=False)
+        return self._read[key]
 
 
 @dataclass(frozen=True)
@@ -28,6 +52,8 @@ class Place:
     files: LocalStorage
     cache: HostCache
     jobs: JobIndex
+    plans: Kept[Plan]
+    indexes: Kept[Index]
 
     def storage(self, uri: str) -> Storage:
         """The storage that holds `uri`. Raises InvalidJob if none does."""
@@ -35,41 +61,43 @@ class Place:
         if scheme is None:
             return self.files
         if scheme == "s3":
-            return _s3(self.cache, self.store)
+            return self._s3
         if scheme in ("https", "http"):
-            return _http(self.cache)
+            return self._http
         raise InvalidJob(
             f"{shown(uri)}: {scheme}:// is not supported; use a path, s3:// or, to read, https://"
         )
 
-    def part(self, key: str) -> Path:
-        """The finished part under a key. Raises ResourceExhausted if it is gone."""
-        path = self.store.find(key)
-        if path is None:
-            raise ResourceExhausted(
-                f"the finished part {key} is gone from the work store; was it swept while the job "
-                "ran? Start the job again: it makes what is missing"
-            )
-        return path
+    @functools.cached_property
+    def _s3(self) -> Storage:
+        from storage.s3 import S3Storage  # boto3 takes a second to import
 
-    def plan(self, key: str) -> Plan:
+        return S3Storage(self.cache, self.store)
+
+    @functools.cached_property
+    def _http(self) -> Storage:
+        from storage.http import HttpStorage
+
+        return HttpStorage(self.cache)
+
+    async def plan(self, key: str) -> Plan:
         """The plan under a key."""
-        return _plan(self.store, key)
+        return await self.plans.get(key)
 
-    def chapters(self, key: str) -> Chapters:
+    async def chapters(self, key: str) -> Chapters:
         """The found chapters under a key."""
-        return Chapters.model_validate_json(self.store.read(key))
+        return Chapters.model_validate_json(await self.store.read(key))
 
-    def index(self, key: str) -> Index:
+    async def index(self, key: str) -> Index:
         """The packet index under a key."""
-        return _index(self.store, key)
+        return await self.indexes.get(key)
 
 
 @functools.cache
 def place() -> Place:
     """The place that this process's environment names."""
     home = Home.from_environment()
-    store = WorkStore(home.work_store)
+    store = FolderStore(home.work_store)
     store.drop_dead_drafts()  # of workers that were killed on this host
     hashes = FingerprintCache(home.cache)
     return Place(
@@ -77,29 +105,6 @@ def place() -> Place:
         files=LocalStorage(hashes),
         cache=HostCache(home.cache, cache_bytes(), hashes),
         jobs=JobIndex(home.jobs),
+        plans=Kept(store, Plan.model_validate_json),
+        indexes=Kept(store, Index.from_bytes),
     )
-
-
-@functools.cache
-def _s3(cache: HostCache, store: WorkStore) -> Storage:
-    from storage.s3 import S3Storage  # boto3 takes a second to import
-
-    return S3Storage(cache, store)
-
-
-# Content under a key never changes, so it may be kept.
-@functools.lru_cache(maxsize=8)
-def _plan(store: WorkStore, key: str) -> Plan:
-    return Plan.model_validate_json(store.read(key))
-
-
-@functools.lru_cache(maxsize=8)
-def _index(store: WorkStore, key: str) -> Index:
-    return Index.from_bytes(store.read(key))
-
-
-@functools.cache
-def _http(cache: HostCache) -> Storage:
-    from storage.http import HttpStorage
-
-    return HttpStorage(cache)

@@ -19,9 +19,9 @@ from storage.work import content_key
 @implements(PLAN, stage="planning")
 async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
     """Plan, put the plan in the work store, and answer what the workflow must know of it."""
-    made, index = planned(request)
+    made, index = await planned(request)
     return PlanSummary(
-        plan_key=keep(made),
+        plan_key=await keep(made),
         chunks=len(made.video.chunks) if made.video else 0,
         order=heaviest_first(index, made.video.chunks) if made.video and index else (),
         frames=made.video.frames if made.video and made.video.chunks else 0,
@@ -41,17 +41,17 @@ def _unheard(request: PlanRequest) -> tuple[str, ...]:
     return sound_left_out(request.admission.facts, request.admission.settings.container)
 
 
-def planned(request: PlanRequest) -> tuple[Plan, Index | None]:
+async def planned(request: PlanRequest) -> tuple[Plan, Index | None]:
     """The plan that is asked for, and the index it was made from."""
     here = place()
     admission, job = request.admission, request.job
-    index = here.index(admission.index_key) if admission.index_key else None
+    index = await here.index(admission.index_key) if admission.index_key else None
     made = make_plan(
         admission.facts,
         index,
         admission.settings,
         clip=Clip(start=job.start, end=job.end),
-        beside=beside(here, admission),
+        beside=await beside(here, admission),
         crop=request.crop,
         chunk_s=job.chunk_s,
         gpu=request.gpu,
@@ -60,9 +60,9 @@ def planned(request: PlanRequest) -> tuple[Plan, Index | None]:
     return made, index
 
 
-def keep(made: Plan) -> str:
+async def keep(made: Plan) -> str:
     """Put a plan in the work store, under the key of its own content."""
     document = made.model_dump_json()
     key = content_key("plan", plan=document)
-    place().store.put(key, document.encode())
+    await place().store.put(key, document.encode())
     return key

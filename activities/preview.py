@@ -33,14 +33,14 @@ async def plan(job: Preview, beat: Beat) -> PreviewSummary:
     here = place()
     source = await here.storage(job.input).fingerprint(job.input)
     facts, index_key = await probe(here, source)
-    made = plan_preview(facts, here.index(index_key) if index_key else None, job)
+    made = plan_preview(facts, await here.index(index_key) if index_key else None, job)
     names = [name for part in made.parts for name in part.names]
     names += ["storyboard.vtt"] if made.webvtt else []
     check = here.storage(job.output).check_folder
     await asyncio.to_thread(partial(check, job.output, job.input, names, overwrite=job.overwrite))
     document = made.model_dump_json()
     key = content_key("plan", plan=document)
-    here.store.put(key, document.encode())
+    await here.store.put(key, document.encode())
     return PreviewSummary(
         source=source,
         plan_key=key,
@@ -53,7 +53,7 @@ async def plan(job: Preview, beat: Beat) -> PreviewSummary:
             )
             for part in made.parts
         ),
-        captions=_captions(here, job, made),
+        captions=await _captions(here, job, made),
         media_s=made.media_s,
         engine=engine_version(),
         decisions=made.decisions,
@@ -61,12 +61,12 @@ async def plan(job: Preview, beat: Beat) -> PreviewSummary:
     )
 
 
-def _captions(here: Place, job: Preview, made: PreviewPlan) -> Piece | None:
+async def _captions(here: Place, job: Preview, made: PreviewPlan) -> Piece | None:
     """The WebVTT of the storyboard: known with the plan, so it is kept at once."""
     if made.webvtt is None:
         return None
     key = content_key("webvtt", text=made.webvtt)
-    here.store.put(key, made.webvtt.encode())
+    await here.store.put(key, made.webvtt.encode())
     return Piece(key=key, uris=(_in(job.output, "storyboard.vtt"),), role="storyboard-vtt")
 
 
@@ -79,7 +79,7 @@ async def make_part(request: PartRequest, beat: Beat) -> EncodeDone:
     """One part: pictures, or what is made of the sound."""
     check_engine(request.engine)
     here = place()
-    made = PreviewPlan.model_validate_json(here.store.read(request.plan_key))
+    made = PreviewPlan.model_validate_json(await here.store.read(request.plan_key))
     part = made.parts[request.number]
     source = await here.storage(request.source.uri).localize(request.source)
     key = content_key(
@@ -98,7 +98,7 @@ async def make_part(request: PartRequest, beat: Beat) -> EncodeDone:
         if isinstance(part, Sound):
             beat.total_s = made.media_s
             return await make_sound(source, made, part, draft, beat.on_tick)
-        index = here.index(request.index_key or "")
+        index = await here.index(request.index_key or "")
         return await make_pictures(source, made, index, part, draft, on_fraction)
 
     done = await once(here, key, 1, make)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from temporalio import activity
@@ -33,7 +33,7 @@ async def publish(request: PublishRequest, beat: Beat) -> Published:
     with contextlib.ExitStack() as staging:
         staged = [
             await _stage(here, request, staging, uri, role, data)
-            for uri, role, data in _files(here, request)
+            async for uri, role, data in _files(here, request)
         ]
         await here.storage(request.source.uri).localize(request.source)
         # In a thread, which a cancel does not interrupt: all of them appear, or none.
@@ -45,10 +45,12 @@ async def publish(request: PublishRequest, beat: Beat) -> Published:
     return Published(outputs=tuple(output for output, _ in staged), stats=stats)
 
 
-def _files(here: Place, request: PublishRequest) -> Iterator[tuple[str, str, Path | bytes]]:
+async def _files(
+    here: Place, request: PublishRequest
+) -> AsyncIterator[tuple[str, str, Path | bytes]]:
     """Every output with its role, and the bytes or the file that it is made of."""
     for piece in request.pieces:
-        path = here.part(piece.key)
+        path = await here.store.hold(piece.key)
         if len(piece.uris) == 1:
             yield piece.uris[0], piece.role, path
             continue

@@ -27,12 +27,12 @@ from storage.work import content_key
 @implements(PLAN_SAMPLES, stage="planning")
 async def plan_samples(request: PlanRequest, beat: Beat) -> SamplesPlanned:
     """Choose the samples, and put the plan that has them as chunks in the work store."""
-    plan, index = planned(request)
+    plan, index = await planned(request)
     check_measurable(request.admission.facts, plan)
     samples: tuple[int, ...] = ()
     if plan.video and plan.video.chunks and index:
         plan, samples = with_samples(plan, index)
-    return SamplesPlanned(plan_key=keep(plan), samples=samples, engine=engine_version())
+    return SamplesPlanned(plan_key=await keep(plan), samples=samples, engine=engine_version())
 
 
 @implements(PROBE_SAMPLE, stage="planning")
@@ -49,15 +49,15 @@ async def probe_sample(request: SampleRequest, beat: Beat) -> SampleScored:
         "vmaf", chunk=encoded.key, model=VMAF_MODEL, every=EVERY, engine=engine_version()
     )
     store = work.here.store
-    if store.find(key):
-        known = json.loads(store.read(key))
+    if await store.has(key):
+        known = json.loads(await store.read(key))
         return SampleScored(vmaf=known["vmaf"], frames=encoded.frames, stats=encoded.stats)
     with store.drafting("vmaf") as report:
         vmaf, finished = await score(
-            *(work.source, work.plan, work.chunk, work.here.part(encoded.key), report),
+            *(work.source, work.plan, work.chunk, await store.hold(encoded.key), report),
             *(beat.on_tick, work.mark),
         )
-    store.put(key, json.dumps({"vmaf": round(vmaf, 4)}).encode())
+    await store.put(key, json.dumps({"vmaf": round(vmaf, 4)}).encode())
     stats = encoded.stats
     return SampleScored(
         vmaf=round(vmaf, 4),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from longtake.errors import InputCorrupt
 
@@ -19,30 +19,44 @@ Box = tuple[bytes, int, int]
 """Type, first byte of the content, byte behind the content."""
 
 
-def join(chunks: Sequence[Path], target: Path) -> None:
-    """Write one CMAF track: the init segment once, then every chunk's fragments.
+class Joining:
+    """One CMAF track in the making: the init segment once, then every chunk's fragments.
 
-    To a file, not a pipe: FFmpeg's reader shifts a track by its most negative composition
+    In a file, not a pipe: FFmpeg's reader shifts a track by its most negative composition
     offset, and only in a file that it can seek in does it know that offset from the start.
     Through a pipe, frames move when a chunk with longer reordering comes (measured).
     """
-    if len(chunks) == 1:
-        shutil.copyfile(chunks[0], target)
-        return
-    init = b""
-    with target.open("wb") as joined:
-        for number, chunk in enumerate(chunks):
-            with chunk.open("rb") as file:
-                own = file.read(split_init(chunk))
-                if number == 0:
-                    init = own
-                    joined.write(init)
-                elif own != init:
-                    raise InputCorrupt(
-                        f"chunk {number + 1} describes its picture otherwise than the first: "
-                        "the source changes its size or format on the way, which cannot be joined"
-                    )
-                shutil.copyfileobj(file, joined, 1 << 20)
+
+    def __init__(self, target: Path, count: int) -> None:
+        """`count`: how many chunks there are."""
+        self._joined = target.open("wb")
+        self._count = count
+        self._added = 0
+        self._init = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._joined.close()
+
+    def add(self, chunk: Path) -> None:
+        """Write the next chunk. Raises InputCorrupt if it does not fit those before it."""
+        with chunk.open("rb") as file:
+            if self._count > 1:  # the only one need not be made of fragments
+                self._check(file.read(split_init(chunk)))
+            shutil.copyfileobj(file, self._joined, 1 << 20)
+        self._added += 1
+
+    def _check(self, init: bytes) -> None:
+        if self._added == 0:
+            self._init = init
+            self._joined.write(init)
+        elif init != self._init:
+            raise InputCorrupt(
+                f"chunk {self._added + 1} describes its picture otherwise than the first: "
+                "the source changes its size or format on the way, which cannot be joined"
+            )
 
 
 def split_init(path: Path) -> int:

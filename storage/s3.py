@@ -13,12 +13,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from longtake.contracts.steps import Source
 from longtake.errors import InputNotFound, InvalidJob, OutputConflict, StorageUnavailable
+from storage.address import Address
 from storage.host_cache import HostCache
 from storage.remote import changed
-from storage.s3_client import Address, client, code_of, reading, where, writing
+from storage.s3_client import client, code_of, reading, where, writing
 from storage.threads import transfer
 from storage.uploads import LEAST_PART_BYTES, SHA256, Upload, Uploads, put
-from storage.work import UPLOADS, WorkStore
+from storage.work import WorkStore
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -68,7 +69,7 @@ class S3Storage:
     def __init__(self, cache: HostCache, store: WorkStore) -> None:
         self._cache = cache
         self._store = store
-        self._uploads = Uploads(store.folder / UPLOADS)
+        self._uploads = Uploads(store.ledger)
 
     async def fingerprint(self, uri: str) -> Source:
         """Pin an object: ETag, size and version id; its SHA-256 is computed on its way into the

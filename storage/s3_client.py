@@ -1,4 +1,4 @@
-"""How to speak with S3: the client, addresses, and errors in Longtake's words.
+"""How to speak with S3: the client, and errors in Longtake's words.
 
 Endpoint, region and credentials are boto3's own: environment (`AWS_ENDPOINT_URL_S3`,
 `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`…), `~/.aws`, container and
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import boto3
@@ -34,6 +33,7 @@ from longtake.errors import (
     OutputConflict,
     StorageUnavailable,
 )
+from storage.address import Address
 from storage.remote import changed
 
 if TYPE_CHECKING:
@@ -57,25 +57,6 @@ _PASSING = {
 }
 _GONE = {"NoSuchKey", "404", "NotFound"}
 _CHANGED = {"PreconditionFailed", "412", "InvalidRange", "416"}
-
-
-@dataclass(frozen=True)
-class Address:
-    """Bucket and key of an `s3://` URI. A key is what stands there: nothing is decoded."""
-
-    bucket: str
-    key: str
-
-    @classmethod
-    def of(cls, uri: str) -> Address:
-        """Raises InvalidJob for a URI without bucket or key."""
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        if not uri.startswith("s3://") or not bucket or not key or key.endswith("/"):
-            raise InvalidJob(f"{uri} names no object; write s3://bucket/path/file.mp4")
-        return cls(bucket, key)
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
 
 
 @functools.cache

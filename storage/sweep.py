@@ -9,8 +9,9 @@ import sys
 
 from longtake.settings import Home, cache_bytes
 from storage.cache import FingerprintCache
+from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
-from storage.work import UPLOADS, WorkStore
+from storage.work import WorkStore
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.older_than_days < 1:
         parser.error("--older-than-days must be 1 or more: running jobs need their parts")
     home, age_s = Home.from_environment(), options.older_than_days * 86_400
-    store = WorkStore(home.work_store)
+    store = FolderStore(home.work_store)
     cache = HostCache(home.cache, cache_bytes(), FingerprintCache(home.cache))
     removed, freed = map(sum, zip(store.sweep(age_s), cache.sweep(age_s), strict=True))
     document = {"removed": removed, "bytes": freed, "uploads": _abort_uploads(store, age_s)}
@@ -30,12 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _abort_uploads(store: WorkStore, age_s: float) -> int:
-    """Abort what is still open in buckets. boto3 is asked for only where something is."""
-    if not any((store.folder / UPLOADS).glob("*/*.json")):
+    """Abort what is still open in buckets. boto3 is imported only where something is."""
+    if next(store.ledger.older(age_s), None) is None:
         return 0
     from storage.uploads import Uploads
 
-    return Uploads(store.folder / UPLOADS).sweep(age_s)
+    return Uploads(store.ledger).sweep(age_s)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,16 @@
 """Multipart uploads: begun, gone on with by later attempts, and never left behind.
 
-S3 tells which uploads of a key are open, but not whose they are. So what is begun is noted in a
-ledger beside the work store, which all workers share. A note is written before the upload is
+S3 tells which uploads of a key are open, but not whose they are. So what is begun is noted in
+the work store's ledger, which all workers share. A note is written before the upload is
 asked for, with those that were open then: one whose answer was lost is found by that.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import os
-import secrets
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,10 +19,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from longtake.contracts.base import Contract
 from longtake.errors import StorageUnavailable, UserError
+from storage.address import Address
 from storage.content_type import content_type
-from storage.s3_client import Address, client, code_of, writing
+from storage.ledger import Ledger, Note, new_entry
+from storage.s3_client import client, code_of, writing
 from storage.threads import check
 
 if TYPE_CHECKING:
@@ -45,26 +43,6 @@ MOST_PARTS = 10_000
 _IN_MEMORY_BYTES = 256 << 20
 
 
-class Note(Contract):
-    """An upload of ours. Without `upload_id` it was asked for, and the answer never came."""
-
-    bucket: str
-    key: str
-    job_id: str
-    sha256: str
-    part_bytes: int
-    before: tuple[str, ...]
-    """Uploads of this key that were open already; they belong to somebody else."""
-    upload_id: str | None = None
-    asked_again: bool = False
-    """The request was repeated on the way: then there may be one more upload than is known."""
-
-    @property
-    def address(self) -> Address:
-        """What is uploaded to."""
-        return Address(self.bucket, self.key)
-
-
 @dataclass(frozen=True)
 class Upload:
     """An open upload of a file of `size` bytes, and the parts that are there: their numbers,
@@ -82,10 +60,10 @@ class Upload:
 
 
 class Uploads:
-    """The uploads of a fleet, by the ledger in `folder`."""
+    """The uploads of a fleet, by its ledger."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     def begin(self, address: Address, job_id: str, sha256: str, size: int) -> Note:
         """Ask for a new upload. Raises OutputConflict, StorageUnavailable."""
@@ -97,8 +75,8 @@ class Uploads:
             part_bytes=_part_bytes(size),
             before=tuple(self._open(address)),
         )
-        path = self._ledger(address) / f"{secrets.token_hex(8)}.json"
-        _write(path, note)
+        entry = new_entry(address)
+        self._ledger.write(entry, note)
         try:
             with writing(address):
                 begun = client().create_multipart_upload(
@@ -108,16 +86,16 @@ class Uploads:
                     ContentType=content_type(address.key),
                 )
         except UserError:  # refused: nothing was begun
-            path.unlink()
+            self._ledger.remove(entry)
             raise
         retried = bool(begun["ResponseMetadata"]["RetryAttempts"])
         note = note.model_copy(update={"upload_id": begun["UploadId"], "asked_again": retried})
-        _write(path, note)
+        self._ledger.write(entry, note)
         return note
 
     def find(self, address: Address, sha256: str, size: int) -> Iterator[Upload]:
         """Open uploads of a file, of whichever attempt."""
-        for _, note in self._notes(address):
+        for _, note in self._ledger.of(address):
             if note.sha256 == sha256 and note.upload_id is not None:
                 parts = _parts(note, size)
                 if parts is not None:
@@ -163,9 +141,9 @@ class Uploads:
 
         Also uploads whose answer was lost.
         """
-        for path, note in list(self._notes(address)):
+        for entry, note in list(self._ledger.of(address)):
             if job_id in (None, note.job_id) and sha256 in (None, note.sha256):
-                self._drop(path, note)
+                self._drop(entry, note)
 
     def sweep(self, older_than_s: float) -> int:
         """Abort uploads begun so long ago, whose job never ended; returns how many.
@@ -173,36 +151,25 @@ class Uploads:
         A bucket that is gone or forbidden by now is nothing that we could clean; one that does
         not answer is left for the next time.
         """
-        horizon, dropped = time.time() - older_than_s, 0
-        for path in self._folder.glob("*/*.json"):
+        dropped = 0
+        for entry, note in self._ledger.older(older_than_s):
             try:
-                if path.stat().st_mtime < horizon:
-                    self._drop(path, _read(path))
-                    dropped += 1
+                self._drop(entry, note)
+                dropped += 1
             except UserError:
-                path.unlink()
-            except (FileNotFoundError, StorageUnavailable):
+                self._ledger.remove(entry)
+            except StorageUnavailable:
                 continue
         return dropped
 
-    def _drop(self, path: Path, note: Note) -> None:
+    def _drop(self, entry: str, note: Note) -> None:
         if note.upload_id is not None:
             _abort(note.address, note.upload_id)
         if note.upload_id is None or note.asked_again:
-            known = {other.upload_id for _, other in self._notes(note.address)}
+            known = {other.upload_id for _, other in self._ledger.of(note.address)}
             for stray in set(self._open(note.address)) - set(note.before) - known:
                 _abort(note.address, stray)
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()  # the last note
-
-    def _notes(self, address: Address) -> Iterator[tuple[Path, Note]]:
-        for path in sorted(self._ledger(address).glob("*.json")):
-            with contextlib.suppress(FileNotFoundError):
-                yield path, _read(path)
-
-    def _ledger(self, address: Address) -> Path:
-        return self._folder / hashlib.sha256(str(address).encode()).hexdigest()[:32]
+        self._ledger.remove(entry)
 
     def _open(self, address: Address) -> Iterator[str]:
         # The whole key as prefix: MinIO lists nothing for a shorter one.
@@ -285,14 +252,3 @@ def _abort(address: Address, upload_id: str) -> None:
 
 def _md5(body: bytes) -> str:
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-
-
-def _read(path: Path) -> Note:
-    return Note.model_validate_json(path.read_bytes())
-
-
-def _write(path: Path, note: Note) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(note.model_dump_json())
-    draft.replace(path)

@@ -19,7 +19,7 @@ from media.audio import encode_audio
 from media.borders import find_borders
 from media.breaks import find_chapters
 from media.captions import read_captions
-from media.fragments import join
+from media.fragments import Joining
 from media.index import Index
 from media.isolate import inspect_in_child
 from media.overlays import Beside
@@ -117,7 +117,9 @@ async def _make(
             sounds.append(path)
     rendition = target.with_name(f"{target.stem}.rendition") if chunks else None
     if rendition is not None:
-        join(chunks, rendition)
+        with Joining(rendition, len(chunks)) as track:
+            for made in chunks:
+                track.add(made)
     await assemble(source, plan, rendition, sounds, target, no_tick, chapters)
     found, warnings = await verify(target, plan, index, chapters)
     return Made(

@@ -10,9 +10,9 @@ import pytest
 
 from storage import s3_client
 from storage.cache import FingerprintCache
+from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
 from storage.s3 import S3Storage
-from storage.work import WorkStore
 from tests.storage.bucket import CREDENTIALS, Bucket, bucket, s3_server
 from tests.storage.faulty import FaultyProxy, faulty_proxy
 
@@ -47,4 +47,4 @@ def cache(tmp_path: Path) -> HostCache:
 
 @pytest.fixture
 def s3(cache: HostCache, tmp_path: Path, proxy: FaultyProxy) -> S3Storage:
-    return S3Storage(cache, WorkStore(tmp_path / "work"))
+    return S3Storage(cache, FolderStore(tmp_path / "work"))

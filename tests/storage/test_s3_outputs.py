@@ -18,11 +18,12 @@ import pytest
 
 from longtake.errors import InvalidJob, OutputConflict, StorageUnavailable
 from storage import s3_client, sweep, uploads
+from storage.address import Address
+from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
+from storage.ledger import FolderLedger
 from storage.s3 import S3Storage
-from storage.s3_client import Address
 from storage.uploads import LEAST_PART_BYTES
-from storage.work import WorkStore
 from tests.storage.bucket import Bucket, bucket, s3_server
 from tests.storage.faulty import Fault, FaultyProxy
 
@@ -204,11 +205,11 @@ from pathlib import Path
 from storage.cache import FingerprintCache
 from storage.host_cache import HostCache
 from storage.s3 import S3Storage
-from storage.work import WorkStore
+from storage.folder_store import FolderStore
 
 async def write(folder, uri, data):
     cache = HostCache(folder / "cache", 1 << 30, FingerprintCache(folder / "cache"))
-    storage = S3Storage(cache, WorkStore(folder / "work"))
+    storage = S3Storage(cache, FolderStore(folder / "work"))
     with storage.staging(uri, "job") as staged:
         staged.write_bytes(data)
         await storage.upload(staged, uri, hashlib.sha256(data).hexdigest(), "job")
@@ -287,7 +288,7 @@ async def test_thousands_of_parts_are_gone_on_with_after_a_death(
         process.kill()
         process.communicate()
         assert box.names() == []
-        sha256 = await write(S3Storage(cache, WorkStore(tmp_path / "work")), uri, data)
+        sha256 = await write(S3Storage(cache, FolderStore(tmp_path / "work")), uri, data)
         assert box.sha256("film.mp4") == sha256
         assert box.open_uploads() == []
     sent = Counter(re.findall(r"partNumber=(\d+)", " ".join(each.target for each in proxy.asked)))
@@ -299,7 +300,7 @@ async def test_thousands_of_parts_are_gone_on_with_after_a_death(
 def test_ten_thousand_parts_always_suffice(
     box: Bucket, proxy: FaultyProxy, tmp_path: Path, size: int
 ) -> None:
-    ours = uploads.Uploads(tmp_path)
+    ours = uploads.Uploads(FolderLedger(tmp_path))
     note = ours.begin(Address(box.name, "film.mp4"), "job", "sha256", size)
     assert 5 << 20 <= note.part_bytes <= 5 << 30
     assert -(-size // note.part_bytes) <= 10_000

@@ -24,12 +24,12 @@ from longtake.errors import (
     StorageUnavailable,
 )
 from storage import download, s3_client
+from storage.address import Address
 from storage.cache import FingerprintCache
 from storage.download import RANGE_BYTES
+from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
 from storage.s3 import S3Storage
-from storage.s3_client import Address
-from storage.work import WorkStore
 from tests.patience import WAIT_S
 from tests.storage.bucket import Bucket
 from tests.storage.faulty import Fault, FaultyProxy
@@ -110,11 +110,11 @@ from pathlib import Path
 from storage.cache import FingerprintCache
 from storage.host_cache import HostCache
 from storage.s3 import S3Storage
-from storage.work import WorkStore
+from storage.folder_store import FolderStore
 
 async def read(folder, uri):
     cache = HostCache(folder / "cache", 1 << 30, FingerprintCache(folder / "cache"))
-    storage = S3Storage(cache, WorkStore(folder / "work"))
+    storage = S3Storage(cache, FolderStore(folder / "work"))
     print((await storage.fingerprint(uri)).sha256)
 
 asyncio.run(read(Path(sys.argv[1]), sys.argv[2]))
@@ -187,7 +187,7 @@ async def test_the_least_recently_used_leave_and_what_is_read_stays(
 ) -> None:
     size = 1 << 20
     cache = HostCache(tmp_path / "cache", 3 * size, FingerprintCache(tmp_path / "cache"))
-    storage = S3Storage(cache, WorkStore(tmp_path / "work"))
+    storage = S3Storage(cache, FolderStore(tmp_path / "work"))
     uris = [box.put(f"{n}.mov", os.urandom(size)) for n in range(6)]
     held = await storage.localize(await storage.fingerprint(uris[0]))
     for uri in uris[1:]:

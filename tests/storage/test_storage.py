@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -20,10 +21,11 @@ from longtake.errors import (
     OutputConflict,
     ResourceExhausted,
 )
-from storage import work
+from storage import folder_store
 from storage.cache import FingerprintCache
+from storage.folder_store import FolderStore
 from storage.local import LocalStorage, path_of, sha256_of
-from storage.work import WorkStore, content_key
+from storage.work import content_key
 from tests.patience import WAIT_S
 
 
@@ -33,8 +35,8 @@ def storage(tmp_path: Path) -> LocalStorage:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> WorkStore:
-    return WorkStore(tmp_path / "work")
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "work")
 
 
 @pytest.mark.parametrize(
@@ -144,12 +146,13 @@ def test_what_a_killed_attempt_left_is_removed(storage: LocalStorage, tmp_path: 
     assert other.exists()
 
 
-def test_what_lies_under_a_key_is_never_replaced(store: WorkStore) -> None:
+async def test_what_lies_under_a_key_is_never_replaced(store: FolderStore) -> None:
     key = content_key("chunk", source="abc", range=[0, 10])
-    first = store.put(key, b"first")
-    inode = first.stat().st_ino
-    assert store.put(key, b"second").read_bytes() == b"first"
-    assert first.stat().st_ino == inode
+    await store.put(key, b"first")
+    inode = (await store.hold(key)).stat().st_ino
+    await store.put(key, b"second")
+    assert await store.read(key) == b"first"
+    assert store.path(key).stat().st_ino == inode
     assert not list((store.folder / "tmp").iterdir())
 
 
@@ -159,34 +162,34 @@ def test_keys_follow_content_not_order() -> None:
     assert content_key("a", x=1) != content_key("b", x=1)
 
 
-def test_many_writers_of_one_key_leave_one_whole_object(store: WorkStore) -> None:
+async def test_many_writers_of_one_key_leave_one_whole_object(store: FolderStore) -> None:
     key, data = content_key("chunk", n=1), os.urandom(1 << 20)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: store.put(key, data), range(16)))
-    assert store.read(key) == data
+    await asyncio.gather(*(store.put(key, data) for _ in range(16)))
+    assert await store.read(key) == data
 
 
-def test_a_missing_object_says_what_to_do(store: WorkStore) -> None:
+async def test_a_missing_object_says_what_to_do(store: FolderStore) -> None:
+    assert not await store.has(content_key("chunk", n=2))
     with pytest.raises(ResourceExhausted, match="start the job again"):
-        store.read(content_key("chunk", n=2))
+        await store.read(content_key("chunk", n=2))
 
 
-def test_a_later_term_takes_the_right_to_publish(store: WorkStore) -> None:
-    early, late = store.lease("output", 1), store.lease("output", 2)
+async def test_a_later_term_takes_the_right_to_publish(store: FolderStore) -> None:
+    early, late = await store.lease("output", 1), await store.lease("output", 2)
     published: list[str] = []
     with pytest.raises(ResourceExhausted, match="later attempt"):
         early.publish(lambda: published.append("early"))
     late.publish(lambda: published.append("late"))
     with pytest.raises(ResourceExhausted, match="later attempt"):
-        store.lease("output", 1).publish(lambda: published.append("returned"))
+        (await store.lease("output", 1)).publish(lambda: published.append("returned"))
     assert published == ["late"]
 
 
-def test_a_holder_that_stands_still_holds_nobody_up_for_ever(
-    store: WorkStore, monkeypatch: pytest.MonkeyPatch
+async def test_a_holder_that_stands_still_holds_nobody_up_for_ever(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "LOCK_WAIT_S", 0.2)
-    lease = store.lease("output", 1)
+    monkeypatch.setattr(folder_store, "LOCK_WAIT_S", 0.2)
+    lease = await store.lease("output", 1)
     inside, go_on = threading.Event(), threading.Event()
 
     def stand_still() -> None:
@@ -195,12 +198,12 @@ def test_a_holder_that_stands_still_holds_nobody_up_for_ever(
 
     with ThreadPoolExecutor(1) as pool:
         frozen = pool.submit(lease.publish, stand_still)
-        inside.wait(30)
+        await asyncio.to_thread(inside.wait, 30)
         with pytest.raises(ResourceExhausted, match="does not move"):
-            store.lease("output", 2)
+            await store.lease("output", 2)
         go_on.set()
         frozen.result()
-    store.lease("output", 2).publish(lambda: None)
+    (await store.lease("output", 2)).publish(lambda: None)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a /proc")
@@ -210,10 +213,10 @@ def test_a_folder_that_takes_no_file_is_told_from_one_that_does() -> None:
         files.check_output("/proc/a.mp4", "/media/a.mov", overwrite=False)
 
 
-def test_drafts_of_dead_processes_are_dropped(store: WorkStore) -> None:
+def test_drafts_of_dead_processes_are_dropped(store: FolderStore) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from storage.work import WorkStore\n"
-        "with WorkStore(Path(sys.argv[1])).drafting('chunk-1') as draft:\n"
+        "import os, sys; from pathlib import Path; from storage.folder_store import FolderStore\n"
+        "with FolderStore(Path(sys.argv[1])).drafting('chunk-1') as draft:\n"
         "    draft.write_bytes(b'half'); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", script, str(store.folder)], check=False, timeout=WAIT_S)
@@ -223,11 +226,12 @@ def test_drafts_of_dead_processes_are_dropped(store: WorkStore) -> None:
         assert alive.exists()
 
 
-def test_sweep_removes_what_was_not_used(store: WorkStore) -> None:
-    old, used = store.put(content_key("a", n=1), b"xx"), store.put(content_key("a", n=2), b"yy")
-    for path in (old, used):
-        os.utime(path, (1, 1))
-    assert store.find(content_key("a", n=2)) == used  # a use makes it young again
-    removed, freed = store.sweep(older_than_s=60)
-    assert (removed, freed) == (1, 2)
-    assert used.exists()
+async def test_sweep_removes_what_was_not_used(store: FolderStore) -> None:
+    old, used = content_key("a", n=1), content_key("a", n=2)
+    for key in (old, used):
+        await store.put(key, b"xx")
+        os.utime(store.path(key), (1, 1))
+    assert await store.has(used)  # a use makes it young again
+    assert store.sweep(older_than_s=60) == (1, 2)
+    assert await store.has(used)
+    assert not await store.has(old)
