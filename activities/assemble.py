@@ -49,8 +49,9 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
         size = staged.stat().st_size
         await storage.upload(staged, request.output, sha256, request.job_id)
         await here.storage(request.source.uri).localize(request.source)
-        show = partial(storage.publish, staged, request.output, sha256, overwrite=request.overwrite)
-        await asyncio.to_thread(lease.publish, show)
+        show = partial(storage.publish, staged, request.output, sha256)
+        fenced = partial(show, overwrite=request.overwrite, check=lease.check)
+        await asyncio.to_thread(lease.publish, fenced)
     output = Output(uri=request.output, role="main", bytes=size, sha256=sha256, media=facts)
     stats = Stats(
         cpu_s=round(finished.cpu_s, 3),

@@ -80,9 +80,9 @@ def _show(
 ) -> None:
     def publish_all() -> None:
         for output, path in staged:
-            here.storage(output.uri).publish(
-                path, output.uri, output.sha256, overwrite=request.overwrite
-            )
+            show = here.storage(output.uri).publish
+            args = (path, output.uri, output.sha256)
+            show(*args, overwrite=request.overwrite, check=lease.check)
 
     lease.publish(publish_all)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -47,5 +47,11 @@ class Storage(Protocol):
         runs under the output's lease. Raises StorageUnavailable, OutputConflict.
         """
 
-    def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
-        """Make the staged file visible, whole and at once. Raises OutputConflict."""
+    def publish(
+        self, staged: Path, uri: str, sha256: str, *, overwrite: bool, check: Callable[[], None]
+    ) -> None:
+        """Make the staged file visible, whole and at once. Raises OutputConflict.
+
+        `check` raises if this attempt may no longer publish; it is asked as late as can be,
+        before something that lies there is replaced.
+        """

@@ -11,7 +11,7 @@ import re
 import secrets
 import ssl
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +155,9 @@ class HttpStorage:
         """Raises InvalidJob."""
         raise _only_read(uri)
 
-    def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
+    def publish(
+        self, staged: Path, uri: str, sha256: str, *, overwrite: bool, check: Callable[[], None]
+    ) -> None:
         """Raises InvalidJob."""
         raise _only_read(uri)
 

@@ -9,7 +9,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from longtake.contracts.steps import Source
@@ -150,28 +150,33 @@ class LocalStorage:
     async def upload(self, staged: Path, uri: str, sha256: str, job_id: str) -> None:
         """Nothing: the staged file lies beside its place."""
 
-    def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
+    def publish(
+        self, staged: Path, uri: str, sha256: str, *, overwrite: bool, check: Callable[[], None]
+    ) -> None:
         """Make the staged file visible under its name, whole and at once.
 
         A file that is there already with the same bytes is left untouched. Another one is
-        replaced only with `overwrite`; else OutputConflict.
+        replaced only with `overwrite`, if `check` does not raise; else OutputConflict.
         """
         path = path_of(uri)
         with storage_errors(path):
             sync(staged)
             staged.chmod(0o666 & ~_UMASK)
             if not link(staged, path):
-                self._replace(staged, path, sha256, overwrite)
+                self._replace(staged, path, sha256, overwrite, check)
             sync(path.parent)
 
     @staticmethod
-    def _replace(staged: Path, path: Path, sha256: str, overwrite: bool) -> None:
+    def _replace(
+        staged: Path, path: Path, sha256: str, overwrite: bool, check: Callable[[], None]
+    ) -> None:
         if path.stat().st_size == staged.stat().st_size and sha256_of(path) == sha256:
             return
         if not overwrite:
             raise OutputConflict(
                 f"{path} appeared while the job ran; use --overwrite, or another name"
             )
+        check()
         staged.replace(path)
 
 

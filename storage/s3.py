@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from longtake.contracts.steps import Source
-from longtake.errors import InputNotFound, InvalidJob, OutputConflict, StorageUnavailable
+from longtake.errors import (
+    InputNotFound,
+    InvalidJob,
+    LongtakeError,
+    OutputConflict,
+    StorageUnavailable,
+)
 from storage.address import Address
 from storage.host_cache import HostCache
 from storage.remote import changed
 from storage.s3_client import client, code_of, reading, where, writing
 from storage.threads import transfer
-from storage.uploads import LEAST_PART_BYTES, SHA256, Upload, Uploads, put
+from storage.uploads import LEAST_PART_BYTES, SHA256, Condition, Upload, Uploads, complete, put
 from storage.work import WorkStore
 
 if TYPE_CHECKING:
@@ -26,6 +32,10 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 20
 _UNKNOWN_CONDITION = {"NotImplemented", "501"}
+# NoSuchKey: what was to be replaced was removed meanwhile.
+_CONDITION_FAILED = {"PreconditionFailed", "412", "NoSuchKey"}
+LOOKS = 5
+"""So often we look again where somebody else writes between our look and our write."""
 
 
 @dataclass(frozen=True)
@@ -161,45 +171,58 @@ class S3Storage:
             upload = Upload(note, size, {})
         self._uploads.send(upload, staged, stop)
 
-    def publish(self, staged: Path, uri: str, sha256: str, *, overwrite: bool) -> None:
+    def publish(
+        self, staged: Path, uri: str, sha256: str, *, overwrite: bool, check: Callable[[], None]
+    ) -> None:
         """Make the object visible, whole and at once, unless it is there already.
 
-        The condition `If-None-Match: *` keeps it from replacing what appeared meanwhile; on an
-        endpoint that does not know it, the moment between our look and our write remains.
-        Raises OutputConflict, StorageUnavailable.
+        We look, then `check` whether a later attempt has begun, then write on condition that
+        nothing changed since the look. So what a later attempt published is never replaced, nor
+        what appeared meanwhile; on an endpoint that does not know the condition, the moment
+        between our look and our write remains. Raises OutputConflict, StorageUnavailable.
         """
         address, size = Address.of(uri), staged.stat().st_size
-        found = _head(address)
-        if not _is_ours(found, sha256, size):
+        for _ in range(LOOKS):
+            found = _head(address)
+            if _is_ours(found, sha256, size):
+                break
             if found is not None and not overwrite:
                 raise _appeared(address)
-            self._write(staged, size, address, sha256, overwrite)
+            check()
+            if self._write(staged, size, address, sha256, _unchanged(found)):
+                break
+            if not overwrite:
+                raise _appeared(address)
+        else:
+            raise _never_still(address, found)
         self._uploads.drop(address, sha256=sha256)
 
     def _write(
-        self, staged: Path, size: int, address: Address, sha256: str, overwrite: bool
-    ) -> None:
+        self, staged: Path, size: int, address: Address, sha256: str, condition: Condition
+    ) -> bool:
+        """Write on a condition; False if it does not hold."""
         try:
             try:
-                self._put_or_complete(staged, size, address, sha256, if_none=not overwrite)
+                self._put_or_complete(staged, size, address, sha256, condition)
             except ClientError as error:
-                if overwrite or code_of(error) not in _UNKNOWN_CONDITION:
+                if code_of(error) not in _UNKNOWN_CONDITION:
                     raise
-                self._put_or_complete(staged, size, address, sha256, if_none=False)
+                self._put_or_complete(staged, size, address, sha256, {})
         except (ClientError, BotoCoreError) as error:
             # The answer may have been lost, and the request repeated: the object tells.
             if _is_ours(_head(address), sha256, size):
-                return
-            if code_of(error) in ("PreconditionFailed", "412"):
-                raise _appeared(address) from error
+                return True
+            if code_of(error) in _CONDITION_FAILED:
+                return False
             with writing(address):
                 raise
+        return True
 
     def _put_or_complete(
-        self, staged: Path, size: int, address: Address, sha256: str, *, if_none: bool
+        self, staged: Path, size: int, address: Address, sha256: str, condition: Condition
     ) -> None:
         if size <= LEAST_PART_BYTES:
-            put(address, staged.read_bytes(), sha256, if_none=if_none)
+            put(address, staged.read_bytes(), sha256, condition)
             return
         upload = self._sent(address, sha256, size)
         if upload is None:  # nobody called `upload`, or a life-cycle rule aborted what it sent
@@ -207,7 +230,7 @@ class S3Storage:
             upload = self._sent(address, sha256, size)
         if upload is None:
             raise StorageUnavailable(f"the upload of {address} is gone; it begins anew")
-        self._uploads.complete(upload, if_none=if_none)
+        complete(upload, condition)
 
     def _sent(self, address: Address, sha256: str, size: int) -> Upload | None:
         """An upload that has all its parts."""
@@ -253,6 +276,19 @@ def _is_ours(found: HeadObjectOutputTypeDef | None, sha256: str, size: int) -> b
         and found["Metadata"].get(SHA256) == sha256
         and found["ContentLength"] == size
     )
+
+
+def _unchanged(found: HeadObjectOutputTypeDef | None) -> Condition:
+    return {"IfNoneMatch": "*"} if found is None else {"IfMatch": found["ETag"]}
+
+
+def _never_still(address: Address, found: HeadObjectOutputTypeDef | None) -> LongtakeError:
+    if found is None:
+        return OutputConflict(
+            f"{address} is there but may not be looked at, so it cannot be replaced; the workers "
+            "need s3:GetObject on it"
+        )
+    return StorageUnavailable(f"{address} is written by somebody else again and again")
 
 
 def _appeared(address: Address) -> OutputConflict:

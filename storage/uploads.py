@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -29,9 +29,15 @@ from storage.threads import check
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import (
         CompletedPartTypeDef,
-        CompleteMultipartUploadRequestTypeDef,
-        PutObjectRequestTypeDef,
     )
+
+
+class Condition(TypedDict, total=False):
+    """When an object may be written: where there is none (`*`), or in place of this ETag."""
+
+    IfNoneMatch: str
+    IfMatch: str
+
 
 SHA256 = "longtake-sha256"
 """Metadata of our objects: by it an output is known again whose answer was lost."""
@@ -115,24 +121,6 @@ class Uploads:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-
-    def complete(self, upload: Upload, *, if_none: bool) -> None:
-        """Make the object out of its parts; with `if_none` only where there is none.
-
-        Raises boto3's ClientError as it comes: what it means, the object itself tells.
-        """
-        parts: list[CompletedPartTypeDef] = [
-            {"PartNumber": number, "ETag": etag} for number, etag in sorted(upload.parts.items())
-        ]
-        request: CompleteMultipartUploadRequestTypeDef = {
-            "Bucket": upload.note.bucket,
-            "Key": upload.note.key,
-            "UploadId": upload.note.upload_id or "",
-            "MultipartUpload": {"Parts": parts},
-        }
-        if if_none:
-            request["IfNoneMatch"] = "*"
-        client().complete_multipart_upload(**request)
 
     def drop(
         self, address: Address, *, job_id: str | None = None, sha256: str | None = None
@@ -221,22 +209,37 @@ def _send_part(note: Note, file: int, number: int, stop: threading.Event) -> Non
         )
 
 
-def put(address: Address, body: bytes, sha256: str, *, if_none: bool) -> None:
-    """Make a small object in one request; with `if_none` only where there is none.
+def complete(upload: Upload, condition: Condition) -> None:
+    """Make the object out of its parts.
 
-    Raises boto3's ClientError as it comes, as `Uploads.complete` does.
+    Raises boto3's ClientError as it comes: what it means, the object itself tells.
     """
-    request: PutObjectRequestTypeDef = {
-        "Bucket": address.bucket,
-        "Key": address.key,
-        "Body": body,
-        "Metadata": {SHA256: sha256},
-        "ContentType": content_type(address.key),
-        "ContentMD5": _md5(body),
-    }
-    if if_none:
-        request["IfNoneMatch"] = "*"
-    client().put_object(**request)
+    parts: list[CompletedPartTypeDef] = [
+        {"PartNumber": number, "ETag": etag} for number, etag in sorted(upload.parts.items())
+    ]
+    client().complete_multipart_upload(
+        Bucket=upload.note.bucket,
+        Key=upload.note.key,
+        UploadId=upload.note.upload_id or "",
+        MultipartUpload={"Parts": parts},
+        **condition,
+    )
+
+
+def put(address: Address, body: bytes, sha256: str, condition: Condition) -> None:
+    """Make a small object in one request.
+
+    Raises boto3's ClientError as it comes, as `complete` does.
+    """
+    client().put_object(
+        Bucket=address.bucket,
+        Key=address.key,
+        Body=body,
+        Metadata={SHA256: sha256},
+        ContentType=content_type(address.key),
+        ContentMD5=_md5(body),
+        **condition,
+    )
 
 
 def _abort(address: Address, upload_id: str) -> None:

@@ -12,11 +12,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from longtake.errors import InvalidJob, OutputConflict, StorageUnavailable
+from longtake.errors import InvalidJob, OutputConflict, ResourceExhausted, StorageUnavailable
 from storage import s3_client, sweep, uploads
 from storage.address import Address
 from storage.folder_store import FolderStore
@@ -32,13 +33,21 @@ SMALL = os.urandom(10_000)
 COMPLETE, PART, BEGIN = ("POST", "uploadId="), ("PUT", "partNumber="), ("POST", "uploads")
 
 
-async def write(s3: S3Storage, uri: str, data: bytes, *, overwrite: bool = False) -> str:
+async def write(
+    s3: S3Storage,
+    uri: str,
+    data: bytes,
+    *,
+    overwrite: bool = False,
+    check: Callable[[], None] = lambda: None,
+) -> str:
     """What `assemble` does with a finished file."""
     sha256 = hashlib.sha256(data).hexdigest()
     with s3.staging(uri, "job") as staged:
         staged.write_bytes(data)
         await s3.upload(staged, uri, sha256, "job")
-        await asyncio.to_thread(s3.publish, staged, uri, sha256, overwrite=overwrite)
+        publish = partial(s3.publish, overwrite=overwrite, check=check)
+        await asyncio.to_thread(publish, staged, uri, sha256)
     return sha256
 
 
@@ -144,6 +153,38 @@ async def test_what_appeared_meanwhile_is_not_replaced(
     assert box.sha256("film.mp4") == sha256
 
 
+async def test_what_a_later_attempt_published_is_not_replaced_by_an_earlier_one(
+    s3: S3Storage, box: Bucket
+) -> None:
+    """Whenever it comes: before the look, or between the last look and the write."""
+    uri, later = box.put("film.mp4", b"the first"), b"the later attempt's"
+    terms = iter([1, 2])
+
+    def a_later_one_publishes() -> None:
+        if next(terms) > 1:
+            raise ResourceExhausted("a later attempt publishes this output")
+        box.put("film.mp4", later)
+
+    with pytest.raises(ResourceExhausted):
+        await write(s3, uri, SMALL, overwrite=True, check=a_later_one_publishes)
+    assert box.get("film.mp4") == later
+    assert next(terms, None) is None, "it looked again, and asked again"
+
+
+async def test_a_stranger_between_look_and_write_is_replaced_all_the_same(
+    s3: S3Storage, box: Bucket
+) -> None:
+    uri = box.put("film.mp4", b"the first")
+    writes = iter([b"the second", b"the third"])
+
+    def a_stranger_writes() -> None:
+        if data := next(writes, None):
+            box.put("film.mp4", data)
+
+    sha256 = await write(s3, uri, SMALL, overwrite=True, check=a_stranger_writes)
+    assert box.sha256("film.mp4") == sha256
+
+
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
 async def test_an_endpoint_without_conditions_is_written_without(
     s3: S3Storage, box: Bucket, proxy: FaultyProxy, data: bytes
@@ -181,7 +222,8 @@ async def test_a_large_file_is_published_though_its_parts_were_swept_away(
         await s3.upload(staged, uri, sha256, "job")
         (sent,) = box.open_uploads()
         box.s3.abort_multipart_upload(Bucket=box.name, Key="film.mp4", UploadId=sent)
-        await asyncio.to_thread(s3.publish, staged, uri, sha256, overwrite=False)
+        publish = partial(s3.publish, overwrite=False, check=lambda: None)
+        await asyncio.to_thread(publish, staged, uri, sha256)
     assert box.sha256("film.mp4") == sha256
     assert box.open_uploads() == []
 

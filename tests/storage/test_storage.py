@@ -113,9 +113,9 @@ def test_publishing_never_replaces_by_surprise(storage: LocalStorage, tmp_path: 
         staged.write_bytes(b"ours")
         sha256 = sha256_of(staged)
         with pytest.raises(OutputConflict):
-            storage.publish(staged, str(target), sha256, overwrite=False)
+            storage.publish(staged, str(target), sha256, overwrite=False, check=lambda: None)
         assert target.read_bytes() == b"somebody else's"
-        storage.publish(staged, str(target), sha256, overwrite=True)
+        storage.publish(staged, str(target), sha256, overwrite=True, check=lambda: None)
     assert target.read_bytes() == b"ours"
     assert list(tmp_path.glob(".*")) == []
 
@@ -128,7 +128,8 @@ def test_publishing_the_same_bytes_again_touches_nothing(
     for overwrite in (False, False, True):
         with storage.staging(str(target), "job") as staged:
             staged.write_bytes(b"ours")
-            storage.publish(staged, str(target), sha256_of(staged), overwrite=overwrite)
+            sha256 = sha256_of(staged)
+            storage.publish(staged, str(target), sha256, overwrite=overwrite, check=lambda: None)
             inodes.add(target.stat().st_ino)
     assert target.read_bytes() == b"ours"
     assert len(inodes) == 1
