@@ -1,4 +1,4 @@
-"""The host's cache of remote sources: each version of an object comes to a host once.
+"""The host's cache of remote objects: each version of an object comes to a host once.
 
 All processes of the host share it. An entry is a few files of one name:
 
@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from longtake.errors import ResourceExhausted
+from longtake.errors import ResourceExhausted, StorageUnavailable
 from storage.cache import FingerprintCache
 from storage.download import download, note_of
 from storage.local import no_room, sha256_of
@@ -54,11 +54,12 @@ class HostCache:
         """The hash of the object's content; downloads it only if it never was on this host."""
         return self._hashes.get(remote.identity) or (await self.hold(remote)).sha256
 
-    async def hold(self, remote: Remote) -> Held:
+    async def hold(self, remote: Remote, sha256: str | None = None) -> Held:
         """The object's bytes as a local file, downloaded by whoever on this host comes first.
 
-        The file stays until the calling asyncio task ends. Raises what `download` raises, and
-        ResourceExhausted where the disk has no room.
+        The file stays until the calling asyncio task ends. Raises what `download` raises,
+        StorageUnavailable if what came is not what `sha256` says, and ResourceExhausted where
+        the disk has no room.
         """
         entry = self._entry(remote)
         pause = _FIRST_LOOK_S
@@ -66,14 +67,35 @@ class HostCache:
             if (lock := entry.lock(fcntl.LOCK_SH)) is not None:
                 if entry.touch():
                     _until_the_task_ends(functools.partial(os.close, lock))
-                    return Held(entry.data, await self._sha256_of(remote, entry))
+                    return Held(entry.data, sha256 or await self._sha256_of(remote, entry))
                 os.close(lock)
             if (lock := entry.lock(fcntl.LOCK_EX)) is not None:
-                fill = functools.partial(self._fill, remote, entry)
+                fill = functools.partial(self._fill, remote, entry, sha256)
                 await transfer(fill, after=functools.partial(os.close, lock))
                 continue
             await asyncio.sleep(pause)  # somebody else brings it
             pause = min(_LONGEST_LOOK_S, pause * 2)
+
+    def keep(self, remote: Remote, made: Path) -> None:
+        """Take in what was made here, so that it need not be fetched. The file is linked: it
+        must lie on the cache's file system, and nobody may write to it any more.
+
+        Where it cannot be had, because it is in use or the disk is full, the next reader fetches.
+        """
+        entry = self._entry(remote)
+        if (lock := entry.lock(fcntl.LOCK_EX)) is None:
+            return
+        try:
+            if entry.data.exists():
+                return
+            entry.forget_part()
+            os.link(made, entry.part)
+            self._make_room(entry, made.stat().st_size)
+            entry.part.replace(entry.data)
+        except ResourceExhausted:
+            entry.forget_part()
+        finally:
+            os.close(lock)
 
     def sweep(self, older_than_s: float) -> tuple[int, int]:
         """Remove what nobody used for so long. Returns entries removed and bytes freed."""
@@ -82,7 +104,9 @@ class HostCache:
         freed = [size for entry, size in old if entry.remove()]
         return len(freed), sum(freed)
 
-    def _fill(self, remote: Remote, entry: _Entry, stop: threading.Event) -> None:
+    def _fill(
+        self, remote: Remote, entry: _Entry, wanted: str | None, stop: threading.Event
+    ) -> None:
         """Make the data of an entry whose lock is ours."""
         if entry.data.exists():
             return
@@ -90,7 +114,11 @@ class HostCache:
             note_of(entry.part).unlink(missing_ok=True)
         self._make_room(entry, remote.size or 0)
         sha256 = download(remote, entry.part, stop)
-        self._hashes.put(remote.identity, sha256)
+        if wanted is None:
+            self._hashes.put(remote.identity, sha256)
+        elif sha256 != wanted:
+            entry.forget_part()
+            raise StorageUnavailable(f"{remote.shown} did not come as it was put there")
         entry.part.replace(entry.data)
 
     async def _sha256_of(self, remote: Remote, entry: _Entry) -> str:
@@ -187,6 +215,11 @@ class _Entry:
             return self.part.stat().st_blocks * 512
         except FileNotFoundError:
             return 0
+
+    def forget_part(self) -> None:
+        """Begin anew."""
+        note_of(self.part).unlink(missing_ok=True)
+        self.part.unlink(missing_ok=True)
 
     def remove(self) -> bool:
         """Remove the entry unless it is in use."""

@@ -24,7 +24,16 @@ from storage.host_cache import HostCache
 from storage.remote import changed
 from storage.s3_client import client, code_of, reading, where, writing
 from storage.threads import transfer
-from storage.uploads import LEAST_PART_BYTES, SHA256, Condition, Upload, Uploads, complete, put
+from storage.uploads import (
+    LEAST_PART_BYTES,
+    SHA256,
+    Condition,
+    Upload,
+    Uploads,
+    complete,
+    put,
+    send,
+)
 from storage.work import WorkStore
 
 if TYPE_CHECKING:
@@ -169,7 +178,7 @@ class S3Storage:
             self._uploads.drop(address, job_id=job_id)  # of other bytes, or begun half
             note = self._uploads.begin(address, job_id, sha256, size)
             upload = Upload(note, size, {})
-        self._uploads.send(upload, staged, stop)
+        send(upload, staged, stop)
 
     def publish(
         self, staged: Path, uri: str, sha256: str, *, overwrite: bool, check: Callable[[], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -40,6 +41,22 @@ async def transfer(
         stop.set()
         await asyncio.wait({thread}, timeout=PATIENCE_S)
         raise
+
+
+def persist(work: Callable[[], T], patience_s: float, stop: threading.Event | None = None) -> T:
+    """`work()`, again and again while its storage is not available, for so long.
+
+    Between two tries at most ten seconds pass. Raises StorageUnavailable.
+    """
+    stop = stop or threading.Event()
+    deadline, pause = time.monotonic() + patience_s, 0.2
+    while True:
+        try:
+            return work()
+        except StorageUnavailable:
+            if time.monotonic() + pause > deadline or stop.wait(pause):
+                raise
+        pause = min(10.0, pause * 2)
 
 
 def check(stop: threading.Event) -> None:

@@ -78,7 +78,7 @@ class Uploads:
             key=address.key,
             job_id=job_id,
             sha256=sha256,
-            part_bytes=_part_bytes(size),
+            part_bytes=part_bytes_of(size),
             before=tuple(self._open(address)),
         )
         entry = new_entry(address)
@@ -106,21 +106,6 @@ class Uploads:
                 parts = _parts(note, size)
                 if parts is not None:
                     yield Upload(note, size, parts)
-
-    def send(self, upload: Upload, file: Path, stop: threading.Event) -> None:
-        """Upload the parts of `file` that are not there yet, side by side."""
-        workers = max(1, min(PARALLEL, _IN_MEMORY_BYTES // upload.note.part_bytes))
-        with file.open("rb") as data, ThreadPoolExecutor(workers, "part") as pool:
-            sending = [
-                pool.submit(_send_part, upload.note, data.fileno(), number, stop)
-                for number in upload.missing
-            ]
-            try:
-                for sent in sending:
-                    sent.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
 
     def drop(
         self, address: Address, *, job_id: str | None = None, sha256: str | None = None
@@ -152,11 +137,11 @@ class Uploads:
 
     def _drop(self, entry: str, note: Note) -> None:
         if note.upload_id is not None:
-            _abort(note.address, note.upload_id)
+            abort(note.address, note.upload_id)
         if note.upload_id is None or note.asked_again:
             known = {other.upload_id for _, other in self._ledger.of(note.address)}
             for stray in set(self._open(note.address)) - set(note.before) - known:
-                _abort(note.address, stray)
+                abort(note.address, stray)
         self._ledger.remove(entry)
 
     def _open(self, address: Address) -> Iterator[str]:
@@ -169,8 +154,8 @@ class Uploads:
                         yield upload["UploadId"]
 
 
-def _part_bytes(size: int) -> int:
-    """As many MiB as keep the parts of a file within their number."""
+def part_bytes_of(size: int) -> int:
+    """Bytes of each part but the last: as many MiB as keep a file's parts within their number."""
     return max(LEAST_PART_BYTES, -(-size // MOST_PARTS // (1 << 20)) * (1 << 20))
 
 
@@ -194,11 +179,29 @@ def _parts(note: Note, size: int) -> dict[int, str] | None:
     return found
 
 
-def _send_part(note: Note, file: int, number: int, stop: threading.Event) -> None:
+def send(upload: Upload, file: Path, stop: threading.Event) -> None:
+    """Upload the parts of `file` that are not there yet, side by side; each is noted in
+    `upload` when it is there."""
+    workers = max(1, min(PARALLEL, _IN_MEMORY_BYTES // upload.note.part_bytes))
+    with file.open("rb") as data, ThreadPoolExecutor(workers, "part") as pool:
+        sending = [
+            pool.submit(_send_part, upload, data.fileno(), number, stop)
+            for number in upload.missing
+        ]
+        try:
+            for sent in sending:
+                sent.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _send_part(upload: Upload, file: int, number: int, stop: threading.Event) -> None:
     check(stop)
+    note = upload.note
     body = os.pread(file, note.part_bytes, (number - 1) * note.part_bytes)
     with writing(note.address):
-        client().upload_part(
+        sent = client().upload_part(
             Bucket=note.bucket,
             Key=note.key,
             UploadId=note.upload_id or "",
@@ -207,6 +210,7 @@ def _send_part(note: Note, file: int, number: int, stop: threading.Event) -> Non
             # The server refuses a part that came otherwise: what it lists is right.
             ContentMD5=_md5(body),
         )
+    upload.parts[number] = sent["ETag"]
 
 
 def complete(upload: Upload, condition: Condition) -> None:
@@ -242,7 +246,8 @@ def put(address: Address, body: bytes, sha256: str, condition: Condition) -> Non
     )
 
 
-def _abort(address: Address, upload_id: str) -> None:
+def abort(address: Address, upload_id: str) -> None:
+    """Drop an upload and its parts, if it is open still."""
     with writing(address):
         try:
             client().abort_multipart_upload(

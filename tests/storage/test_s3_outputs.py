@@ -318,11 +318,13 @@ async def test_thousands_of_parts_are_gone_on_with_after_a_death(
     part_bytes, killed_after = 7_000, 1_100
     data = os.urandom(1_250 * part_bytes - 77)
     assert len(data) > LEAST_PART_BYTES
-    monkeypatch.setattr(uploads, "_part_bytes", lambda size: part_bytes)
+    monkeypatch.setattr(uploads, "part_bytes_of", lambda size: part_bytes)
     with s3_server(S3_UPLOAD_PART_MIN_SIZE="256") as address:
         proxy.upstream, box = address, bucket(address, "box")
         uri = "s3://box/film.mp4"
-        small_parts = f"from storage import uploads; uploads._part_bytes = lambda _: {part_bytes}\n"
+        small_parts = (
+            f"from storage import uploads; uploads.part_bytes_of = lambda _: {part_bytes}\n"
+        )
         process = start_writer(tmp_path, uri, data, small_parts + _WRITER)
         while len(proxy.of(*PART)) < killed_after:
             assert process.poll() is None, "all was sent before it could be killed"
