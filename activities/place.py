@@ -17,9 +17,9 @@ from media.index import Index
 from media.plan import Plan
 from storage.base import Storage
 from storage.cache import FingerprintCache
-from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
 from storage.local import LocalStorage
+from storage.open_store import open_store
 from storage.work import WorkStore
 
 MOST_KEPT = 8
@@ -97,13 +97,14 @@ class Place:
 def place() -> Place:
     """The place that this process's environment names."""
     home = Home.from_environment()
-    store = FolderStore(home.work_store)
-    store.drop_dead_drafts()  # of workers that were killed on this host
     hashes = FingerprintCache(home.cache)
+    cache = HostCache(home.cache, cache_bytes(), hashes)
+    store = open_store(home, cache)
+    store.drop_dead_drafts()  # of workers that were killed on this host
     return Place(
         store=store,
         files=LocalStorage(hashes),
-        cache=HostCache(home.cache, cache_bytes(), hashes),
+        cache=cache,
         jobs=JobIndex(home.jobs),
         plans=Kept(store, Plan.model_validate_json),
         indexes=Kept(store, Index.from_bytes),

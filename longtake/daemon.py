@@ -186,7 +186,7 @@ def application_environment(home: Home) -> dict[str, str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     environment["LONGTAKE_HOME"] = str(home.path)  # absolute: the process runs elsewhere
     if "LONGTAKE_WORK_STORE" in os.environ:
-        environment["LONGTAKE_WORK_STORE"] = str(home.work_store)
+        environment["LONGTAKE_WORK_STORE"] = home.bucket or str(home.work_store)
     return environment
 
 

@@ -3,7 +3,8 @@
 | variable              | meaning                                                             |
 |-----------------------|---------------------------------------------------------------------|
 | `LONGTAKE_HOME`       | state of the embedded service: database, work store, job index, logs |
-| `LONGTAKE_WORK_STORE` | where workers keep finished steps; a folder that all of them share   |
+| `LONGTAKE_WORK_STORE` | where workers keep finished steps: a folder that all of them share,  |
+|                       | or `s3://bucket/prefix`                                              |
 | `LONGTAKE_LOG_LEVEL`  | how much workers log: debug, info (default), warning or error        |
 | `LONGTAKE_DRAIN_GRACE`| seconds a worker that was told to stop may take to finish (default 30) |
 | `LONGTAKE_METRICS`    | host:port where a worker serves metrics for Prometheus; off without  |
@@ -38,8 +39,26 @@ class Home:
         return cls(path.expanduser().absolute())
 
     @property
+    def bucket(self) -> str | None:
+        """`s3://bucket/prefix`, if finished steps are kept in a bucket.
+
+        Raises CapabilityMissing if the environment names a place of another kind.
+        """
+        configured = os.environ.get("LONGTAKE_WORK_STORE", "")
+        if "://" not in configured:
+            return None
+        if not configured.startswith("s3://"):
+            raise CapabilityMissing(
+                f"LONGTAKE_WORK_STORE={configured} is neither a folder nor s3://bucket/prefix"
+            )
+        return configured
+
+    @property
     def work_store(self) -> Path:
-        """Finished steps under their content keys."""
+        """Finished steps under their content keys; where these are kept in a bucket, what this
+        host itself needs for them: drafts and locks, beside the cache that they go over to."""
+        if self.bucket is not None:
+            return self.cache / "work"
         configured = os.environ.get("LONGTAKE_WORK_STORE")
         return Path(configured).absolute() if configured else self.path / "work"
 
@@ -52,9 +71,9 @@ class Home:
     def jobs(self) -> Path:
         """The index of jobs that outlives the server's retention: one JSON file a job.
 
-        Beside a shared work store it is shared, too.
+        Beside a work store that is a shared folder it is shared, too.
         """
-        shared = os.environ.get("LONGTAKE_WORK_STORE")
+        shared = os.environ.get("LONGTAKE_WORK_STORE") and self.bucket is None
         return self.work_store / "jobs" if shared else self.path / "jobs"
 
     @property

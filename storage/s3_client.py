@@ -106,7 +106,7 @@ def writing(address: Address) -> Iterator[None]:
         raise _of_writing(error, address) from error
 
 
-def code_of(error: Exception) -> str:
+def code_of(error: BaseException) -> str:
     """S3's code of an error, such as NoSuchKey; the HTTP status where an answer has no body."""
     return error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
 

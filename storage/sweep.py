@@ -6,11 +6,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
+from longtake.errors import LongtakeError
 from longtake.settings import Home, cache_bytes
 from storage.cache import FingerprintCache
-from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
+from storage.open_store import open_store
 from storage.work import WorkStore
 
 
@@ -22,12 +24,21 @@ def main(arguments: list[str] | None = None) -> int:
     if options.older_than_days < 1:
         parser.error("--older-than-days must be 1 or more: running jobs need their parts")
     home, age_s = Home.from_environment(), options.older_than_days * 86_400
-    store = FolderStore(home.work_store)
-    cache = HostCache(home.cache, cache_bytes(), FingerprintCache(home.cache))
-    removed, freed = map(sum, zip(store.sweep(age_s), cache.sweep(age_s), strict=True))
-    document = {"removed": removed, "bytes": freed, "uploads": _abort_uploads(store, age_s)}
+    try:
+        document = sweep(home, age_s)
+    except LongtakeError as error:
+        document = {"error": {"type": type(error).__name__, "message": error.message}}
     sys.stdout.write(json.dumps(document) + "\n")
-    return 0
+    return 1 if "error" in document else 0
+
+
+def sweep(home: Home, age_s: float) -> dict[str, Any]:
+    """Remove what was not used for so long; says how much that was. Raises StorageUnavailable,
+    CapabilityMissing."""
+    cache = HostCache(home.cache, cache_bytes(), FingerprintCache(home.cache))
+    store = open_store(home, cache)
+    removed, freed = map(sum, zip(store.sweep(age_s), cache.sweep(age_s), strict=True))
+    return {"removed": removed, "bytes": freed, "uploads": _abort_uploads(store, age_s)}
 
 
 def _abort_uploads(store: WorkStore, age_s: float) -> int:

@@ -10,13 +10,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from email.utils import formatdate
+from datetime import timedelta
+from email.utils import format_datetime, formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
 
-Fault = Literal["503", "reset", "truncate", "swallow", "slow", "501"]
-"""`swallow`: the request is done, its answer is lost. `truncate`: half the body comes."""
+Fault = Literal["503", "reset", "truncate", "swallow", "slow", "501", "409", "403", "unconditional"]
+"""`swallow`: the request is done, its answer is lost. `truncate`: half the body comes.
+`unconditional`: the request is done, whatever its condition says."""
+_NAMES = {
+    "503": "SlowDown",
+    "501": "NotImplemented",
+    "409": "ConditionalRequestConflict",
+    "403": "AccessDenied",
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,10 @@ class FaultyProxy(ThreadingHTTPServer):
         self.files: dict[str, Path] = {}
         """Objects that are given from here, by target: too large for the server behind."""
         self.lock = threading.Lock()
+        self.writing = threading.Lock()
+        """Moto looks and writes in two steps; a condition must hold in between."""
+        self.ahead: Callable[[str, str], timedelta] = lambda method, target: timedelta()
+        """How far the server's clock is ahead in the answer to a request."""
 
     @property
     def url(self) -> str:
@@ -78,12 +90,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.command,
             self.path,
             self.headers.get("Range", ""),
-            self.headers.get("If-None-Match", ""),
+            self.headers.get("If-None-Match") or self.headers.get("If-Match") or "",
             fault,
         )
-        if fault in ("503", "501"):
+        if fault in _NAMES:
             self._note(asked)
-            self._refuse(int(fault))
+            self._refuse(fault)
         elif fault == "reset":
             self._note(asked)
             self._reset()
@@ -93,9 +105,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(asked, body, fault)
 
     def _answer(self, asked: Asked, body: bytes, fault: Fault | None) -> None:
+        conditions = ("if-none-match", "if-match") if fault == "unconditional" else ()
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in conditions}
+        alone = self.server.writing if asked.condition else contextlib.nullcontext()
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
-        with contextlib.closing(upstream):
-            upstream.request(self.command, self.path, body, dict(self.headers.items()))
+        with contextlib.closing(upstream), alone:
+            upstream.request(self.command, self.path, body, headers)
             answer = upstream.getresponse()
             data = answer.read()
         if fault == "swallow":
@@ -103,7 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
             return
         self.send_response_only(answer.status)
-        for name, value in answer.getheaders():
+        for name, told in answer.getheaders():
+            value = self._later(told) if name.lower() == "date" else told
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                 self.send_header(name, value)
         length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
@@ -120,6 +136,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(data)
         self.wfile.flush()
+
+    def _later(self, date: str) -> str:
+        now = parsedate_to_datetime(date) + self.server.ahead(self.command, self.path)
+        return format_datetime(now, usegmt=True)
 
     def _give(self, asked: Asked, path: Path) -> None:
         size = path.stat().st_size
@@ -151,10 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
                 Asked(asked.method, asked.target, asked.span, asked.condition, asked.fault, gave)
             )
 
-    def _refuse(self, status: int) -> None:
-        name = {503: "SlowDown", 501: "NotImplemented"}[status]
-        data = f"<Error><Code>{name}</Code><Message>told to</Message></Error>".encode()
-        self.send_response_only(status)
+    def _refuse(self, status: str) -> None:
+        data = f"<Error><Code>{_NAMES[status]}</Code><Message>told to</Message></Error>".encode()
+        self.send_response_only(int(status))
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
