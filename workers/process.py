@@ -7,15 +7,16 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker
 
 from longtake import tracing
-from longtake.settings import drain_grace_s
+from longtake.settings import Home, drain_grace_s
 from workers import namespace, telemetry
-from workers.connection import connect
+from workers.connection import PATIENCE_S, connect
 from workers.interceptor import job_fields
 from workers.leave import leave
 from workers.polling import worker_for
@@ -33,12 +34,26 @@ def run(settings: WorkerSettings) -> int:
     """Run this process's worker until it is told to stop. Returns the exit code."""
     _name_process(f"longtake-{settings.name}")
     telemetry.configure(settings.name, [job_fields])
+    if settings.roles != ("control",):
+        _prove_store()
     if "gpu" in settings.roles:
         from workers import gpu
 
         log.info("the GPU encodes", proved=gpu.prove())
     # A loop that is never closed: closing waits for threads, and the process leaves anyway.
     return asyncio.new_event_loop().run_until_complete(_serve(settings))
+
+
+def _prove_store() -> None:
+    """Refuse to start on a bucket that cannot be the work store, in words. One that comes up
+    together with the workers is waited for."""
+    bucket = Home.from_environment().bucket
+    if bucket is None:
+        return
+    from storage.bucket_proof import prove
+    from storage.threads import persist
+
+    log.info("the work store is a bucket", proved=persist(partial(prove, bucket), PATIENCE_S))
 
 
 async def _serve(settings: WorkerSettings) -> int:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from longtake import __version__, presets, tracing
 from longtake.cli.engine import engine_environment
@@ -36,6 +37,15 @@ import json
 from storage.s3_client import described
 print(json.dumps(described()))
 """
+_STORE = """
+import json, sys
+from longtake.errors import LongtakeError
+from storage.bucket_proof import prove
+try:
+    print(json.dumps({"detail": prove(sys.argv[1])}))
+except LongtakeError as error:
+    print(json.dumps({"ok": False, "detail": error.message}))
+"""
 _BUILT = 1_735_689_600  # 2025: no clock that is right says less
 
 
@@ -57,8 +67,7 @@ def host_checks(*, needs_engine: bool) -> Iterator[Check]:
     yield _presets()
     home = Home.from_environment()
     yield _folder("home", home.path, "set LONGTAKE_HOME to a folder on a disk with room")
-    if not home.work_store.is_relative_to(home.path):
-        yield _folder("work store", home.work_store, "set LONGTAKE_WORK_STORE to another folder")
+    yield from work_store(home)
     yield _folder("temporary files", Path(tempfile.gettempdir()), "set TMPDIR to another folder")
     yield _clock()
     yield _traces()
@@ -113,22 +122,49 @@ def _engine(*, needed: bool) -> Iterator[Check]:
 
 def _buckets() -> Check:
     """What `s3://` would use. Nothing is asked over the network."""
+    # Asking an instance for its role takes seconds where there is none.
+    found = _asked(_S3, AWS_EC2_METADATA_DISABLED="true")
+    if not found["ok"]:
+        return Check("s3", False, found["detail"], "see AWS_PROFILE and AWS_ENDPOINT_URL")
+    credentials = found["credentials"] or "none here; of the instance's role, if it has one"
+    detail = f"{found['endpoint']}, region {found['region']}, credentials: {credentials}"
+    return Check("s3", True, detail)
+
+
+def _asked(script: str, *arguments: str, **environment: str) -> dict[str, Any]:
+    """The JSON document that a script prints in the engine's environment; `ok` says if it did."""
     done = subprocess.run(
-        [sys.executable, "-P", "-c", _S3],
-        # Asking an instance for its role takes seconds where there is none.
-        env={**engine_environment(), "AWS_EC2_METADATA_DISABLED": "true"},
+        [sys.executable, "-P", "-c", script, *arguments],
+        env={**engine_environment(), **environment},
         capture_output=True,
         text=True,
         check=False,
     )
     try:
-        found = json.loads(done.stdout)
+        found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         words = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        return Check("s3", False, words[0], "see AWS_PROFILE and AWS_ENDPOINT_URL")
-    credentials = found["credentials"] or "none here; of the instance's role, if it has one"
-    detail = f"{found['endpoint']}, region {found['region']}, credentials: {credentials}"
-    return Check("s3", True, detail)
+        return {"ok": False, "detail": words[0]}
+    return {"ok": True, **found}
+
+
+def work_store(home: Home) -> Iterator[Check]:
+    """A folder of its own, or a bucket: that one is written to and read from."""
+    name, fix = "work store", "set LONGTAKE_WORK_STORE to a folder, or to s3://bucket/prefix"
+    try:
+        bucket = home.bucket
+    except LongtakeError as error:
+        yield Check(name, False, error.message, fix)
+        return
+    if bucket is not None:
+        if importlib.util.find_spec("boto3") is None:
+            yield Check(name, True, f"{bucket}; only workers need it")
+        else:
+            found = _asked(_STORE, bucket)
+            fix = "correct LONGTAKE_WORK_STORE, AWS_ENDPOINT_URL or the credentials"
+            yield Check(name, found["ok"], found["detail"], fix)
+    elif not home.work_store.is_relative_to(home.path):
+        yield _folder(name, home.work_store, "set LONGTAKE_WORK_STORE to another folder")
 
 
 def _presets() -> Check:
