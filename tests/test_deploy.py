@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,9 @@ import pytest
 import yaml
 
 from longtake.queues import ROLES
+from storage.bucket_store import TRIALS
+from storage.work import NOTES, OBJECTS
+from tests.storage.bucket import bucket, s3_server
 
 ROOT = Path(__file__).parent.parent
 ONE_SHOT = {"schema", "namespace"}
@@ -27,6 +31,7 @@ def _with_defaults(text: str) -> str:
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(
     _with_defaults((ROOT / "docker-compose.temporal.yml").read_text())
 )
@@ -87,15 +92,25 @@ def test_a_worker_polls_roles_that_exist_and_may_drain(name: str) -> None:
 def test_every_worker_finds_the_server_and_sees_the_same_paths(name: str) -> None:
     worker = WORKERS[name]
     assert worker["environment"]["TEMPORAL_ADDRESS"] == "temporal:7233"
-    store = worker["environment"]["LONGTAKE_WORK_STORE"]
-    cache = "cache:/var/lib/longtake/cache"
-    assert worker["volumes"] == [f"store:{store}", cache, "media:/media"]
+    assert worker["volumes"] == [
+        "cache:/var/lib/longtake/cache",
+        "jobs:/var/lib/longtake/jobs",
+        "media:/media",
+    ]
+    folders = {name.partition(":")[2] for name in worker["volumes"]}
+    made = next(line for line in DOCKERFILE.splitlines() if "mkdir -p" in line)
+    assert folders <= set(made.split())
+    home = re.search(r"LONGTAKE_HOME=(\S+)", DOCKERFILE)
+    assert home is not None
+    assert {f"{home[1]}/cache", f"{home[1]}/jobs"} <= folders
 
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_every_worker_may_use_the_bucket_of_the_fleet(name: str) -> None:
     worker, server = WORKERS[name]["environment"], SERVICES["s3"]["environment"]
     assert worker["AWS_ENDPOINT_URL_S3"] == "http://s3:8333"
+    assert worker["LONGTAKE_WORK_STORE"].startswith(f"s3://{server['S3_BUCKET']}/")
+    assert WORKERS[name]["depends_on"]["s3"]["condition"] == "service_healthy"
     for secret in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert worker[secret] == server[secret]
 
@@ -119,6 +134,28 @@ def test_fairness_is_that_of_the_embedded_server() -> None:
 
     mounted = yaml.safe_load((ROOT / "deploy/temporal/dynamicconfig.yaml").read_text())
     assert {key: entries[0]["value"] for key, entries in mounted.items()} == DYNAMIC_CONFIG
+
+
+def test_the_life_cycle_rules_expire_parts_and_never_terms() -> None:
+    """The rules are for the prefix that the compose file names."""
+    prefix = WORKERS["cpu"]["environment"]["LONGTAKE_WORK_STORE"].split("/", 3)[3]
+    rules = json.loads((ROOT / "deploy/s3/lifecycle.json").read_text())["Rules"]
+    assert all(rule["Status"] == "Enabled" for rule in rules)
+    expiring = {rule["Filter"]["Prefix"] for rule in rules if "Expiration" in rule}
+    assert expiring == {f"{prefix}/{own}/" for own in (OBJECTS, NOTES, TRIALS)}
+    (abandoned,) = [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule]
+    assert abandoned["Filter"] == {"Prefix": ""}, "also those of outputs"
+    days = [rule["Expiration"]["Days"] for rule in rules if "Expiration" in rule]
+    assert min(days) >= 2 * 7, "`longtake gc` comes first"
+
+
+def test_a_bucket_takes_the_life_cycle_rules() -> None:
+    rules = json.loads((ROOT / "deploy/s3/lifecycle.json").read_text())
+    with s3_server() as address:
+        s3 = bucket(address, "media").s3
+        s3.put_bucket_lifecycle_configuration(Bucket="media", LifecycleConfiguration=rules)
+        taken = s3.get_bucket_lifecycle_configuration(Bucket="media")["Rules"]
+    assert [rule["ID"] for rule in taken] == [rule["ID"] for rule in rules["Rules"]]
 
 
 def test_what_the_compose_file_mounts_exists() -> None:
