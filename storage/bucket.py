@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ PATIENCE_S = 15 * 60.0
 """So long a finished part waits for a bucket that is not available, before it is lost."""
 SMALL_PATIENCE_S = 20.0
 """So long a small request is made again, before its step is."""
+_WAITED_FOR = (StorageUnavailable, CapabilityMissing)
 FREE: Condition = {"IfNoneMatch": "*"}
 MISSING = {"NoSuchKey", "404", "NotFound"}
 NOT_KNOWN = {"NotImplemented", "501"}
@@ -137,15 +139,16 @@ class Prefix:
 
     def give(self, name: str, file: Path, sha256: str, stop: threading.Event) -> None:
         """Put a file under a name, if it is free. Insists for 15 minutes on a bucket that is
-        not available: what was computed must not be lost for that.
+        not available, or may not be written: what was computed must not be lost for that.
 
         Raises StorageUnavailable then, CapabilityMissing if it may not be written.
         """
         if file.stat().st_size <= LEAST_PART_BYTES:
             data = file.read_bytes()
-            persist(lambda: self._write(name, data, FREE), PATIENCE_S, stop)
+            persist(lambda: self._write(name, data, FREE), PATIENCE_S, stop, _WAITED_FOR)
         else:
-            persist(lambda: self.give_in_parts(name, file, sha256, stop), PATIENCE_S, stop)
+            giving = partial(self.give_in_parts, name, file, sha256, stop)
+            persist(giving, PATIENCE_S, stop, _WAITED_FOR)
 
     def give_in_parts(self, name: str, file: Path, sha256: str, stop: threading.Event) -> bool:
         """The same for a large file; False if the name was taken.
@@ -168,7 +171,8 @@ class Prefix:
         )
         upload, done = Upload(note, size, {}), False
         try:
-            persist(lambda: send(upload, file, stop), PATIENCE_S, stop)
+            with storing(address):
+                persist(partial(send, upload, file, stop), PATIENCE_S, stop)
             done = self._complete(upload, name)
         finally:
             if not done:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from longtake.errors import StorageUnavailable
+from longtake.errors import LongtakeError, StorageUnavailable
 
 T = TypeVar("T")
 
@@ -43,17 +43,23 @@ async def transfer(
         raise
 
 
-def persist(work: Callable[[], T], patience_s: float, stop: threading.Event | None = None) -> T:
+def persist(
+    work: Callable[[], T],
+    patience_s: float,
+    stop: threading.Event | None = None,
+    on: tuple[type[LongtakeError], ...] = (StorageUnavailable,),
+) -> T:
     """`work()`, again and again while its storage is not available, for so long.
 
-    Between two tries at most ten seconds pass. Raises StorageUnavailable.
+    Between two tries at most ten seconds pass. Raises the last of the errors that are waited for,
+    and every other at once.
     """
     stop = stop or threading.Event()
     deadline, pause = time.monotonic() + patience_s, 0.2
     while True:
         try:
             return work()
-        except StorageUnavailable:
+        except on:
             if time.monotonic() + pause > deadline or stop.wait(pause):
                 raise
         pause = min(10.0, pause * 2)

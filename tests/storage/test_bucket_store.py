@@ -192,12 +192,17 @@ async def test_a_part_that_was_swept_and_made_again_is_fetched_again(
     assert await here.read(KEY) == SMALL[::-1]
 
 
-async def test_rights_that_are_missing_are_the_operators_matter(
-    here: Host, proxy: FaultyProxy
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
+async def test_rights_that_are_missing_are_waited_for_and_then_the_operators_matter(
+    here: Host, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
+    refused = itertools.count()
+    proxy.faults = lambda method, _: "403" if method == "PUT" and next(refused) < 2 else None
+    await here.store.put(KEY, data)
+    monkeypatch.setattr(bucket, "PATIENCE_S", 0.1)
     proxy.faults = lambda method, _: "403" if method == "PUT" else None
     with pytest.raises(CapabilityMissing, match="AccessDenied"):
-        await here.store.put(KEY, SMALL)
+        await here.store.put(KEY[:-1], data)
 
 
 async def test_a_later_term_takes_the_right_to_publish(here: Host, there: Host) -> None:
