@@ -7,13 +7,13 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 import structlog
 from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker
 
 from longtake import tracing
+from longtake.errors import StorageUnavailable
 from longtake.settings import Home, drain_grace_s
 from workers import namespace, telemetry
 from workers.connection import PATIENCE_S, connect
@@ -53,7 +53,14 @@ def _prove_store() -> None:
     from storage.bucket_proof import prove
     from storage.threads import persist
 
-    log.info("the work store is a bucket", proved=persist(partial(prove, bucket), PATIENCE_S))
+    def try_it() -> str:
+        try:
+            return prove(bucket)
+        except StorageUnavailable as error:
+            log.warning(f"{error.message}; trying on for up to {PATIENCE_S:.0f} s")
+            raise
+
+    log.info("the work store is a bucket", proved=persist(try_it, PATIENCE_S))
 
 
 async def _serve(settings: WorkerSettings) -> int:

@@ -118,8 +118,9 @@ class Service:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(command.pid, signal.SIGKILL)
             command.wait()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.run("down", timeout=WAIT_S)
+        if "TEMPORAL_ADDRESS" not in self.environment:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.run("down", timeout=WAIT_S)
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.kill()
