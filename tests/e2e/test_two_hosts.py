@@ -1,0 +1,198 @@
+"""Two hosts without a common file system: what one finished is there for the other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.fleet import (
+    STORE,
+    Host,
+    chunks,
+    family,
+    forget_work,
+    freeze,
+    signal_all,
+    temporal_server,
+)
+from tests.e2e.service import until
+from tests.media.engine import run
+from tests.patience import WAIT_S
+from tests.storage.bucket import Bucket, bucket, s3_server
+from tests.storage.faulty import FaultyProxy, faulty_proxy
+
+pytestmark = [pytest.mark.slow, pytest.mark.kill]
+
+OPTIONS = ("--video", "h264", "--crf", "30", "--speed", "fast", "--chunk", "2")
+SOURCE = "s3://films/in/film.mp4"
+
+
+@dataclass
+class Fleet:
+    """A Temporal server, a bucket, one host for decisions, and two that compute."""
+
+    box: Bucket
+    proxy: FaultyProxy
+    office: Host
+    one: Host
+    other: Host
+    sha256: str = ""
+    chunks: int = 0
+
+    def begin(self, job: str) -> str:
+        """Start a job with nothing done before; its output's key."""
+        forget_work(self.box)
+        self.proxy.asked.clear()
+        command = ("transcode", SOURCE, "-o", f"s3://films/{job}.mp4", *OPTIONS, "--id", job)
+        done = self.office.run(*command, "--no-wait")
+        assert done.returncode == 0, done.stderr
+        return f"{job}.mp4"
+
+    def finish(self, job: str) -> None:
+        """It succeeds with the bytes of the undisturbed run, published once."""
+        watched = self.office.run("watch", job, timeout=WAIT_S)
+        assert watched.returncode == 0, watched.stderr
+        self.check(f"{job}.mp4")
+
+    def check(self, key: str) -> None:
+        """The output lies there once, right, and nothing half-done beside it."""
+        found = self.box.s3.list_object_versions(Bucket=self.box.name, Prefix=key)
+        assert len(found["Versions"]) == 1, "it was published twice"
+        assert self.box.sha256(key) == self.sha256
+        assert self.box.open_uploads() == []
+        assert not [name for name in self.box.names() if "/uploads/" in name]
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    folder = tmp_path_factory.mktemp("fleet")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(s3_server())
+        temporal = stack.enter_context(temporal_server())
+        proxy = stack.enter_context(faulty_proxy(server))
+        box = bucket(server, "films")
+        box.s3.put_bucket_versioning(Bucket="films", VersioningConfiguration={"Status": "Enabled"})
+        office, one, other = (
+            Host(folder / name, temporal, box, proxy) for name in ("office", "one", "other")
+        )
+        for host in (office, one, other):
+            stack.callback(host.stop)
+        fleet = Fleet(box, proxy, office, one, other)
+        box.put("in/film.mp4", film(folder).read_bytes())
+        fleet.office.work("control")
+        undisturbed(fleet)
+        yield fleet
+
+
+def film(folder: Path) -> Path:
+    """12 s with noise: busy enough to be killed in the middle."""
+    target = folder / "film.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=12", "-f", "lavfi"),
+        *("-i", "sine=440:r=48000:d=12", "-vf", "noise=alls=12:allf=t", "-c:v", "libx264"),
+        *("-preset", "ultrafast", "-g", "50", "-crf", "24", "-pix_fmt", "yuv420p"),
+        *("-c:a", "aac", "-b:a", "64k", target),
+    )
+    return target
+
+
+def undisturbed(fleet: Fleet) -> None:
+    """What one host makes of the film on its own, and that it fetches nothing that it made."""
+    worker = fleet.one.work("io", "cpu")
+    command = ("transcode", SOURCE, "-o", "s3://films/reference.mp4", *OPTIONS)
+    ended = fleet.office.run(*command, "--json", timeout=WAIT_S)
+    assert ended.returncode == 0, ended.stderr
+    done = json.loads(ended.stdout)
+    fleet.sha256, fleet.chunks = done["outputs"][0]["sha256"], done["stats"]["chunks"]
+    fleet.check("reference.mp4")
+    assert len(chunks(fleet.box)) == fleet.chunks >= 5
+    assert fleet.proxy.of("GET", f"{STORE}/objects/") == []
+    worker.terminate()
+    worker.wait(WAIT_S)
+
+
+@contextlib.contextmanager
+def working(host: Host) -> Iterator[psutil.Process]:
+    """A media worker that is killed at the end, also while it is frozen."""
+    worker = host.work("io", "cpu")
+    try:
+        yield worker
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            processes = family(worker)
+            signal_all(processes, signal.SIGKILL)
+            psutil.wait_procs(processes, WAIT_S)
+
+
+def test_a_host_that_dies_leaves_its_finished_chunks_to_the_other(fleet: Fleet) -> None:
+    with working(fleet.one) as worker, working(fleet.other):
+        fleet.begin("killed")
+
+        def under_way() -> bool:
+            return len(chunks(fleet.box)) >= 2 and bool(fleet.one.encoders())
+
+        until(under_way, 120, "two chunks done, another at work")
+        worker.kill()
+        worker.wait(WAIT_S)
+        before = chunks(fleet.box)
+        fleet.finish("killed")
+        after = chunks(fleet.box)
+    assert before.items() <= after.items(), "a finished chunk was made again"
+    assert len(after) == fleet.chunks
+    read = [asked.target for asked in fleet.proxy.of("GET", "/chunk-")]
+    assert len(read) == len(set(read)) < fleet.chunks, "the other fetched what it made itself"
+
+
+def test_a_host_that_sleeps_and_wakes_publishes_nothing(fleet: Fleet) -> None:
+    with working(fleet.one) as worker, working(fleet.other):
+        key = fleet.begin("slept")
+        until(lambda: chunks(fleet.box) and fleet.one.encoders(), 120, "a chunk done")
+        frozen = freeze(worker)
+        fleet.finish("slept")
+        done = chunks(fleet.box)
+        signal_all(frozen, signal.SIGCONT)
+        until(lambda: not fleet.one.encoders(), 30, "the returned worker's encoder ended")
+        assert chunks(fleet.box) == done
+        fleet.check(key)
+
+
+@pytest.mark.parametrize(
+    ("method", "word", "number"),
+    [("GET", f"{STORE}/leases/output", 3), ("PUT", "/films/frozen", 1)],
+    ids=["after-its-last-look-at-the-term", "as-it-writes"],
+)
+def test_a_host_that_sleeps_while_it_publishes_publishes_once(
+    fleet: Fleet, method: str, word: str, number: int
+) -> None:
+    """The request that it sleeps at is answered; it hears of that when another has published."""
+    asleep, asked = threading.Event(), iter(range(1, 1000))
+    with working(fleet.one) as worker:
+
+        def fall_asleep(verb: str, target: str) -> None:
+            if not asleep.is_set() and verb == method and word in target and next(asked) == number:
+                os.kill(worker.pid, signal.SIGSTOP)
+                asleep.set()
+
+        fleet.proxy.faults = fall_asleep
+        key = fleet.begin(f"frozen-{method.lower()}")
+        until(asleep.is_set, 240, "it stands still while it publishes")
+        with working(fleet.other):
+            fleet.finish(key.removesuffix(".mp4"))
+            done = chunks(fleet.box)
+            before = len(fleet.proxy.asked)
+            worker.resume()
+            until(lambda: len(fleet.proxy.asked) > before, 30, "it goes on where it stood")
+            worker.terminate()
+            worker.wait(WAIT_S)
+    fleet.proxy.faults = lambda *_: None
+    assert chunks(fleet.box) == done
+    fleet.check(key)
