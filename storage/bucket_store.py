@@ -148,7 +148,8 @@ class BucketStore:
         )
         with ThreadPoolExecutor(_SIDE_BY_SIDE, "sweep") as pool:
             sizes = [size for size in pool.map(sweep_one, old) if size is not None]
-        self.prefix.abort_older(f"{OBJECTS}/", older_than_s)
+        for own in (OBJECTS, TRIALS):
+            self.prefix.abort_older(f"{own}/", older_than_s)
         return removed + len(sizes), freed + sum(sizes)
 
 

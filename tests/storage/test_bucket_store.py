@@ -307,7 +307,8 @@ async def test_sweep_removes_what_was_not_used_and_never_a_term(
     assert there.store.sweep(older_than_s=86_400) == (0, 0)
     assert set(box.names()) == before
     # To moto all uploads are of 2010: younger ones cannot be shown to stay.
-    box.s3.create_multipart_upload(Bucket=box.name, Key="store/objects/aa/chunk-lost")
+    for lost in ("objects/aa/chunk-lost", "trials/lost"):
+        box.s3.create_multipart_upload(Bucket=box.name, Key=f"store/{lost}")
     proxy.ahead = lambda *_: AGES
     assert there.store.sweep(older_than_s=86_400) == (2, len(SMALL) + len(b"killed"))
     assert set(box.names()) == {"somebody/else's", "store/leases/output"}
