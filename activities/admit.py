@@ -29,13 +29,15 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     source = await here.storage(job.input).fingerprint(job.input)
     facts, index_key = await probe(here, source, salvage=job.salvage)
     origin = (await here.index(index_key)).origin_s if index_key else Fraction()
+    cues_key, captions = await admit_captions(here, settings.video, source, origin)
     return Admission(
         source=source,
         facts=facts,
         settings=settings,
         index_key=index_key,
         watermark=await admit_watermark(here, settings.video),
-        cues_key=await admit_captions(here, settings.video, source, origin),
+        cues_key=cues_key,
+        captions=captions,
     )
 
 

@@ -25,19 +25,22 @@ async def admit_watermark(here: Place, settings: VideoSettings) -> Image | None:
 
 async def admit_captions(
     here: Place, settings: VideoSettings, source: Source, origin: Fraction
-) -> str | None:
-    """Read the captions once and put them in the work store: what is drawn is what lay there."""
-    asked = settings.captions
+) -> tuple[str | None, Source | None]:
+    """Read the captions once and put them in the work store: what is drawn is what lay there.
+
+    Returns their key, and the file they are from where it is not the source itself.
+    """
+    asked, file = settings.captions, None
     if asked is None:
-        return None
+        return None, None
     if asked.file is not None:
-        source = await here.storage(asked.file).fingerprint(asked.file)
+        source = file = await here.storage(asked.file).fingerprint(asked.file)
     path = await here.storage(source.uri).localize(source)
     cues = await read_captions(path, asked.stream, origin)
     document = cues.model_dump_json()
     key = content_key("cues", cues=document)
     await here.store.put(key, document.encode())
-    return key
+    return key, file
 
 
 async def beside(here: Place, admission: Admission) -> Beside:

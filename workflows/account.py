@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from longtake.contracts.result import Stats
-    from longtake.contracts.steps import EncodeDone, Published, SampleScored
+    from longtake.contracts.result import SourceRead, Stats
+    from longtake.contracts.steps import EncodeDone, Published, SampleScored, Source
+    from longtake.paths import shown
 
 
 def total(
@@ -42,3 +43,17 @@ def damage(made: Sequence[EncodeDone]) -> list[str]:
     if not errors:
         return []
     return [f"the source is damaged: {errors} decode errors; what could be decoded was kept"]
+
+
+def read(*sources: Source | None) -> tuple[SourceRead, ...]:
+    """What was read, for the result; None is what this job has not."""
+    return tuple(
+        SourceRead(
+            uri=shown(source.uri),
+            bytes=source.bytes,
+            sha256=source.sha256,
+            version=source.version,
+        )
+        for source in sources
+        if source is not None
+    )

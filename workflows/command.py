@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import workflow
 
-from workflows.account import damage, total
+from workflows.account import damage, read, total
 from workflows.control import JobWorkflow
 
 with workflow.unsafe.imports_passed_through():
@@ -56,6 +56,7 @@ class CommandWorkflow(JobWorkflow):
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=published.outputs,
+            sources=read(admitted.source),
             stats=total(admitted.media_s, admitted.source.bytes, [done], [], published),
             warnings=(*admitted.warnings, *damage([done]), *published.warnings),
         )

@@ -6,7 +6,7 @@ import asyncio
 
 from temporalio import workflow
 
-from workflows.account import damage, total
+from workflows.account import damage, read, total
 from workflows.control import JobWorkflow
 
 with workflow.unsafe.imports_passed_through():
@@ -60,6 +60,7 @@ class NormalizeWorkflow(JobWorkflow):
             outputs=tuple(
                 output.model_copy(update={"loudness": loudness}) for output in published.outputs
             ),
+            sources=read(plan.source),
             stats=total(plan.media_s, plan.source.bytes, [*measured, *levelled], [], published),
             decisions=plan.decisions,
             warnings=(

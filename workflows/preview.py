@@ -6,7 +6,7 @@ import asyncio
 
 from temporalio import workflow
 
-from workflows.account import damage, total
+from workflows.account import damage, read, total
 from workflows.control import JobWorkflow
 
 with workflow.unsafe.imports_passed_through():
@@ -48,6 +48,7 @@ class PreviewWorkflow(JobWorkflow):
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=published.outputs,
+            sources=read(plan.source),
             stats=total(plan.media_s, plan.source.bytes, made, [], published),
             decisions=plan.decisions,
             warnings=(*plan.warnings, *damage(made), *published.warnings),

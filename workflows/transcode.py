@@ -9,7 +9,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from workflows.account import damage, total
+from workflows.account import damage, read, total
 from workflows.beside import beside
 from workflows.control import PRESET, JobWorkflow
 
@@ -126,6 +126,11 @@ class TranscodeWorkflow(JobWorkflow):
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=published.outputs,
+            sources=read(
+                admission.source,
+                admission.watermark.source if admission.watermark else None,
+                admission.captions,
+            ),
             stats=total(
                 plan.media_s,
                 admission.source.bytes,

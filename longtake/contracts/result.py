@@ -106,12 +106,25 @@ class ReachedQuality(Report):
     """CPU time of the probes, which is part of the job's."""
 
 
+class SourceRead(Report):
+    """What a job read, and which version of it."""
+
+    uri: str
+    """A link without its query: signatures stand there."""
+    bytes: int
+    sha256: str
+    version: str
+    """What its storage said of it: an ETag, or size and time of change."""
+
+
 class JobResult(Report):
     """The end of a job."""
 
     job_id: str
     state: State
     outputs: tuple[Output, ...] = ()
+    sources: tuple[SourceRead, ...] = ()
+    """What was read: the input, and what lies beside it."""
     stats: Stats = Stats()
     decisions: dict[str, str] = {}
     """What was decided and why, such as `video: copied, it already meets web-720p`."""

@@ -67,6 +67,8 @@ class Admission(Contract):
     watermark: Image | None = None
     cues_key: str | None = None
     """Work store key of the captions that are burnt in."""
+    captions: Source | None = None
+    """Their file; None where they are a stream of the source itself."""
 
 
 class PlanRequest(Contract):
