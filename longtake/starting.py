@@ -21,6 +21,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from longtake import identity
+from longtake.contracts.result import JobResult
 from longtake.contracts.steps import JobRecord
 from longtake.errors import CapabilityMissing, InvalidJob, LongtakeError
 from longtake.index import JobIndex
@@ -30,6 +31,7 @@ from longtake.outputs import outputs_in_place
 from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of
+from longtake.sources import sources_unchanged
 
 SEARCH_ATTRIBUTES = ("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset")
 """All of them keywords. Without them a job that sets them cannot be started."""
@@ -52,7 +54,8 @@ async def start(client: Client, index: JobIndex | None, job: AnyJob, *, here: bo
     """Start `job`, or join the same job. `here`: the workers see the files that are seen here.
 
     Raises InvalidJob if its id belongs to a job of another content, CapabilityMissing if the
-    service lacks the search attributes, ServiceUnreachable.
+    service lacks the search attributes, ServiceUnreachable, and what a look at the sources of
+    a finished job raises, such as InputNotFound.
     """
     job = job.model_copy(update={"id": identity.job_id(job)})
     for _ in range(3):
@@ -78,12 +81,13 @@ async def restart(client: Client, job: AnyJob) -> Started:
 async def _earlier(
     client: Client, index: JobIndex | None, job: AnyJob, *, here: bool
 ) -> Started | Literal["again", "first"]:
-    """The same job, if it runs or is done; `again` if it succeeded and what it made is gone."""
+    """The same job, if it runs or is done; `again` if it succeeded, and what it made is gone or
+    what it read has changed."""
     assert job.id is not None
     run = await find_run(client, job.id)
     if run is None:
         record = index.read(job.id) if index else None
-        return await _from_index(record, job, here=here) if record else "first"
+        return await _from_index(client, record, job, here=here) if record else "first"
     await _must_match(client, run, job)
     if run.is_open:
         return Started(run.job_id, run.run_id, "running")
@@ -92,13 +96,13 @@ async def _earlier(
     if run.memo.get("source") not in (None, identity.source_version(job)):
         return "again"
     result = await outcome(client, run.job_id, run.run_id)
-    if await asyncio.to_thread(outputs_in_place, result, run.closed_at, here=here):
+    if await _still_true(client, job, result, run.closed_at, here=here):
         return Started(run.job_id, run.run_id, "done")
     return "again"
 
 
 async def _from_index(
-    record: JobRecord, job: AnyJob, *, here: bool
+    client: Client, record: JobRecord, job: AnyJob, *, here: bool
 ) -> Started | Literal["again", "first"]:
     content = _content_of(record.job)
     if content not in (None, identity.content_hash(job)):  # None: of a version that is unknown here
@@ -108,9 +112,17 @@ async def _from_index(
     result = record.result
     if result is None or result.state != "succeeded":
         return "first"
-    if await asyncio.to_thread(outputs_in_place, result, closed, here=here):
+    if await _still_true(client, job, result, closed, here=here):
         return Started(record.summary.job_id, None, "done")
     return "first"
+
+
+async def _still_true(
+    client: Client, job: AnyJob, result: JobResult, closed_at: datetime | None, *, here: bool
+) -> bool:
+    """Is what was made still there, and still what would be made? The cheap look comes first."""
+    in_place = await asyncio.to_thread(outputs_in_place, result, closed_at, here=here)
+    return in_place and await sources_unchanged(client, job, result)
 
 
 async def _must_match(client: Client, run: Run, job: AnyJob) -> None:

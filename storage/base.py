@@ -16,6 +16,10 @@ class Storage(Protocol):
     async def fingerprint(self, uri: str) -> Source:
         """Pin a source by its content. Raises InputNotFound, InputForbidden, InputUnsupported."""
 
+    async def is_unchanged(self, uri: str, version: str) -> bool:
+        """Whether what lies at an address is still of this version, by a look that reads nothing.
+        Raises InputNotFound, InputForbidden."""
+
     async def localize(self, source: Source) -> Path:
         """A local path to read the pinned bytes from, there until the calling task ends.
 

@@ -118,6 +118,14 @@ class HttpStorage:
         version = f"{link.version} {link.nonce}"
         return Source(uri=uri, bytes=size, sha256=sha256, version=version)
 
+    async def is_unchanged(self, uri: str, version: str) -> bool:
+        """Compare ETag, date and size, as far as they are told.
+
+        Raises InputNotFound, InputForbidden, StorageUnavailable.
+        """
+        pinned, _, nonce = version.rpartition(" ")
+        return (await transfer(lambda _: look(uri, nonce))).version == pinned
+
     async def localize(self, source: Source) -> Path:
         """The bytes in the host's cache, kept there until the calling task ends.
 

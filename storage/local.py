@@ -62,6 +62,10 @@ class LocalStorage:
             self._cache.put(known_as, sha256)
         return Source(uri=uri, bytes=size, sha256=sha256, version=version)
 
+    async def is_unchanged(self, uri: str, version: str) -> bool:
+        """Compare size and time of change. Raises InputNotFound, InputForbidden."""
+        return self._stat(path_of(uri))[0] == version
+
     async def localize(self, source: Source) -> Path:
         """A path to read the source's bytes from; local files are read where they lie.
 

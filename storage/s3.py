@@ -100,6 +100,11 @@ class S3Storage:
         sha256 = await self._cache.sha256(found)
         return Source(uri=uri, bytes=found.size, sha256=sha256, version=found.version)
 
+    async def is_unchanged(self, uri: str, version: str) -> bool:
+        """Compare ETag, size and version id. Raises InputNotFound, InputForbidden."""
+        found = await transfer(lambda _: _look(Address.of(uri)))
+        return found.version == version
+
     async def localize(self, source: Source) -> Path:
         """The object's bytes in the host's cache, kept there until the calling task ends.
 

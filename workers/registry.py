@@ -15,9 +15,13 @@ def workflows() -> list[type]:
     from workflows.command import CommandWorkflow
     from workflows.normalize import NormalizeWorkflow
     from workflows.preview import PreviewWorkflow
+    from workflows.sources import CheckSourcesWorkflow
     from workflows.transcode import TranscodeWorkflow
 
-    return [TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow]
+    return [
+        *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
+        CheckSourcesWorkflow,
+    ]
 
 
 def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]:
@@ -38,10 +42,11 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.preview import plan as plan_preview
         from activities.publish import publish
         from activities.quality import plan_samples
+        from activities.sources import look_again
 
         return [
             *(admit, plan, plan_samples, assemble, conclude, count_workers),
-            *(admit_command, plan_preview, plan_normalize, publish),
+            *(admit_command, plan_preview, plan_normalize, publish, look_again),
         ]
     if role in ("cpu", "gpu"):
         from activities.borders import find_borders

@@ -342,6 +342,29 @@ class LevelDone(Contract):
     warnings: tuple[str, ...] = ()
 
 
+CHECK_SOURCES = "CheckSources"
+"""Type of the workflow that takes SourcesAsked and gives SourcesChanged. It is no job."""
+
+
+class SourceKnown(Contract):
+    """An address, and versions of what lay there."""
+
+    uri: Uri
+    versions: tuple[str, ...]
+
+
+class SourcesAsked(Contract):
+    """Asks whether sources are still what they were."""
+
+    sources: tuple[SourceKnown, ...]
+
+
+class SourcesChanged(Contract):
+    """Those that are not."""
+
+    uris: tuple[Uri, ...]
+
+
 class JobRecord(Report):
     """A line of the job index, which outlives Temporal's retention."""
 
@@ -381,6 +404,7 @@ ENCODE_AUDIO = Step("encode_audio", "cpu", AudioRequest, EncodeDone)
 FIND_CHAPTERS = Step("find_chapters", "cpu", ChaptersRequest, ChaptersFound)
 ASSEMBLE = Step("assemble", "io", AssembleRequest, Published)
 CONCLUDE = Step("conclude", "io", JobRecord, Nothing)
+LOOK_AGAIN = Step("look_again", "io", SourcesAsked, SourcesChanged)
 COUNT_WORKERS = Step("count_workers", "io", WorkersAsked, WorkersAlive)
 
 ADMIT_COMMAND = Step("admit_command", "io", Command, CommandAdmission)

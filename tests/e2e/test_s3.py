@@ -118,6 +118,38 @@ def test_a_source_replaced_while_the_job_runs_fails_with_words(
     assert box.open_uploads() == []
 
 
+def test_the_same_command_again_encodes_only_what_was_replaced(
+    service: Service, proxy: FaultyProxy, box: Bucket, tmp_path: Path
+) -> None:
+    proxy.faults = lambda *_: None
+
+    def film(colour: str) -> bytes:
+        target = tmp_path / f"{colour}.mp4"
+        run("-f", "lavfi", "-i", f"color={colour}:s=64x48:r=25:d=1", "-c:v", "libx264", target)
+        return target.read_bytes()
+
+    source = box.put("in/cut.mov", film("red"))
+    command = ("transcode", source, "-o", "s3://films/out/cut.mp4", *OPTIONS, "--overwrite")
+    first = service.json(*command)
+    assert first["sources"][0]["uri"] == source
+    gets = len(proxy.of("GET", "in/cut.mov"))
+    again = service.run(*command)
+    assert again.returncode == 0, again.stderr
+    assert "done before" in again.stderr
+    assert len(proxy.of("GET", "in/cut.mov")) == gets, "to know this, nothing need be read"
+    box.put("in/cut.mov", film("blue"))
+    replaced = service.json(*command)
+    assert replaced["stats"]["chunks_reused"] == 0
+    assert replaced["outputs"][0]["sha256"] != first["outputs"][0]["sha256"]
+    assert box.sha256("out/cut.mp4") == replaced["outputs"][0]["sha256"]
+    assert {listed["kind"] for listed in service.json("list")} == {"transcode"}, "looks are no jobs"
+    box.s3.delete_object(Bucket="films", Key="in/cut.mov")
+    gone = service.run(*command)
+    assert gone.returncode == 2
+    assert "there is no object" in gone.stderr
+    assert service.json("status", replaced["job_id"])["state"] == "succeeded"
+
+
 def test_media_behind_two_gibibytes_is_read_once_though_its_worker_dies(
     service: Service, proxy: FaultyProxy, box: Bucket, tmp_path: Path
 ) -> None:

@@ -153,6 +153,22 @@ async def test_a_source_replaced_while_the_job_runs_fails_with_words(
     assert "secret" not in str(told.value)
 
 
+async def test_a_look_tells_a_replaced_link_as_far_as_its_server_does(
+    http_storage: HttpStorage, web: Web
+) -> None:
+    url = f"http://{web.host}/in.mov?signature=secret"
+    source = await http_storage.fingerprint(url)
+    assert await http_storage.is_unchanged(url, source.version)
+    web.etag = '"two"'
+    assert not await http_storage.is_unchanged(url, source.version)
+    web.etag = ""
+    silent = await http_storage.fingerprint(url)
+    web.data = web.data[::-1]
+    assert await http_storage.is_unchanged(url, silent.version), "the size is all that is told"
+    web.data += b"more"
+    assert not await http_storage.is_unchanged(url, silent.version)
+
+
 @pytest.mark.parametrize("says_size", [True, False])
 async def test_what_is_too_large_is_refused(
     http_storage: HttpStorage, web: Web, monkeypatch: pytest.MonkeyPatch, says_size: bool

@@ -56,6 +56,21 @@ async def test_an_object_is_pinned_by_its_content_and_fetched_once(
     assert len(spans) == len(set(spans)) == 4
 
 
+async def test_a_look_tells_a_replaced_object_and_reads_nothing(
+    s3: S3Storage, box: Bucket, proxy: FaultyProxy
+) -> None:
+    uri = box.put("film.mov", b"the first cut")
+    source = await s3.fingerprint(uri)
+    read = len(proxy.of("GET", "film"))
+    assert await s3.is_unchanged(uri, source.version)
+    box.put("film.mov", b"the final cut")
+    assert not await s3.is_unchanged(uri, source.version)
+    assert len(proxy.of("GET", "film")) == read
+    box.s3.delete_object(Bucket=box.name, Key="film.mov")
+    with pytest.raises(InputNotFound):
+        await s3.is_unchanged(uri, source.version)
+
+
 async def test_the_same_object_is_hashed_once_though_it_left_the_cache(
     s3: S3Storage, cache: HostCache, box: Bucket, proxy: FaultyProxy
 ) -> None:

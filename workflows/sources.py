@@ -1,0 +1,45 @@
+"""The workflow `CheckSources`: is what a finished job read still what it was?
+
+No job: a client asks so what it cannot see itself, such as an object in a bucket.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import Priority
+
+from workflows.control import HEARTBEAT, RETRY
+
+with workflow.unsafe.imports_passed_through():
+    from longtake.contracts.steps import (
+        CHECK_SOURCES,
+        LOOK_AGAIN,
+        SourcesAsked,
+        SourcesChanged,
+    )
+    from longtake.queues import task_queue
+
+LONGEST_LOOK = timedelta(seconds=45)
+
+
+@workflow.defn(name=CHECK_SOURCES)
+class CheckSourcesWorkflow:
+    """One look of an io worker."""
+
+    @workflow.run
+    async def run(self, asked: SourcesAsked) -> SourcesChanged:
+        """Ask an io worker; somebody waits at a prompt, so before all jobs."""
+        changed: SourcesChanged = await workflow.execute_activity(
+            LOOK_AGAIN.name,
+            asked,
+            result_type=SourcesChanged,
+            task_queue=task_queue(LOOK_AGAIN.role),
+            schedule_to_close_timeout=LONGEST_LOOK,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RETRY,
+            priority=Priority(priority_key=1),
+            summary="look whether the sources changed",
+        )
+        return changed
