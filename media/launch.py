@@ -2,11 +2,12 @@
 
 Run without Longtake on its path (see `command`), before every encode, so it imports little:
 
-    PARENT-PID NICENESS RLIMIT_AS=BYTES,… PROGRAM ARG…
+    PARENT-PID NICENESS RLIMIT_AS=BYTES,… HAND PROGRAM ARG…
 
 It sets niceness, limits, the sandbox and the parent-death signal, then becomes PROGRAM. A
 program of its own and not a `preexec_fn`, because code between fork and exec in a process with
-threads (Temporal's core has many) can deadlock.
+threads (Temporal's core has many) can deadlock. HAND is a local socket through which whoever
+answers PROGRAM's reads gets to hear of them (`media.on_demand`), or -1.
 
 The sandbox, and why it is a seccomp filter: docs/decisions/0017-children-without-network.md.
 """
@@ -35,29 +36,40 @@ _DENIED = {
     "x86_64": (42, 101, 310, 311, 425, 438),
     "aarch64": (203, 117, 270, 271, 425, 438),
 }
+# seccomp(2) itself; reads that are handed over (read, pread64); ways to a file's bytes that no
+# child needs (readv, preadv, preadv2, sendfile, splice, copy_file_range); mmap.
+_SECCOMP = {"x86_64": 317, "aarch64": 277}
+_HANDED = {"x86_64": (0, 17), "aarch64": (63, 67)}
+_UNUSED = {"x86_64": (19, 295, 327, 40, 275, 326), "aarch64": (65, 69, 286, 71, 76, 285)}
+_MMAP = {"x86_64": 9, "aarch64": 222}
+_SET_MODE_FILTER, _NEW_LISTENER = 1, 8
 _X32 = 0x40000000
 """On x86-64, system calls from this number on are a second way to make the same ones."""
 
 # Classic BPF (linux/filter.h) and what a filter answers (linux/seccomp.h).
 _LOAD, _AND, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EACCES
+_NOTIFY = 0x7FC00000
 # Offsets in struct seccomp_data; the low halves of its arguments, on little-endian machines.
-_NUMBER, _ARCHITECTURE, _FAMILY, _TYPE = 0, 4, 16, 24
+_NUMBER, _ARCHITECTURE, _FAMILY, _TYPE, _MAPPED = 0, 4, 16, 24, 48
+_NO_FILE = 0xFFFFFFFF
 _AF_UNIX, _SOCK_STREAM, _SOCK_SEQPACKET = 1, 1, 5
 
 
-def command(parent: int, niceness: int, limits: str, program: list[str]) -> list[str]:
+def command(
+    parent: int, niceness: int, limits: str, program: list[str], hand: int = -1
+) -> list[str]:
     """The command that starts `program` this way.
 
     As a module and not as a script, so that Python need not compile it at each start.
     """
     start = "import sys; sys.path.append(sys.argv.pop(1)); import launch; launch.main()"
     folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is slow
-    options = [folder, str(parent), str(niceness), limits]
+    options = [folder, str(parent), str(niceness), limits, str(hand)]
     return [sys.executable, "-I", "-S", "-c", start, *options, *program]
 
 
-def become(parent: int, niceness: int, limits: str, program: list[str]) -> None:
+def become(parent: int, niceness: int, limits: str, hand: int, program: list[str]) -> None:
     """Apply the options to this process and turn it into `program`; never returns."""
     os.nice(niceness)
     limit({name: int(value) for name, _, value in (p.partition("=") for p in limits.split(","))})
@@ -67,6 +79,8 @@ def become(parent: int, niceness: int, limits: str, program: list[str]) -> None:
     die_with_parent()
     if os.getppid() != parent:  # it died before the signal was set
         os._exit(1)
+    if hand >= 0:
+        hand_over_reads(hand)
     os.execv(program[0], program)
 
 
@@ -108,8 +122,36 @@ def shut_in() -> str:
     return "namespace" if system.unshare(spaces) == 0 else "none"
 
 
+def hand_over_reads(hand: int) -> None:
+    """From here on each read of a file waits until it is answered (seccomp_unotify(2)).
+
+    Sends the descriptor of the questions through `hand`. Raises OSError where the kernel does
+    not do that; then the program must not start, for nobody would fill what it reads.
+    """
+    import _socket  # reads files to be imported, so it comes before the filter
+
+    machine = os.uname().machine
+    if machine not in _SECCOMP:
+        raise OSError(errno.ENOSYS, f"reads are not handed over on {machine}")
+    socket = _socket.socket(fileno=hand)
+    system = ctypes.CDLL(None, use_errno=True)
+    program = ctypes.byref(_packed(reads_program(machine)))
+    listener = system.syscall(_SECCOMP[machine], _SET_MODE_FILTER, _NEW_LISTENER, program)
+    if listener < 0:
+        raise OSError(ctypes.get_errno(), "the kernel hands no reads over")
+    rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, listener.to_bytes(4, sys.byteorder))
+    socket.sendmsg([b"!"], [rights])
+    os.close(listener)
+    socket.close()
+
+
 def _filter(system: ctypes.CDLL, machine: str) -> bool:
-    program = filter_program(machine)
+    whole = ctypes.byref(_packed(filter_program(machine)))
+    return bool(system.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, whole, 0, 0) == 0)
+
+
+def _packed(program: Program) -> ctypes.Structure:
+    """A filter as the kernel takes it (struct sock_fprog)."""
     code = b"".join(
         word.to_bytes(2, "little") + bytes((yes, no)) + value.to_bytes(4, "little")
         for word, yes, no, value in program
@@ -118,8 +160,7 @@ def _filter(system: ctypes.CDLL, machine: str) -> bool:
     class SockFprog(ctypes.Structure):
         _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
-    whole = ctypes.byref(SockFprog(len(program), code))
-    return bool(system.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, whole, 0, 0) == 0)
+    return SockFprog(len(program), code)
 
 
 def filter_program(machine: str) -> Program:
@@ -150,6 +191,24 @@ def filter_program(machine: str) -> Program:
     ]
 
 
+def reads_program(machine: str) -> Program:
+    """The filter that asks before a file is read, or mapped into memory. What else could bring
+    a file's bytes is refused, so that nothing is read unasked."""
+    asked, unused = _HANDED[machine], _UNUSED[machine]
+    checks = len(asked) + len(unused)
+    return [
+        (_LOAD, 0, 0, _NUMBER),
+        *((_EQUAL, checks - at + 2, 0, number) for at, number in enumerate(asked)),
+        *((_EQUAL, len(unused) - at + 4, 0, number) for at, number in enumerate(unused)),
+        (_EQUAL, 0, 3, _MMAP[machine]),
+        (_LOAD, 0, 0, _MAPPED),
+        (_EQUAL, 1, 0, _NO_FILE),
+        (_RETURN, 0, 0, _NOTIFY),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE),
+    ]
+
+
 def watch(parent: int, program: list[str]) -> int:
     """Where there is no parent-death signal: run `program`, end its group if `parent` goes."""
     import subprocess
@@ -170,4 +229,5 @@ def watch(parent: int, program: list[str]) -> int:
 
 def main() -> None:
     """Become what the command line says."""
-    become(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    parent, niceness, limits, hand, *program = sys.argv[1:]
+    become(int(parent), int(niceness), limits, int(hand), program)

@@ -31,6 +31,7 @@ from longtake.errors import (
 )
 from media import launch
 from media.observe import ChildEnded, tell
+from media.on_demand import Reads, asked_by
 
 STALL_S = 15.0
 """No progress and no CPU time for so long: stalled."""
@@ -116,7 +117,7 @@ async def run_ffmpeg(
 
     Cancelling the task ends the child: SIGINT, two seconds later SIGKILL, to its whole group.
     Raises ProcessFailed (exit code not 0), ProcessKilled (ended by a signal), ProcessStalled,
-    ResourceExhausted (no room on the disk).
+    ResourceExhausted (no room on the disk), and what a lent file (`media.on_demand`) raises.
     """
     began_at, started = time.time(), time.monotonic()
     child = _start(command, limits)
@@ -157,6 +158,7 @@ class _Exit:
 class _Child:
     process: subprocess.Popen[bytes]
     moved_at: float
+    reads: Reads | None = None
     last: Tick | None = None
     errors: int = 0
     tail: collections.deque[bytes] = field(default_factory=lambda: collections.deque(maxlen=64))
@@ -168,6 +170,8 @@ class _Child:
         return text[-STDERR_BYTES:]
 
     def close(self) -> None:
+        if self.reads is not None:
+            self.reads.close()
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -177,15 +181,21 @@ class _Child:
 def _start(command: Sequence[str], limits: Limits) -> _Child:
     # Started from this thread, the event loop's: the parent-death signal follows the thread.
     rlimits = ",".join(f"{name}={value}" for name, value in limits.as_rlimits().items())
+    file = asked_by(command)
+    reads = Reads(file) if file else None
+    hand = reads.hand.fileno() if reads else -1
     process = subprocess.Popen(
-        launch.command(os.getpid(), NICENESS, rlimits, list(command)),
+        launch.command(os.getpid(), NICENESS, rlimits, list(command), hand),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=_environment(os.environ),
         start_new_session=True,
+        pass_fds=(hand,) if reads else (),
     )
-    return _Child(process, time.monotonic())
+    if reads is not None:
+        reads.begin()
+    return _Child(process, time.monotonic(), reads)
 
 
 def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -271,6 +281,8 @@ async def _watch(child: _Child, stall_s: float) -> None:
     while True:
         await asyncio.sleep(min(1.0, stall_s / 4))
         now = time.monotonic()
+        if child.reads is not None and child.reads.waiting:
+            child.moved_at = now  # it stands still because its source is on the way
         try:
             program = psutil.Process(child.process.pid)
             spent = sum(sum(p.cpu_times()[:2]) for p in (program, *program.children()))
@@ -320,6 +332,8 @@ def _name(command: Sequence[str]) -> str:
 
 
 def _judge(child: _Child, exited: _Exit, wall_s: float, command: Sequence[str]) -> Finished:
+    if child.reads is not None and child.reads.error is not None:
+        raise child.reads.error
     if exited.code == 0:
         return Finished(exited.cpu_s, wall_s, exited.peak_memory_bytes, child.stderr, child.errors)
     program = Path(command[0]).name

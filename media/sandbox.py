@@ -6,9 +6,13 @@ import functools
 import os
 import subprocess
 import sys
-from typing import Literal
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from media import launch
+from media.on_demand import Reads, supported
 from media.process import NICENESS, Limits
 
 READER_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=1 << 20)
@@ -49,6 +53,44 @@ def sandbox() -> Sandbox:
     )
     found = done.stdout.strip()
     return next(mode for mode in WORDS if mode == found)
+
+
+@functools.cache
+def holds_reads() -> bool:
+    """Whether a child's reads can be held until the bytes are there, judged by one that reads."""
+    if not supported():
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        file = _Trial(Path(folder) / "trial")
+        file.path.write_bytes(bytes(len(_Trial.BYTES)))
+        reads = Reads(file)
+        program = [sys.executable, "-I", "-S", "-c", f"print(open({str(file.path)!r}).read())"]
+        hand = reads.hand.fileno()
+        child = subprocess.Popen(
+            launch.command(os.getpid(), 0, "RLIMIT_CORE=0", program, hand),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(hand,),
+        )
+        reads.begin()
+        try:
+            told, _ = child.communicate(timeout=60)
+        finally:
+            child.kill()
+            reads.close()
+    return told.strip() == _Trial.BYTES
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Filled only when it is read."""
+
+    BYTES: ClassVar[bytes] = b"held"
+    path: Path
+
+    def provide(self, start: int, end: int) -> None:
+        self.path.write_bytes(self.BYTES)
 
 
 def restrict() -> None:
