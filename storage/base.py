@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from longtake.contracts.steps import Source
+from storage.portions import Portions
 
 
 class Storage(Protocol):
@@ -25,6 +26,13 @@ class Storage(Protocol):
 
         Also the way to ask, at the end of a step, whether the source is still the same one.
         Raises InputCorrupt if it changed.
+        """
+
+    async def borrow(self, source: Source) -> Path | Portions:
+        """The pinned bytes for a child that may read but some of them: a local path as
+        `localize` gives it, or a file to which they come when they are read.
+
+        There until the calling task ends. Raises InputCorrupt if the source changed.
         """
 
     def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:

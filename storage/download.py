@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -30,8 +31,18 @@ FIRST_PAUSE_S = 0.1
 _PIECE = 1 << 20
 
 
-def download(remote: Remote, part: Path, stop: threading.Event) -> str:
-    """Bring the object's bytes into `part`, flushed, and return their SHA-256.
+class Known(Protocol):
+    """Bytes of the same object that are on this host already."""
+
+    path: Path
+
+    def spans(self, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
+        """The bytes from `start` up to `end`, cut into what is here and what is not."""
+
+
+def download(remote: Remote, part: Path, stop: threading.Event, known: Known | None = None) -> str:
+    """Bring the object's bytes into `part`, flushed, and return their SHA-256. What of them is
+    `known`, because it was fetched in portions, is copied.
 
     Raises StorageUnavailable (finished ranges are kept), InputCorrupt if the object changed.
     """
@@ -46,7 +57,7 @@ def download(remote: Remote, part: Path, stop: threading.Event) -> str:
         note = os.open(note_of(part), flags, 0o600)
         stack.callback(os.close, note)
         os.write(note, _heading(remote.size) + b"".join(b"%d\n" % number for number in done))
-        sha256 = _Ranges(remote, remote.size, file, note, stop).fetch(done)
+        sha256 = _Ranges(remote, remote.size, file, note, stop, known).fetch(done)
     note_of(part).unlink()
     return sha256
 
@@ -60,10 +71,16 @@ class _Ranges:
     """The download of one object into an open file."""
 
     def __init__(
-        self, remote: Remote, size: int, file: int, note: int, stop: threading.Event
+        self,
+        remote: Remote,
+        size: int,
+        file: int,
+        note: int,
+        stop: threading.Event,
+        known: Known | None,
     ) -> None:
         self._remote, self._size, self._file, self._note = remote, size, file, note
-        self._stop = stop
+        self._stop, self._known = stop, known
         self._failed = threading.Event()
 
     def fetch(self, done: set[int]) -> str:
@@ -88,33 +105,14 @@ class _Ranges:
         return sha256.hexdigest()
 
     def _fetch(self, number: int) -> None:
-        position, end = self._bounds(number)
-        tries = 0
-        while position < end:
-            before = position
-            try:
-                with self._remote.read(position, end) as pieces:
-                    for piece in pieces:
-                        check(self._stop)
-                        check(self._failed)
-                        position += self._write(piece, position, end)
-                problem = StorageUnavailable(f"{self._remote.shown}: the answer broke off")
-            except StorageUnavailable as error:
-                problem = error
-            tries = 0 if position > before else tries + 1
-            if tries == TRIES or self._stop.is_set() or self._failed.is_set():
-                raise problem
-            if position < end:
-                self._stop.wait(FIRST_PAUSE_S * 2**tries)
+        start, end = self._bounds(number)
+        known = self._known
+        for a, b, here in known.spans(start, end) if known else ((start, end, False),):
+            if known and here:
+                _copy(known.path, self._file, a, b)
+            else:
+                fetch_range(self._remote, a, b, self._file, self._stop, self._failed)
         os.write(self._note, b"%d\n" % number)
-
-    def _write(self, piece: bytes, position: int, end: int) -> int:
-        if position + len(piece) > end:
-            raise changed(self._remote.shown)  # more than was asked for: another object
-        view, written = memoryview(piece), 0
-        while written < len(piece):
-            written += os.pwrite(self._file, view[written:], position + written)
-        return written
 
     def _read_back(self, number: int) -> Iterator[bytes]:
         start, end = self._bounds(number)
@@ -123,6 +121,46 @@ class _Ranges:
 
     def _bounds(self, number: int) -> tuple[int, int]:
         return number * RANGE_BYTES, min(self._size, (number + 1) * RANGE_BYTES)
+
+
+def _copy(path: Path, file: int, start: int, end: int) -> None:
+    with path.open("rb") as known:
+        for position in range(start, end, _PIECE):
+            known.seek(position)
+            _write(file, known.read(min(_PIECE, end - position)), position)
+
+
+def fetch_range(remote: Remote, start: int, end: int, file: int, *stops: threading.Event) -> None:
+    """Bring the bytes from `start` up to `end` to their place in an open file.
+
+    Raises StorageUnavailable, InputCorrupt if the object changed.
+    """
+    position, tries = start, 0
+    while position < end:
+        before = position
+        try:
+            with remote.read(position, end) as pieces:
+                for piece in pieces:
+                    for stop in stops:
+                        check(stop)
+                    if position + len(piece) > end:
+                        raise changed(remote.shown)  # more than was asked for: another object
+                    position += _write(file, piece, position)
+            problem = StorageUnavailable(f"{remote.shown}: the answer broke off")
+        except StorageUnavailable as error:
+            problem = error
+        tries = 0 if position > before else tries + 1
+        if tries == TRIES or any(stop.is_set() for stop in stops):
+            raise problem
+        if position < end:
+            stops[0].wait(FIRST_PAUSE_S * 2**tries)
+
+
+def _write(file: int, piece: bytes, position: int) -> int:
+    view, written = memoryview(piece), 0
+    while written < len(piece):
+        written += os.pwrite(file, view[written:], position + written)
+    return written
 
 
 def _in_one_piece(remote: Remote, part: Path, stop: threading.Event) -> str:
@@ -143,7 +181,7 @@ def _in_one_piece(remote: Remote, part: Path, stop: threading.Event) -> str:
 
 
 def _heading(size: int) -> bytes:
-    return (json.dumps({"boot": _boot(), "range": RANGE_BYTES, "size": size}) + "\n").encode()
+    return (json.dumps({"boot": boot(), "range": RANGE_BYTES, "size": size}) + "\n").encode()
 
 
 def _read_note(note: Path, size: int) -> set[int]:
@@ -157,7 +195,8 @@ def _read_note(note: Path, size: int) -> set[int]:
     return {int(line) for line in lines if line.endswith(b"\n")}
 
 
-def _boot() -> str:
+def boot() -> str:
+    """Names the time since this machine was started."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:

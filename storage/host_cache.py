@@ -5,6 +5,7 @@ All processes of the host share it. An entry is a few files of one name:
     NAME.lock    flock: shared while somebody reads the data, exclusive while it is made or removed
     NAME.data    the bytes, whole; its time of change is its last use
     NAME.part    the bytes in the making, and NAME.ranges, what of them is there
+    NAME.blocks  for an object of which parts alone are needed: what of the data is there
 
 Locks are the kernel's: those of a killed process are free at once.
 """
@@ -26,11 +27,16 @@ from pathlib import Path
 
 from longtake.errors import ResourceExhausted, StorageUnavailable
 from storage.cache import FingerprintCache
-from storage.download import download, note_of
+from storage.download import boot, download, note_of
 from storage.local import no_room, sha256_of
+from storage.portions import Portions, make_sparse, marks_of
 from storage.remote import Remote
 from storage.threads import transfer
 
+LEAST_BYTES = 16 << 20
+"""A smaller object is fetched whole: what FFmpeg looks at before it begins is most of it."""
+MOST_IN_PORTIONS = 0.5
+"""Of an object; then the rest is fetched, too, in large ranges and with its hash."""
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.5
 
 
@@ -49,6 +55,7 @@ class HostCache:
         self._folder = folder / "sources"
         self._most_bytes = most_bytes
         self._hashes = hashes
+        self._portions: dict[Path, Portions] = {}
 
     async def sha256(self, remote: Remote) -> str:
         """The hash of the object's content; downloads it only if it never was on this host."""
@@ -61,8 +68,7 @@ class HostCache:
         StorageUnavailable if what came is not what `sha256` says, and ResourceExhausted where
         the disk has no room.
         """
-        entry = self._entry(remote)
-        pause = _FIRST_LOOK_S
+        entry, pause = self._entry(remote.identity), _FIRST_LOOK_S
         while True:
             if (lock := entry.lock(fcntl.LOCK_SH)) is not None:
                 if entry.touch():
@@ -82,7 +88,7 @@ class HostCache:
 
         Where it cannot be had, because it is in use or the disk is full, the next reader fetches.
         """
-        entry = self._entry(remote)
+        entry = self._entry(remote.identity)
         if (lock := entry.lock(fcntl.LOCK_EX)) is None:
             return
         try:
@@ -96,6 +102,42 @@ class HostCache:
             entry.forget_part()
         finally:
             os.close(lock)
+
+    async def portions(self, remote: Remote) -> Portions | None:
+        """The object with its bytes to come when they are read; None where `hold` is cheaper:
+        all of it is here or on its way, half of it was needed already, or it is small.
+
+        What is here stays until the calling asyncio task ends.
+        """
+        if remote.size is None or not remote.ranged or remote.size < LEAST_BYTES:
+            return None
+        if self._entry(remote.identity).is_whole_or_coming():
+            return None
+        entry, pause = self._entry(_in_portions(remote)), _FIRST_LOOK_S
+        while True:
+            if (lock := entry.lock(fcntl.LOCK_SH)) is not None:
+                if entry.touch():
+                    fresh = Portions(remote, remote.size, entry.data)
+                    found = self._portions.setdefault(entry.data, fresh)
+                    if found.bytes_here() < remote.size * MOST_IN_PORTIONS:
+                        _until_the_task_ends(functools.partial(os.close, lock))
+                        return found
+                    os.close(lock)
+                    return None
+                os.close(lock)
+            if (lock := entry.lock(fcntl.LOCK_EX)) is not None:
+                begin = functools.partial(self._begin_portions, remote.size, entry)
+                await transfer(begin, after=functools.partial(os.close, lock))
+                continue
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_LOOK_S, pause * 2)
+
+    def _begin_portions(self, size: int, entry: _Entry, stop: threading.Event) -> None:
+        if entry.data.exists():
+            return
+        self._make_room(entry, int(size * MOST_IN_PORTIONS))
+        entry.part.unlink()
+        make_sparse(entry.data, size)
 
     def sweep(self, older_than_s: float) -> tuple[int, int]:
         """Remove what nobody used for so long. Returns entries removed and bytes freed."""
@@ -113,13 +155,17 @@ class HostCache:
         if not entry.part.exists():
             note_of(entry.part).unlink(missing_ok=True)
         self._make_room(entry, remote.size or 0)
-        sha256 = download(remote, entry.part, stop)
+        portions = self._entry(_in_portions(remote))
+        with portions.reading() as there:
+            known = Portions(remote, remote.size or 0, portions.data) if there else None
+            sha256 = download(remote, entry.part, stop, known)
         if wanted is None:
             self._hashes.put(remote.identity, sha256)
         elif sha256 != wanted:
             entry.forget_part()
             raise StorageUnavailable(f"{remote.shown} did not come as it was put there")
         entry.part.replace(entry.data)
+        portions.remove()  # or, if in use, when it is the least recently used
 
     async def _sha256_of(self, remote: Remote, entry: _Entry) -> str:
         known = self._hashes.get(remote.identity)
@@ -160,9 +206,9 @@ class HostCache:
             found.append((used, size, entry))
         return sorted(found, key=lambda each: each[0])
 
-    def _entry(self, remote: Remote) -> _Entry:
+    def _entry(self, identity: str) -> _Entry:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = hashlib.sha256(remote.identity.encode()).hexdigest()[:40]
+        name = hashlib.sha256(identity.encode()).hexdigest()[:40]
         return _Entry(self._folder / f"{name}.lock")
 
 
@@ -192,6 +238,24 @@ class _Entry:
             except FileNotFoundError:
                 pass
             os.close(descriptor)  # the entry was removed between opening and locking
+
+    def is_whole_or_coming(self) -> bool:
+        """Whether all the data is there, or somebody is about to bring it."""
+        lock = self.lock(fcntl.LOCK_SH)
+        if lock is None:
+            return True
+        os.close(lock)
+        return self.data.exists()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[bool]:
+        """Keep the data while it is read; says whether there is any that may be read now."""
+        lock = self.lock(fcntl.LOCK_SH) if self.lock_path.exists() else None
+        try:
+            yield lock is not None and self.data.exists()
+        finally:
+            if lock is not None:
+                os.close(lock)
 
     def touch(self) -> bool:
         """Mark a use, and say whether the data is there."""
@@ -227,11 +291,17 @@ class _Entry:
         if lock is None:
             return False
         try:
-            for path in (self.data, note_of(self.part), self.part, self.lock_path):
+            beside = (note_of(self.part), marks_of(self.data))
+            for path in (self.data, self.part, *beside, self.lock_path):
                 path.unlink(missing_ok=True)
         finally:
             os.close(lock)
         return True
+
+
+def _in_portions(remote: Remote) -> str:
+    """What is fetched in portions is not flushed: it holds for one boot."""
+    return f"{remote.identity} in portions since {boot()}"
 
 
 def _until_the_task_ends(release: Callable[[], None]) -> None:

@@ -34,6 +34,7 @@ from longtake.paths import shown
 from longtake.settings import http_most_bytes
 from storage.egress import check
 from storage.host_cache import HostCache
+from storage.portions import Portions
 from storage.remote import changed
 from storage.threads import transfer
 
@@ -131,10 +132,16 @@ class HttpStorage:
 
         Raises InputCorrupt if the server says that they are no longer those that were pinned.
         """
-        pinned, _, nonce = source.version.rpartition(" ")
-        link = await transfer(lambda _: look(source.uri, nonce))
-        if link.version != pinned:
-            raise changed(link.shown)
+        return await self._whole(await _pinned(source), source)
+
+    async def borrow(self, source: Source) -> Path | Portions:
+        """The same with bytes to come when they are read, where the server says of each answer
+        which version it is of; or else all of them. Raises as `localize` does."""
+        link = await _pinned(source)
+        portions = None if link.nonce else await self._cache.portions(link)
+        return portions or await self._whole(link, source)
+
+    async def _whole(self, link: Link, source: Source) -> Path:
         held = await self._cache.hold(link)
         if held.sha256 != source.sha256:
             raise changed(link.shown)
@@ -168,6 +175,15 @@ class HttpStorage:
     ) -> None:
         """Raises InvalidJob."""
         raise _only_read(uri)
+
+
+async def _pinned(source: Source) -> Link:
+    """What lies behind the link, if the server says that it is still what was pinned."""
+    pinned, _, nonce = source.version.rpartition(" ")
+    link = await transfer(lambda _: look(source.uri, nonce))
+    if link.version != pinned:
+        raise changed(link.shown)
+    return link
 
 
 def look(url: str, nonce: str | None = None) -> Link:

@@ -79,6 +79,10 @@ class LocalStorage:
             )
         return path
 
+    async def borrow(self, source: Source) -> Path:
+        """The same: local files are read where they lie."""
+        return await self.localize(source)
+
     def _stat(self, path: Path) -> tuple[str, int]:
         try:
             found = path.stat()

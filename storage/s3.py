@@ -21,6 +21,7 @@ from longtake.errors import (
 )
 from storage.address import Address
 from storage.host_cache import HostCache
+from storage.portions import Portions
 from storage.remote import changed
 from storage.s3_client import client, code_of, reading, where, writing
 from storage.threads import transfer
@@ -110,16 +111,18 @@ class S3Storage:
 
         Raises InputCorrupt if the key no longer holds the object that was pinned.
         """
-        address = Address.of(source.uri)
-        try:
-            found = await transfer(lambda _: _look(address))
-        except InputNotFound as error:
-            raise InputNotFound(f"{address} was removed while the job ran") from error
-        if found.version != source.version:
-            raise changed(str(address))
+        return await self._whole(await _pinned(source), source)
+
+    async def borrow(self, source: Source) -> Path | Portions:
+        """The object with its bytes to come when they are read, each asked for on condition of
+        the ETag; or all of it where that is cheaper. Raises as `localize` does."""
+        found = await _pinned(source)
+        return await self._cache.portions(found) or await self._whole(found, source)
+
+    async def _whole(self, found: S3Object, source: Source) -> Path:
         held = await self._cache.hold(found)
         if held.sha256 != source.sha256:
-            raise changed(str(address))
+            raise changed(found.shown)
         return held.path
 
     def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
@@ -265,6 +268,18 @@ def _look(address: Address) -> S3Object:
     if found.get("VersionId", "null") != "null":
         parts.append(found["VersionId"])
     return S3Object(address, etag, size, "-".join(parts))
+
+
+async def _pinned(source: Source) -> S3Object:
+    """The object, if it is still the one that was pinned."""
+    address = Address.of(source.uri)
+    try:
+        found = await transfer(lambda _: _look(address))
+    except InputNotFound as error:
+        raise InputNotFound(f"{address} was removed while the job ran") from error
+    if found.version != source.version:
+        raise changed(str(address))
+    return found
 
 
 def _head(address: Address) -> HeadObjectOutputTypeDef | None:
