@@ -10,6 +10,7 @@ from pathlib import Path
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.borrow import borrow, check_unchanged
 from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.result import Stats
@@ -128,7 +129,7 @@ class Work:
         """Do it unless the key is taken; the source must not have changed meanwhile."""
         frames = len(planned_times(self.video, self.index, self.chunk))
         done = await once(self.here, key, frames, encode, whole=len(self.video.chunks) == 1)
-        await self.here.storage(self.request.source.uri).localize(self.request.source)
+        await check_unchanged(self.here, self.request.source)
         if self.video.mark:
             image = self.video.mark.image
             await self.here.storage(image.uri).localize(image)
@@ -144,7 +145,7 @@ async def begin(request: ChunkRequest, beat: Beat) -> Work:
     chunk = video.chunks[request.number]
     frames = planned_times(video, index, chunk)
     beat.total_s = float(len(frames) * _seconds_a_frame(frames, clock(video)))
-    source = await here.storage(request.source.uri).localize(request.source)
+    source = await borrow(here, request.source)
     image = video.mark.image if video.mark else None
     mark = await here.storage(image.uri).localize(image) if image else None
     return Work(here, request, source, plan, video, index, chunk, mark)
