@@ -27,10 +27,10 @@ ROOM_BYTES = 2 << 30
 
 _ENGINE = """
 import json, av
-from media.sandbox import WORDS, sandbox
+from media.sandbox import WORDS, holds_reads, sandbox
 from media.tools import ffmpeg, ffmpeg_version
 found = {"ffmpeg": ffmpeg(), "version": ffmpeg_version(), "pyav": av.__version__}
-print(json.dumps({**found, "sandbox": WORDS[sandbox()]}))
+print(json.dumps({**found, "sandbox": WORDS[sandbox()], "in_parts": holds_reads()}))
 """
 _S3 = """
 import json
@@ -116,6 +116,8 @@ def _engine(*, needed: bool) -> Iterator[Check]:
         return
     yield Check("engine", True, f"FFmpeg {found['version']}, PyAV {found['pyav']}")
     yield Check("sandbox", True, found["sandbox"])
+    how = "in parts, where a host needs but some of it" if found["in_parts"] else "whole"
+    yield Check("remote sources", True, f"a film in a bucket is read {how}")
     yield orphans(found["ffmpeg"])
     yield _buckets()
 
