@@ -16,6 +16,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from longtake.contracts.base import Contract
 from longtake.contracts.loudness import Loudness
 from longtake.errors import InputCorrupt
 from media.command import Ffmpeg, filters
@@ -25,15 +26,23 @@ from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 OVERSAMPLED_HZ = 192_000
 _FILTER_HZ = 48_000
 
-_STEPS_A_SECOND = 10
 _MOMENTARY, _SHORT_TERM = 4, 30
 """Windows in steps: 0.4 s and 3 s."""
 _ABSOLUTE_LUFS = -70.0
 _RELATIVE_LU, _RANGE_RELATIVE_LU = -10.0, -20.0
 _PEAK = re.compile(r"\[Parsed_astats_(\d+) [^\]]*\] Peak level dB: (-?[\d.]+|-?inf|-?nan)")
-_COUNT = re.compile(r"\[Parsed_astats_\d+ [^\]]*\] Number of samples: (\d+)")
 
 Values = array  # of float, in LUFS
+
+
+class Measured(Contract):
+    """The loudness of a sound, and the full windows that it comes of, in LUFS."""
+
+    loudness: Loudness
+    momentary: tuple[float, ...]
+    """Of 0.4 s, every 0.1 s."""
+    short_term: tuple[float, ...]
+    """Of 3 s, every 0.1 s."""
 
 
 async def measure(
@@ -45,8 +54,16 @@ async def measure(
     FFmpeg writes beside `report`, under its name; nothing is left there. Takes the same memory
     for any length. Raises InputCorrupt, and what `run_ffmpeg` raises.
     """
+    found, finished = await measure_windows(command, front, rate_hz, report, on_tick)
+    return found.loudness, finished
+
+
+async def measure_windows(
+    command: Ffmpeg, front: Iterable[str | None], rate_hz: int, report: Path, on_tick: OnTick
+) -> tuple[Measured, Finished]:
+    """As `measure`, with the windows, so that several sounds can be gated together."""
     momentary, short = (report.with_name(f"{report.name}.{name}") for name in ("m", "s"))
-    peaks = "measure_perchannel=none:measure_overall=Peak_level+Number_of_samples"
+    peaks = "measure_perchannel=none:measure_overall=Peak_level"
     chain = filters(
         (
             *front,
@@ -64,7 +81,8 @@ async def measure(
     command = command.then("-af", chain, "-c:a", "pcm_f64le").write("-", "null").measuring()
     try:
         finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
-        return _loudness(_values(momentary, "M"), _values(short, "S"), finished.stderr), finished
+        found = _measured(_values(momentary, "M"), _values(short, "S"), finished.stderr)
+        return found, finished
     except ProcessFailed as error:
         raise InputCorrupt(
             f"the sound could not be measured (exit code {error.code}): {error.stderr}"
@@ -98,13 +116,29 @@ def loudness_range(short_term: Sequence[float]) -> float | None:
     return high - low
 
 
-def _loudness(momentary: Values[float], short: Values[float], said: str) -> Loudness:
-    blocks, ranges = momentary[_MOMENTARY - 1 :], short[_SHORT_TERM - 1 :]
-    found = {int(number): float(value) for number, value in _PEAK.findall(said)}
-    if not found and not momentary:
-        raise InputCorrupt("the sound could not be measured: it holds no sample")
-    sample, true = (found.get(number, math.nan) for number in (min(found), max(found)))
+def together(sounds: Sequence[Measured]) -> Loudness:
+    """Several sounds as one: their windows gated together. No window spans two of them."""
+    momentary = [value for sound in sounds for value in sound.momentary]
+    short_term = [value for sound in sounds for value in sound.short_term]
+    peaks = [sound.loudness.true_peak_dbtp for sound in sounds]
+    samples = [sound.loudness.sample_peak_dbfs for sound in sounds]
     return Loudness(
+        integrated_lufs=_rounded(integrated(momentary)),
+        range_lu=_rounded(loudness_range(short_term)),
+        momentary_max_lufs=_rounded(max(momentary, default=None)),
+        short_term_max_lufs=_rounded(max(short_term, default=None)),
+        true_peak_dbtp=max((peak for peak in peaks if peak is not None), default=None),
+        sample_peak_dbfs=max((peak for peak in samples if peak is not None), default=None),
+    )
+
+
+def _measured(momentary: Values[float], short: Values[float], said: str) -> Measured:
+    blocks, ranges = momentary[_MOMENTARY - 1 :], short[_SHORT_TERM - 1 :]
+    peaks = {int(number): float(value) for number, value in _PEAK.findall(said)}
+    if not peaks and not momentary:
+        raise InputCorrupt("the sound could not be measured: it holds no sample")
+    sample, true = (peaks.get(number, math.nan) for number in (min(peaks), max(peaks)))
+    loudness = Loudness(
         integrated_lufs=_rounded(integrated(blocks)),
         range_lu=_rounded(loudness_range(ranges)),
         momentary_max_lufs=_rounded(max(blocks, default=None)),
@@ -113,6 +147,7 @@ def _loudness(momentary: Values[float], short: Values[float], said: str) -> Loud
         true_peak_dbtp=_rounded(max(true, sample)),
         sample_peak_dbfs=_rounded(sample),
     )
+    return Measured(loudness=loudness, momentary=tuple(blocks), short_term=tuple(ranges))
 
 
 def _values(report: Path, name: str) -> Values[float]:

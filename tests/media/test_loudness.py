@@ -11,7 +11,7 @@ from media.isolate import inspect_in_child
 from media.loudness import integrated, loudness_range
 from tests.conftest import corpus_files
 from tests.media.engine import run
-from tests.media.meter import independent_lufs, loudness
+from tests.media.meter import independent_lufs, loudness, windows
 
 REFUSED = "garbage-prefix.mp3"
 """Its first bytes are of no format."""
@@ -81,6 +81,52 @@ async def test_tech_3341_true_peak(
     found = await loudness(tmp_path / "peak.wav")
     assert found.true_peak_dbtp is not None
     assert dbtp - 0.4 <= found.true_peak_dbtp <= dbtp + 0.2
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2, 3], ids=["20", "21", "22", "23"])
+async def test_tech_3341_true_peak_wherever_it_falls(offset: int, tmp_path: Path) -> None:
+    """A tone of 0.5 that swells to full scale between the samples: made at 192 kHz, of which
+    every fourth sample is taken, from each of the four on."""
+    tone = "(0.5+0.5*exp(-pow((n-96000)/600,2)))*cos(2*PI*(n-96000)/24)"
+    source = f"aevalsrc='{tone.replace('n-', f'4*n+{offset}-')}':s=48000:d=1"
+    run("-f", "lavfi", "-i", source, "-c:a", "pcm_f32le", tmp_path / "peak.wav")
+    found = await loudness(tmp_path / "peak.wav")
+    assert found.true_peak_dbtp is not None
+    assert -0.4 <= found.true_peak_dbtp <= 0.2
+
+
+async def test_tech_3341_short_term_is_constant(tmp_path: Path) -> None:
+    """Case 9: every window of 3 s holds as much of the loud part as of the soft one."""
+    parts = [(-20, 1.34), (-30, 1.66)] * 5
+    found = await windows(tones(tmp_path / "tones.wav", *parts))
+    assert [round(value, 1) for value in found.short_term] == pytest.approx(
+        [-23.0] * len(found.short_term), abs=0.1
+    )
+
+
+async def test_tech_3341_momentary_is_constant(tmp_path: Path) -> None:
+    """Case 12, from one second on."""
+    parts = [(-20, 0.18), (-30, 0.22)] * 25
+    found = await windows(tones(tmp_path / "tones.wav", *parts))
+    assert len(found.momentary) > 90
+    assert min(found.momentary[6:]) >= -23.1
+    assert max(found.momentary[6:]) <= -22.9
+
+
+@pytest.mark.parametrize("number", [1, 2, 7, 20])
+async def test_tech_3341_loudest_short_term(number: int, tmp_path: Path) -> None:
+    """Case 10: wherever the three seconds begin."""
+    parts = [(-200, 0.15 * number), (-23, 3), (-200, 1)]
+    found = await loudness(tones(tmp_path / "tones.wav", *parts))
+    assert found.short_term_max_lufs == pytest.approx(-23, abs=0.1)
+
+
+@pytest.mark.parametrize("number", [5, 20])
+async def test_tech_3341_loudest_momentary(number: int, tmp_path: Path) -> None:
+    """Case 13 on the steps of 0.1 s that loudness is told at."""
+    parts = [(-200, 0.02 * number), (-23, 0.4), (-200, 1)]
+    found = await loudness(tones(tmp_path / "tones.wav", *parts))
+    assert found.momentary_max_lufs == pytest.approx(-23, abs=0.1)
 
 
 @pytest.mark.parametrize(
