@@ -10,8 +10,8 @@ from activities.admit import probe
 from activities.encode import check_engine, once
 from activities.place import place
 from activities.running import Beat, implements
-from longtake.contracts.loudness import Levelled, Loudness
-from longtake.contracts.normalize import Normalize
+from longtake.contracts.loudness import Levelled
+from longtake.contracts.normalize import Normalize, container_of
 from longtake.contracts.steps import (
     LEVEL_TRACK,
     MEASURE_TRACK,
@@ -23,6 +23,7 @@ from longtake.contracts.steps import (
     NormalizeSummary,
 )
 from media.audio import aligned, recipe
+from media.loudness import Measured
 from media.normalize import level_track, measure_track, plan_normalize
 from media.process import Finished
 from media.tools import device_class, engine_version
@@ -33,11 +34,13 @@ from storage.work import content_key
 async def plan(job: Normalize, beat: Beat) -> NormalizeSummary:
     """Check both ends, pin and probe the source, plan, and keep the plan in the work store."""
     here = place()
+    (uri,) = job.sources
     check = here.storage(job.output).check_output
-    await asyncio.to_thread(partial(check, job.output, job.input, overwrite=job.overwrite))
-    source = await here.storage(job.input).fingerprint(job.input)
+    await asyncio.to_thread(partial(check, job.output, uri, overwrite=job.overwrite))
+    source = await here.storage(uri).fingerprint(uri)
     facts, index_key = await probe(here, source)
-    made = plan_normalize(facts, await here.index(index_key) if index_key else None, job)
+    index = await here.index(index_key) if index_key else None
+    made = plan_normalize(facts, index, job, container_of(job.output))
     document = made.model_dump_json()
     key = content_key("plan", plan=document)
     await here.store.put(key, document.encode())
@@ -63,7 +66,7 @@ async def measure(request: AudioRequest, beat: Beat) -> MeasureDone:
     source = await here.storage(request.source.uri).localize(request.source)
     audio = made.audio[request.number]
     key = content_key(
-        "loudness",
+        "measured",
         source=request.source.sha256,
         recipe=[made.demuxer, str(audio.stream), *aligned(made, audio)],
         engine=engine_version(),
@@ -76,9 +79,10 @@ async def measure(request: AudioRequest, beat: Beat) -> MeasureDone:
 
     done = await once(here, key, 0, look)
     await here.storage(request.source.uri).localize(request.source)
-    found = Loudness.model_validate_json(await here.store.read(key))
+    found = Measured.model_validate_json(await here.store.read(key)).loudness
     # The measuring child tells of itself on stderr; what did not decode, the encode counts.
-    return MeasureDone(done=done.model_copy(update={"decode_errors": 0}), loudness=found)
+    done = done.model_copy(update={"decode_errors": 0})
+    return MeasureDone(done=done, loudness=found, windows_key=key)
 
 
 @implements(LEVEL_TRACK, stage="normalizing")

@@ -35,7 +35,8 @@ async def publish(request: PublishRequest, beat: Beat) -> Published:
             await _stage(here, request, staging, uri, role, data)
             async for uri, role, data in _files(here, request)
         ]
-        await here.storage(request.source.uri).localize(request.source)
+        for source in (request.source, *request.others):
+            await here.storage(source.uri).localize(source)
         # In a thread, which a cancel does not interrupt: all of them appear, or none.
         await asyncio.to_thread(_show, here, request, lease, staged)
     stats = Stats(

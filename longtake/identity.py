@@ -26,11 +26,15 @@ _SLUG_LENGTH = 40
 def located(job: AnyJob) -> AnyJob:
     """The job with absolute paths: workers run in other folders. Raises InvalidJob."""
     fields = (*job.READS, *job.WRITES)
-    document = to_json(job) | {field: absolute(getattr(job, field)) for field in fields}
+    document = to_json(job) | {field: _located(getattr(job, field)) for field in fields}
     for options in (document, document.get("preset")):
         if isinstance(options, dict) and isinstance(options.get("video"), dict):
             _locate_beside(options["video"])
     return parse(document)
+
+
+def _located(places: str | tuple[str, ...]) -> str | list[str]:
+    return absolute(places) if isinstance(places, str) else [absolute(uri) for uri in places]
 
 
 def _locate_beside(video: dict[str, Any]) -> None:

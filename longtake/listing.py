@@ -122,8 +122,10 @@ def _quoted(text: str) -> str:
 
 
 def _place(asked: Mapping[str, object], fields: tuple[str, ...]) -> str | None:
-    """The first of these fields; a document of another version may lack it."""
+    """The first place in these fields; a document of another version may lack it."""
     value = asked.get(fields[0]) if fields else None
+    if isinstance(value, list) and value:
+        value = value[0]
     return value if isinstance(value, str) else None
 
 

@@ -32,7 +32,7 @@ def check(job: AnyJob) -> None:
     for source in job.sources:
         check_input(source)
     for target in job.targets:
-        _check_output(target, folder=job.WRITES_FOLDER)
+        _check_output(target, folder=job.writes_folder)
 
 
 def check_input(uri: str) -> None:

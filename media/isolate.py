@@ -24,8 +24,8 @@ from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_c
 from media import launch
 from media.index import Index
 from media.observe import ChildEnded, tell
-from media.process import STALL_S
-from media.sandbox import restrict
+from media.process import STALL_S, Limits
+from media.sandbox import READER_LIMITS, restrict
 
 Result = TypeVar("Result")
 
@@ -34,7 +34,10 @@ _context.set_forkserver_preload(["media.inspect", __name__])
 
 
 async def in_child(
-    function: Callable[..., Result], *arguments: Any, timeout_s: float = 900.0
+    function: Callable[..., Result],
+    *arguments: Any,
+    timeout_s: float = 900.0,
+    limits: Limits = READER_LIMITS,
 ) -> Result:
     """Call `function` in a child and return what it returns (both sides must pickle).
 
@@ -43,7 +46,7 @@ async def in_child(
     task ends the child.
     """
     ours, theirs = _context.Pipe(duplex=False)
-    child = _context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
+    child = _context.Process(target=_serve, args=(theirs, limits, function, arguments), daemon=True)
     began_at, started = time.time(), time.monotonic()
     answer: Any = None
     await asyncio.to_thread(child.start)
@@ -117,9 +120,11 @@ def _unpack(answer: Any, function: Callable[..., Result]) -> Result:
     raise error_class(name)(message)
 
 
-def _serve(connection: Connection, function: Callable[..., Any], arguments: Any) -> None:
+def _serve(
+    connection: Connection, limits: Limits, function: Callable[..., Any], arguments: Any
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer
-    restrict()
+    restrict(limits)
     launch.die_with_parent()
     connection.send((*_outcome(function, arguments), time.process_time()))
 

@@ -7,13 +7,13 @@ a track of a file, or a mix.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from longtake.contracts.loudness import Aim, Loudness
 from media.limiter import LevelStage
-from media.process import Finished
+from media.process import Finished, in_turn
 
 EXACT_LU = 0.04
 """So near is near enough: a meter that rounds otherwise must still find it within 0.1 LU."""
@@ -21,7 +21,8 @@ PROMISED_LU = 0.1
 ROUNDS = 8
 MOST_DRIVE_DB = 24.0
 """More gain into the limiter than that is distortion, not loudness."""
-_GUARD_DB = 0.02
+GUARD_DB = 0.02
+"""So far below the limit the loudest peak is brought: meters round."""
 _STEEPEST, _FLATTEST = 1.2, 0.2
 """LU that a dB of gain may bring, for the secant: two near points must not throw it far off."""
 
@@ -79,7 +80,7 @@ async def bring_to_level(
     finally:
         trial.unlink(missing_ok=True)
     best = min(rounds, key=lambda each: each.rank)
-    return Result(best, len(rounds), _together(done), _warnings(best, before, aim))
+    return Result(best, len(rounds), in_turn(*done), _warnings(best, before, aim))
 
 
 def first_stage(before: Loudness, aim: Aim, *, lossy: bool) -> LevelStage:
@@ -88,13 +89,13 @@ def first_stage(before: Loudness, aim: Aim, *, lossy: bool) -> LevelStage:
         return LevelStage(0.0)
     gain = aim.integrated_lufs - before.integrated_lufs
     if aim.mode == "dynamic":
-        return LevelStage(gain, _ceiling(aim, lossy), evened=True)
+        return LevelStage(gain, first_ceiling(aim, lossy=lossy), evened=True)
     over = before.true_peak_dbtp + gain - aim.true_peak_dbtp
-    if over <= -_GUARD_DB:
+    if over <= -GUARD_DB:
         return LevelStage(gain)
     if aim.mode == "linear":
-        return LevelStage(gain - over - _GUARD_DB)
-    return LevelStage(gain, _ceiling(aim, lossy))
+        return LevelStage(gain - over - GUARD_DB)
+    return LevelStage(gain, first_ceiling(aim, lossy=lossy))
 
 
 def next_stage(
@@ -108,35 +109,50 @@ def next_stage(
     if fits and abs(last.short_lu) <= EXACT_LU:
         return None
     if aim.mode == "linear":
-        step = min(last.short_lu, -last.excess_db - _GUARD_DB)
+        step = min(last.short_lu, -last.excess_db - GUARD_DB)
         settled = fits and abs(step) <= EXACT_LU
         return None if settled else replace(stage, gain_db=stage.gain_db + step)
-    ceiling = stage.ceiling_dbtp
-    if not fits:
-        ceiling = (aim.true_peak_dbtp if ceiling is None else ceiling) - last.excess_db - 0.1
-    elif ceiling is None and last.short_lu > -last.excess_db:
-        ceiling = _ceiling(aim, lossy)
-    gain = stage.gain_db + last.short_lu / _slope(rounds)
-    most = aim.integrated_lufs - before.integrated_lufs + MOST_DRIVE_DB
-    corrected = replace(stage, gain_db=min(gain, most), ceiling_dbtp=ceiling)
+    ceiling = next_ceiling(stage.ceiling_dbtp, last.excess_db, last.short_lu, aim, lossy=lossy)
+    tried = [(each.stage.gain_db, each.short_lu) for each in rounds]
+    gain = next_gain(tried, before.integrated_lufs, aim)
+    corrected = replace(stage, gain_db=gain, ceiling_dbtp=ceiling)
     return None if corrected == stage else corrected
 
 
-def _slope(rounds: list[Round]) -> float:
-    """LU that a dB of gain brought between the last two rounds: less than 1 in a limiter, so
-    that adding the error alone would creep."""
-    if len(rounds) < 2:
-        return 1.0
-    (a, b) = rounds[-2:]
-    gained = b.stage.gain_db - a.stage.gain_db
-    if abs(gained) < 0.05:
-        return 1.0
-    return min(_STEEPEST, max(_FLATTEST, (a.short_lu - b.short_lu) / gained))
-
-
-def _ceiling(aim: Aim, lossy: bool) -> float:
+def first_ceiling(aim: Aim, *, lossy: bool) -> float:
     """Where to limit at first: a lossy encoder overshoots by some tenths of a dB."""
     return aim.true_peak_dbtp - (0.5 if lossy else 0.1)
+
+
+def next_ceiling(
+    ceiling: float | None, excess_db: float, short_lu: float, aim: Aim, *, lossy: bool
+) -> float | None:
+    """Where to limit after a round: lower by what was too much, or for the first time where the
+    gain that is still missing would push the peak over its limit."""
+    if excess_db > 0:
+        return (aim.true_peak_dbtp if ceiling is None else ceiling) - excess_db - 0.1
+    if ceiling is None and short_lu > -excess_db:
+        return first_ceiling(aim, lossy=lossy)
+    return ceiling
+
+
+def next_gain(tried: Sequence[tuple[float, float]], before_lufs: float, aim: Aim) -> float:
+    """The gain in dB after rounds of a gain and what was missing then in LU, the last one last."""
+    gain, short = tried[-1]
+    most = aim.integrated_lufs - before_lufs + MOST_DRIVE_DB
+    return min(gain + short / _slope(tried), most)
+
+
+def _slope(tried: Sequence[tuple[float, float]]) -> float:
+    """LU that a dB of gain brought between the last two rounds: less than 1 in a limiter, so
+    that adding the error alone would creep."""
+    if len(tried) < 2:
+        return 1.0
+    (gain_a, short_a), (gain_b, short_b) = tried[-2:]
+    gained = gain_b - gain_a
+    if abs(gained) < 0.05:
+        return 1.0
+    return min(_STEEPEST, max(_FLATTEST, (short_a - short_b) / gained))
 
 
 def _judged(stage: LevelStage, after: Loudness, aim: Aim) -> Round:
@@ -171,13 +187,3 @@ def _warnings(best: Round, before: Loudness, aim: Aim) -> tuple[str, ...]:
             f"{aim.true_peak_dbtp:g}"
         )
     return tuple(words)
-
-
-def _together(done: list[Finished]) -> Finished:
-    return Finished(
-        cpu_s=sum(each.cpu_s for each in done),
-        wall_s=sum(each.wall_s for each in done),
-        peak_memory_bytes=max(each.peak_memory_bytes for each in done),
-        stderr=done[-1].stderr,
-        errors=done[0].errors,  # of the first decode: the others repeat it
-    )

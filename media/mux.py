@@ -120,7 +120,7 @@ def _tags(plan: Plan, source: int) -> tuple[str, ...]:
     tags = f"{source}:s:a:0" if source >= 0 and plan.demuxer == "ogg" else str(source)
     return (
         *("-map_metadata", tags),
-        *(word for name in OWN_TAGS for word in ("-metadata", f"{name}=")),
+        *(word for name in (*OWN_TAGS, *plan.untrue) for word in ("-metadata", f"{name}=")),
         *(word for number, _ in enumerate(plan.audio) for word in _track_tags(plan, number)),
         # Apple's players refuse HEVC under the name hev1.
         *(("-tag:v:0", "hvc1") if hevc and plan.container in ("mp4", "mov") else ()),

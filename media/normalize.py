@@ -19,11 +19,12 @@ from media.command import Ffmpeg
 from media.index import Index
 from media.level import Result, bring_to_level
 from media.limiter import LevelStage
-from media.loudness import measure
+from media.loudness import Measured, measure_windows
 from media.plan import AudioPlan, Plan
 from media.planning import make_plan
 from media.process import Finished, OnTick
 from media.sounds import ENCODERS
+from media.tags import tells_loudness
 from media.tools import simd_baseline
 
 _BY_PRESET = {"audio-mp3": "mp3", "audio-opus": "opus", "audio-flac": "flac", "audio-wav": "pcm"}
@@ -31,17 +32,18 @@ _BY_DEFAULT = {"webm-vp9": "opus"} | _BY_PRESET
 _HIGHEST_BPS = {"mp3": 320_000, "opus": 510_000, "ac3": 640_000, "aac": 512_000}
 
 
-def plan_normalize(facts: MediaFacts, index: Index | None, job: Normalize) -> Plan:
+def plan_normalize(
+    facts: MediaFacts, index: Index | None, job: Normalize, container: Container
+) -> Plan:
     """Plan the output: the picture copied, every sound track encoded at its own rate and layout.
 
     Raises InputUnsupported without sound, and InvalidJob for what contradicts the source.
     """
-    if not facts.audio:
-        raise InputUnsupported("the source has no sound to normalize")
-    codec, why = _codec(facts.audio[0], job)
+    _check_sound(facts)
+    codec, why = _codec(facts.audio[0], job, container)
     settings = EncodeSettings(
         preset="normalize",
-        video=VideoSettings(codec="copy" if _keeps_picture(facts, job) else "none"),
+        video=VideoSettings(codec="copy" if _keeps_picture(facts, container) else "none"),
         audio=AudioSettings.model_validate(
             {
                 "codec": codec,
@@ -50,7 +52,7 @@ def plan_normalize(facts: MediaFacts, index: Index | None, job: Normalize) -> Pl
                 "channels": SOUNDS[codec].most_channels,
             }
         ),
-        container=job.container,
+        container=container,
     )
     plan = make_plan(facts, index, settings)
     tracks = tuple(_at_its_rate(audio, facts) for audio in plan.audio)
@@ -58,21 +60,47 @@ def plan_normalize(facts: MediaFacts, index: Index | None, job: Normalize) -> Pl
         update={
             "audio": tracks,
             "decisions": plan.decisions | {"audio": why},
-            "warnings": (*plan.warnings, *_changed(facts, job.container, tracks)),
+            "warnings": (*plan.warnings, *_changed(facts, container, tracks)),
+            "tags": tuple(name for name in plan.tags if not tells_loudness(name)),
+            "untrue": tuple(name for name in plan.tags if tells_loudness(name)),
         }
     )
 
 
+def plan_listening(facts: MediaFacts) -> Plan:
+    """Plan the sound as it is heard: decoded, at its own rate and layout, to be measured alone.
+
+    Raises InputUnsupported without sound.
+    """
+    _check_sound(facts)
+    settings = EncodeSettings(
+        preset="normalize",
+        video=VideoSettings(codec="none"),
+        audio=AudioSettings(codec="pcm", tracks="all", channels=SOUNDS["pcm"].most_channels),
+        container="mkv",
+    )
+    return make_plan(facts, None, settings)
+
+
+def check_one_track(facts: MediaFacts, name: str) -> None:
+    """Files that are taken as one sound have one track each. Raises InputUnsupported."""
+    if len(facts.audio) > 1:
+        raise InputUnsupported(
+            f"{name} has {len(facts.audio)} sound tracks, and a gain for a whole file is for one: "
+            "take the track out first, with `longtake transcode --video none --audio-track`"
+        )
+
+
 async def measure_track(
     source: Path, plan: Plan, number: int, report: Path, on_tick: OnTick
-) -> tuple[Loudness, Finished]:
+) -> tuple[Measured, Finished]:
     """Measure track `number` of the plan as it will be encoded, at its output's rate and layout.
 
     Raises InputCorrupt, and what `run_ffmpeg` raises.
     """
     command = read_track(source, plan, number)
     audio = plan.audio[number]
-    return await measure(command, aligned(plan, audio), audio.sample_rate, report, on_tick)
+    return await measure_windows(command, aligned(plan, audio), audio.sample_rate, report, on_tick)
 
 
 async def level_track(
@@ -87,31 +115,55 @@ async def level_track(
     """Encode track `number` to `target` as `aim` says. Raises InputCorrupt, and what `run_ffmpeg`
     raises."""
     audio = plan.audio[number]
-    carrier = ENCODERS[audio.settings.codec].demuxer
 
     async def render(stage: LevelStage, path: Path) -> Finished:
-        filters = stage.filters(audio.sample_rate)
-        return await encode_audio(source, plan, number, path, on_tick, filters)
+        return await render_track(source, plan, number, stage, path, on_tick)
 
     async def remeasure(path: Path) -> tuple[Loudness, Finished]:
-        command = Ffmpeg.quiet().cpu_level(simd_baseline()).read(path, carrier)
-        command = command.then("-map", "0:a:0")
-        return await measure(command, (), audio.sample_rate, path, on_tick)
+        found, finished = await measure_rendered(plan, number, path, on_tick)
+        return found.loudness, finished
 
     return await bring_to_level(
         render, remeasure, before, aim, target, lossy=SOUNDS[audio.settings.codec].lossy
     )
 
 
-def _codec(track: AudioFacts, job: Normalize) -> tuple[str, str]:
+async def render_track(
+    source: Path, plan: Plan, number: int, stage: LevelStage, target: Path, on_tick: OnTick
+) -> Finished:
+    """Encode track `number` through `stage`. Raises InputCorrupt, and what `run_ffmpeg` raises."""
+    filters = stage.filters(plan.audio[number].sample_rate)
+    return await encode_audio(source, plan, number, target, on_tick, filters)
+
+
+async def measure_rendered(
+    plan: Plan, number: int, path: Path, on_tick: OnTick
+) -> tuple[Measured, Finished]:
+    """Measure what was encoded of track `number` to `path`."""
+    audio = plan.audio[number]
+    command = (
+        Ffmpeg.quiet()
+        .cpu_level(simd_baseline())
+        .read(path, ENCODERS[audio.settings.codec].demuxer)
+        .then("-map", "0:a:0")
+    )
+    return await measure_windows(command, (), audio.sample_rate, path, on_tick)
+
+
+def _check_sound(facts: MediaFacts) -> None:
+    if not facts.audio:
+        raise InputUnsupported("the source has no sound to normalize")
+
+
+def _codec(track: AudioFacts, job: Normalize, container: Container) -> tuple[str, str]:
     """The codec of the output, and why."""
     if job.codec is not None:
         return job.codec, f"encoded: {job.codec}, as asked"
     own = "pcm" if track.codec.startswith("pcm_") else track.codec
-    if own in SOUNDS and can_hold(job.container, "audio", own):
+    if own in SOUNDS and can_hold(container, "audio", own):
         return own, f"encoded: {own}, as the source's"
-    codec = _BY_DEFAULT.get(CONTAINERS[job.container].preset, "aac")
-    return codec, f"encoded: {codec}, for {CONTAINERS[job.container].words} from {track.codec}"
+    codec = _BY_DEFAULT.get(CONTAINERS[container].preset, "aac")
+    return codec, f"encoded: {codec}, for {CONTAINERS[container].words} from {track.codec}"
 
 
 def _bitrate(track: AudioFacts, codec: str, job: Normalize) -> int | None:
@@ -128,9 +180,9 @@ def _bitrate(track: AudioFacts, codec: str, job: Normalize) -> int | None:
     return min(_HIGHEST_BPS[codec], max(default, round(own or 0, -3)))
 
 
-def _keeps_picture(facts: MediaFacts, job: Normalize) -> bool:
+def _keeps_picture(facts: MediaFacts, container: Container) -> bool:
     """Where the container is for sound alone, the picture is left out, and a warning says so."""
-    return bool(facts.video) and CONTAINERS[job.container].video != ()
+    return bool(facts.video) and CONTAINERS[container].video != ()
 
 
 def _at_its_rate(audio: AudioPlan, facts: MediaFacts) -> AudioPlan:

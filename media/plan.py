@@ -107,6 +107,8 @@ class Plan(Contract):
     carried: tuple[Carried, ...] = ()
     tags: tuple[str, ...] = ()
     """Names of the source's tags."""
+    untrue: tuple[str, ...] = ()
+    """Names of those that are left out, for the output makes them untrue."""
     chapters: int = 0
     """How many chapters the source has."""
     keeps_chapters: bool = False

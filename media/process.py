@@ -93,6 +93,17 @@ class Finished:
     """Lines on stderr: FFmpeg says one for each thing it could not decode."""
 
 
+def in_turn(*done: Finished) -> Finished:
+    """Children that ran one behind the other, as one."""
+    return Finished(
+        cpu_s=sum(each.cpu_s for each in done),
+        wall_s=sum(each.wall_s for each in done),
+        peak_memory_bytes=max(each.peak_memory_bytes for each in done),
+        stderr=done[-1].stderr,
+        errors=done[0].errors,  # of the first decode: the others repeat it
+    )
+
+
 class ProcessFailed(Exception):
     """A child ended with another exit code than 0. The caller knows what that means."""
 

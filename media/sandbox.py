@@ -16,6 +16,8 @@ from media.on_demand import Reads, supported
 from media.process import NICENESS, Limits
 
 READER_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=1 << 20)
+WRITER_LIMITS = Limits(memory_bytes=4 << 30)
+"""Of children that change a copy of the file."""
 
 Sandbox = Literal["seccomp", "namespace", "none"]
 
@@ -93,8 +95,8 @@ class _Trial:
         self.path.write_bytes(self.BYTES)
 
 
-def restrict() -> None:
+def restrict(limits: Limits) -> None:
     """Limits, niceness and no network for this process, for good."""
     os.nice(NICENESS)
-    launch.limit(READER_LIMITS.as_rlimits())
+    launch.limit(limits.as_rlimits())
     launch.shut_in()

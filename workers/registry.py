@@ -33,6 +33,8 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
     # Imported late: control needs nothing of the engine.
     if role == "io":
         from activities.admit import admit
+        from activities.album import finish, judge_album
+        from activities.album import plan as plan_album
         from activities.assemble import assemble
         from activities.command import admit_command
         from activities.conclude import conclude
@@ -43,12 +45,15 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.publish import publish
         from activities.quality import plan_samples
         from activities.sources import look_again
+        from activities.tags import tag
 
         return [
             *(admit, plan, plan_samples, assemble, conclude, count_workers),
             *(admit_command, plan_preview, plan_normalize, publish, look_again),
+            *(plan_album, judge_album, finish, tag),
         ]
     if role in ("cpu", "gpu"):
+        from activities.album import encode_stage
         from activities.borders import find_borders
         from activities.chapters import find_chapters
         from activities.command import run_command
@@ -59,6 +64,6 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
 
         return [
             *(find_borders, find_chapters, probe_sample, analyse_chunk, encode_chunk),
-            *(encode_audio, run_command, make_part, measure, level),
+            *(encode_audio, run_command, make_part, measure, level, encode_stage),
         ]
     return []

@@ -7,7 +7,7 @@ the Temporal UI alike. Temporal's own cancel does the same as the signal.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -248,6 +248,18 @@ class JobWorkflow:
             await asyncio.ensure_future(note)  # a task of its own: this one may be canceled
         except ActivityError as error:
             workflow.logger.warning("the job index was not written: %s", error.cause)
+
+
+async def side_by_side(steps: Iterable[Awaitable[Result]]) -> list[Result]:
+    """All of them at once; the first failure, or a cancel, ends the others."""
+    tasks = [asyncio.ensure_future(step) for step in steps]
+    try:
+        return await asyncio.gather(*tasks)
+    except (Exception, asyncio.CancelledError):
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 def _is_canceled() -> bool:

@@ -1,13 +1,15 @@
-"""The workflow `Normalize`: plan, measure and level every track, put them beside the picture."""
+"""The workflow `Normalize`: plan, measure and level every track, put them beside the picture.
+
+Several files with one gain, and tags: `workflows/album.py`.
+"""
 
 from __future__ import annotations
-
-import asyncio
 
 from temporalio import workflow
 
 from workflows.account import damage, read, total
-from workflows.control import JobWorkflow
+from workflows.album import Album
+from workflows.control import JobWorkflow, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.normalize import Normalize
@@ -34,18 +36,27 @@ Track = tuple[MeasureDone, LevelDone]
 
 @workflow.defn(name="Normalize")
 class NormalizeWorkflow(JobWorkflow):
-    """One file in, the same at another loudness out."""
+    """Files in, the same at another loudness, or told of theirs, out."""
 
     @workflow.run
     async def run(self, job: Normalize | None = None) -> JobResult:
         """Run the job to its end. A start without a job fails; it would hang otherwise."""
         if job is None:
             raise InvalidJob("a Normalize takes one argument: the job, as JSON")
-        return await self.run_job(job, "normalize", self._normalize(job))
+        return await self.run_job(job, "normalize", self._work(job))
+
+    async def _work(self, job: Normalize) -> JobResult:
+        if job.mode == "tags":
+            return await (await Album.planned(self, job)).tag()
+        if job.album:
+            return await (await Album.planned(self, job)).level()
+        return await self._normalize(job)
 
     async def _normalize(self, job: Normalize) -> JobResult:
         self.enter("probing")
-        plan = await self.step(PLAN_NORMALIZE, job, f"look at {shown(job.input)}, plan the sound")
+        plan = await self.step(
+            PLAN_NORMALIZE, job, f"look at {shown(job.sources[0])}, plan the sound"
+        )
         self.total = self.frames_total = 2 * len(plan.aims)
         self.enter("normalizing")
         tracks = await self._level(plan)
@@ -72,15 +83,7 @@ class NormalizeWorkflow(JobWorkflow):
         )
 
     async def _level(self, plan: NormalizeSummary) -> list[Track]:
-        """The tracks side by side."""
-        tasks = [asyncio.ensure_future(self._track(plan, n)) for n in range(len(plan.aims))]
-        try:
-            return await asyncio.gather(*tasks)
-        except (Exception, asyncio.CancelledError):
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
+        return await side_by_side(self._track(plan, n) for n in range(len(plan.aims)))
 
     async def _track(self, plan: NormalizeSummary, number: int) -> Track:
         name = "the sound" if len(plan.aims) == 1 else f"sound {number + 1}"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from temporalio import workflow
 
 from workflows.account import damage, read, total
-from workflows.control import JobWorkflow
+from workflows.control import JobWorkflow, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.preview import Preview
@@ -55,14 +53,7 @@ class PreviewWorkflow(JobWorkflow):
         )
 
     async def _make(self, plan: PreviewSummary) -> list[EncodeDone]:
-        parts = [asyncio.ensure_future(self._part(plan, n)) for n in range(len(plan.parts))]
-        try:
-            return await asyncio.gather(*parts)
-        except (Exception, asyncio.CancelledError):
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
-            raise
+        return await side_by_side(self._part(plan, n) for n in range(len(plan.parts)))
 
     async def _part(self, plan: PreviewSummary, number: int) -> EncodeDone:
         request = PartRequest(

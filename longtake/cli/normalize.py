@@ -1,4 +1,4 @@
-"""`longtake normalize`: a file at another loudness."""
+"""`longtake normalize`: files at another loudness, or told of theirs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ import typer
 
 from longtake.cli import options, values
 from longtake.cli.submit import envelope, given, start_and_follow
-from longtake.contracts.loudness import LevelMode, Target
-from longtake.contracts.normalize import SoundCodec
+from longtake.contracts.loudness import Target
+from longtake.contracts.normalize import NormalizeMode, SoundCodec
+from longtake.errors import InvalidJob
 from longtake.kinds import parse
 
 
 def normalize(
-    input: options.Input,  # noqa: A002 - the contract's own name
-    output: options.Output,
+    input: Annotated[  # noqa: A002 - the contract's own name
+        list[str], typer.Argument(help="Media file to read; several with --album.", metavar="IN…")
+    ],
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", help="File to make; with --album a folder.", metavar="OUT"),
+    ],
+    album: Annotated[
+        bool, typer.Option("--album", help="One gain for all files, into the folder OUT.")
+    ] = False,
     target: Annotated[
         Target | None, typer.Option("-t", "--target", help="Default: ebu-r128.")
     ] = None,
@@ -26,8 +35,10 @@ def normalize(
         float | None, typer.Option(help="Highest true peak, likewise.", metavar="DBTP")
     ] = None,
     mode: Annotated[
-        LevelMode | None,
-        typer.Option(help="One gain; with a limiter where needed (default); or evened out."),
+        NormalizeMode | None,
+        typer.Option(
+            help="One gain; with a limiter where needed (default); evened out; or tags alone."
+        ),
     ] = None,
     codec: Annotated[SoundCodec | None, typer.Option(help="Default: the source's.")] = None,
     bitrate: Annotated[str | None, typer.Option(help="Such as 128k.", metavar="RATE")] = None,
@@ -44,10 +55,15 @@ def normalize(
 
     The picture is copied; rate, channels, tags, cover and chapters are kept.
     """
+    if len(input) > 1 and not album:
+        raise InvalidJob(
+            f"{len(input)} files: say --album to give them one gain; to level each by itself, "
+            "start a job for each"
+        )
     asked = {
         **envelope(job_id, priority, tenant, label, deadline),
         "kind": "normalize",
-        "input": input,
+        "input": input if album else input[0],
         "output": output,
         "target": target,
         "loudness_lufs": loudness,

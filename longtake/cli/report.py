@@ -28,9 +28,9 @@ def report(result: JobResult, *, as_json: bool) -> None:
 
 
 def document(result: JobResult) -> dict[str, Any]:
-    """A result as JSON; `error` and `quality` are there only where there is one."""
+    """A result as JSON; `error`, `quality` and `album` are there only where there is one."""
     content: dict[str, Any] = result.model_dump(mode="json")
-    for name in ("error", "quality"):
+    for name in ("error", "quality", "album"):
         if content[name] is None:
             del content[name]
     return content

@@ -11,7 +11,7 @@ from longtake.contracts.encode import (
     VideoSettings,
 )
 from longtake.contracts.job import Job
-from longtake.contracts.loudness import Aim, Levelled, Loudness
+from longtake.contracts.loudness import Aim, AlbumLoudness, Levelled, Loudness, Tagged
 from longtake.contracts.media import AudioFacts, Chapter, MediaFacts, OtherStream, VideoFacts
 from longtake.contracts.normalize import Normalize
 from longtake.contracts.preview import Preview
@@ -31,6 +31,7 @@ from longtake.contracts.transcode import Transcode
 
 __all__ = [
     "Aim",
+    "AlbumLoudness",
     "AudioFacts",
     "AudioOptions",
     "AudioSettings",
@@ -60,6 +61,7 @@ __all__ = [
     "Stage",
     "State",
     "Stats",
+    "Tagged",
     "Transcode",
     "Uri",
     "VideoFacts",

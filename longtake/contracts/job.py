@@ -56,9 +56,19 @@ class Job(Contract):
     @property
     def sources(self) -> tuple[str, ...]:
         """URIs of what is read."""
-        return tuple(getattr(self, field) for field in self.READS)
+        return self._places(self.READS)
 
     @property
     def targets(self) -> tuple[str, ...]:
         """URIs of what is written."""
-        return tuple(getattr(self, field) for field in self.WRITES)
+        return self._places(self.WRITES)
+
+    @property
+    def writes_folder(self) -> bool:
+        """Whether this job writes a folder, where its kind may do either."""
+        return self.WRITES_FOLDER
+
+    def _places(self, fields: tuple[str, ...]) -> tuple[str, ...]:
+        """A field names one place, or a list of them."""
+        named = [getattr(self, field) for field in fields]
+        return tuple(uri for one in named for uri in ([one] if isinstance(one, str) else one))

@@ -54,6 +54,23 @@ class Levelled(Contract):
     after: Loudness
 
 
+class AlbumLoudness(Contract):
+    """Several files as one sound: the windows of all are gated together."""
+
+    gain_db: float
+    """Of every sample of every file, before limiters; with `mode: tags`, what the tags say."""
+    before: Loudness
+    after: Loudness
+    """As they are encoded."""
+
+
+class Tagged(Contract):
+    """What players are told of a file's loudness; its sound is as it was."""
+
+    tags: dict[str, str]
+    loudness: Loudness
+
+
 AIMS: dict[Target, Aim] = {
     "ebu-r128": Aim(integrated_lufs=-23, true_peak_dbtp=-1),
     "atsc-a85": Aim(integrated_lufs=-24, true_peak_dbtp=-2),

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from longtake.contracts.base import Report
-from longtake.contracts.loudness import Levelled
+from longtake.contracts.loudness import AlbumLoudness, Levelled, Tagged
 from longtake.contracts.media import MediaFacts
 
 State = Literal["queued", "running", "paused", "succeeded", "failed", "canceled"]
@@ -54,6 +54,8 @@ class Output(Report):
     media: MediaFacts | None = None
     loudness: tuple[Levelled, ...] = ()
     """Of each sound track whose level was set, before and after."""
+    tagged: Tagged | None = None
+    """What was written for players that set the level themselves."""
 
 
 class Stats(Report):
@@ -131,6 +133,8 @@ class JobResult(Report):
     warnings: tuple[str, ...] = ()
     quality: ReachedQuality | None = None
     """Only where a quality was asked for and the picture was encoded."""
+    album: AlbumLoudness | None = None
+    """Only where several files were given one gain."""
     error: JobError | None = None
 
 

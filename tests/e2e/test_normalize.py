@@ -26,7 +26,7 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(service: Service) -> dict[str, int]:
     """Finished measurements and tracks in the work store, and their inodes."""
     objects = (service.home / "work" / "objects").glob("*/*")
-    kept = [path for path in objects if path.name.startswith(("loudness-", "level-"))]
+    kept = [path for path in objects if path.name.startswith(("measured-", "level-"))]
     return {path.name: path.stat().st_ino for path in kept}
 
 

@@ -136,7 +136,7 @@ async def test_matroska_has_the_cover_as_a_file(
 
 def only_picture(file: Any) -> Picture:
     (comment,) = file["metadata_block_picture"]
-    return Picture(base64.b64decode(comment))  # type: ignore[no-untyped-call]
+    return Picture(base64.b64decode(comment))
 
 
 @pytest.mark.parametrize(

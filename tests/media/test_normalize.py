@@ -10,6 +10,7 @@ import pytest
 
 from longtake.contracts import MediaFacts, Normalize
 from longtake.contracts.loudness import Loudness
+from longtake.contracts.normalize import container_of
 from longtake.errors import InputUnsupported
 from media.assemble import assemble, verify
 from media.isolate import inspect_in_child
@@ -43,11 +44,12 @@ async def normalize(source: Path, output: Path, **asked: Any) -> Made:
     """What the workflow does, step by step, in this process."""
     job = Normalize(input=str(source), output=str(output), **asked)
     facts, index = await inspect_in_child(source)
-    plan = plan_normalize(facts, index, job)
+    plan = plan_normalize(facts, index, job, container_of(job.output))
     sounds, warnings = [], list(plan.warnings)
     for number, audio in enumerate(plan.audio):
         path = output.with_name(f"{output.name}.{number}.sound")
-        before, _ = await measure_track(source, plan, number, path, no_tick)
+        measured, _ = await measure_track(source, plan, number, path, no_tick)
+        before = measured.loudness
         aim = job.aim(audio.channels)
         result = await level_track(source, plan, number, before, aim, path, no_tick)
         warnings += result.warnings
