@@ -42,6 +42,7 @@ from media.normalize import (
 )
 from media.plan import Plan
 from media.process import Finished, in_turn
+from media.sounds import given_back
 from media.tags import tag_kind
 from media.tools import device_class, engine_version
 from storage.work import content_key
@@ -154,7 +155,7 @@ async def encode_stage(request: StageRequest, beat: Beat) -> MeasureDone:
     key = content_key(
         "stage",
         source=asked.source.sha256,
-        recipe=[made.demuxer, *aligned(made, audio), *recipe(audio)],
+        recipe=[made.demuxer, *aligned(made, audio), *recipe(audio), *given_back(audio)],
         level=stage.filters(audio.sample_rate),
         device=device_class(audio.settings.codec),
         engine=engine_version(),

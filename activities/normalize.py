@@ -26,6 +26,7 @@ from media.audio import aligned, recipe
 from media.loudness import Measured
 from media.normalize import level_track, measure_track, plan_normalize
 from media.process import Finished
+from media.sounds import given_back
 from media.tools import device_class, engine_version
 from storage.work import content_key
 
@@ -98,7 +99,7 @@ async def level(request: LevelRequest, beat: Beat) -> LevelDone:
     key = content_key(
         "level",
         source=asked.source.sha256,
-        recipe=[made.demuxer, *aligned(made, audio), *recipe(audio)],
+        recipe=[made.demuxer, *aligned(made, audio), *recipe(audio), *given_back(audio)],
         aim=request.aim.model_dump(mode="json"),
         before=request.before.model_dump(mode="json"),
         device=device_class(audio.settings.codec),

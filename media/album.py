@@ -74,7 +74,8 @@ def next_album_stage(
         for ceiling, over, each in zip(stage.ceilings_dbtp, last.excess_db, lossy, strict=True)
     )
     tried = [(each.stage.gain_db, each.short_lu) for each in rounds]
-    gain = next_gain(tried, before.integrated_lufs, aim)
+    lowest = min((each for each in stage.ceilings_dbtp if each is not None), default=None)
+    gain = next_gain(tried, before, aim, lowest)
     corrected = AlbumStage(gain_db=gain, ceilings_dbtp=ceilings)
     return None if corrected == stage else corrected
 

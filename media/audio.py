@@ -8,7 +8,7 @@ from longtake.errors import InputCorrupt
 from media.command import Ffmpeg, filters
 from media.plan import AudioPlan, Plan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
-from media.sounds import ENCODERS, layout_filters
+from media.sounds import ENCODERS, given_back, layout_filters
 from media.tools import simd_baseline
 
 
@@ -17,9 +17,11 @@ def audio_command(
 ) -> Ffmpeg:
     """The command that encodes track `number` of the plan to a file of its own in `target`.
 
-    `level`: filters that the aligned track goes through at last.
+    `level`: filters that the aligned track goes through at last; then what the encoder takes from
+    the level is given back.
     """
     audio = plan.audio[number]
+    level = (*level, *given_back(audio)) if level else ()
     return (
         read_track(source, plan, number)
         .then("-af", filters((*aligned(plan, audio), *level)))

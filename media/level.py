@@ -114,7 +114,7 @@ def next_stage(
         return None if settled else replace(stage, gain_db=stage.gain_db + step)
     ceiling = next_ceiling(stage.ceiling_dbtp, last.excess_db, last.short_lu, aim, lossy=lossy)
     tried = [(each.stage.gain_db, each.short_lu) for each in rounds]
-    gain = next_gain(tried, before.integrated_lufs, aim)
+    gain = next_gain(tried, before, aim, stage.ceiling_dbtp)
     corrected = replace(stage, gain_db=gain, ceiling_dbtp=ceiling)
     return None if corrected == stage else corrected
 
@@ -136,23 +136,41 @@ def next_ceiling(
     return ceiling
 
 
-def next_gain(tried: Sequence[tuple[float, float]], before_lufs: float, aim: Aim) -> float:
-    """The gain in dB after rounds of a gain and what was missing then in LU, the last one last."""
+def next_gain(
+    tried: Sequence[tuple[float, float]], before: Loudness, aim: Aim, ceiling: float | None
+) -> float:
+    """The gain in dB after rounds of a gain and what was missing then in LU, the last one last.
+
+    `ceiling`: the last round's limiter. Raises ValueError for a sound without loudness.
+    """
+    if before.integrated_lufs is None:
+        raise ValueError("what has no loudness is brought to none")
     gain, short = tried[-1]
-    most = aim.integrated_lufs - before_lufs + MOST_DRIVE_DB
-    return min(gain + short / _slope(tried), most)
+    slope = _slope(tried)
+    if slope is None and ceiling is not None and before.true_peak_dbtp is not None:
+        slope = _expected_slope(before.true_peak_dbtp + gain - ceiling, short)
+    most = aim.integrated_lufs - before.integrated_lufs + MOST_DRIVE_DB
+    return min(gain + short / (slope or 1.0), most)
 
 
-def _slope(tried: Sequence[tuple[float, float]]) -> float:
+def _slope(tried: Sequence[tuple[float, float]]) -> float | None:
     """LU that a dB of gain brought between the last two rounds: less than 1 in a limiter, so
-    that adding the error alone would creep."""
+    that adding the error alone would creep. None: it cannot be told."""
     if len(tried) < 2:
-        return 1.0
+        return None
     (gain_a, short_a), (gain_b, short_b) = tried[-2:]
     gained = gain_b - gain_a
     if abs(gained) < 0.05:
-        return 1.0
+        return None
     return min(_STEEPEST, max(_FLATTEST, (short_a - short_b) / gained))
+
+
+def _expected_slope(drive_db: float, short_lu: float) -> float:
+    """The same before it is known, of a limiter that was driven so far and took so much. What it
+    takes grows faster than the drive, about as its power of 1.5 (measured on speech)."""
+    if drive_db <= 0 or short_lu <= 0:
+        return 1.0
+    return max(_FLATTEST, 1 - 1.5 * short_lu / drive_db)
 
 
 def _judged(stage: LevelStage, after: Loudness, aim: Aim) -> Round:

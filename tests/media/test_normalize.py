@@ -129,6 +129,22 @@ async def test_recordings_land_within_a_tenth_in_their_own_form(
     assert other == pytest.approx(aim, abs=0.15), "the two meters differ by 0.05 at most here"
 
 
+@pytest.mark.parametrize("bitrate_bps", [64_000, 128_000, 192_000, 256_000])
+async def test_an_mp3_lands_at_once(bitrate_bps: int, tmp_path: Path) -> None:
+    """LAME lowers the level by up to 0.45 dB on its own; that is known before."""
+    source = tmp_path / "hum.wav"
+    tones = "+".join(f"sin(2*PI*{hertz}*t)" for hertz in (300, 1100, 2500))
+    levels = f"aevalsrc='0.05*({tones})*(0.6+0.4*sin(3*t))':s=44100:d=3"
+    run("-f", "lavfi", "-i", levels, source)
+    made = await normalize(
+        source, tmp_path / "out.mp3", codec="mp3", bitrate_bps=bitrate_bps, loudness_lufs=-25
+    )
+    assert made.result.rounds == 1
+    assert made.result.best.stage.ceiling_dbtp is None
+    found = await measured(made.path, 44_100)
+    assert found.integrated_lufs == pytest.approx(-25, abs=0.05)
+
+
 async def test_silence_and_too_short_a_sound_keep_their_level(tmp_path: Path) -> None:
     for name, source in (("silent", "anullsrc=d=1"), ("short", "sine=440:d=0.3")):
         path = tmp_path / f"{name}.wav"
