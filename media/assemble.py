@@ -14,7 +14,7 @@ from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
 from media.animations import prove_animation
 from media.carry import OGG, lost
-from media.chapters import prove_chapters, write_chapters
+from media.chapters import ogg_marks, prove_chapters, write_chapters
 from media.covers import cover_command, fits_comment, images, write_comment
 from media.encoders import ENCODERS
 from media.index import Index
@@ -45,10 +45,12 @@ async def assemble(
         await asyncio.to_thread(shutil.copyfile, rendition, target)
         return Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)
     covers: list[Path] = []
-    marks, comment = (_beside(target, name) for name in ("chapters", "comment"))
+    list_of_chapters, comment = (_beside(target, name) for name in ("chapters", "comment"))
+    marks = ogg_marks(plan, chapters)
     try:
-        if chapters is not None:
-            write_chapters(chapters, marks)
+        written = None if marks else chapters
+        if written is not None:
+            write_chapters(written, list_of_chapters)
         for number, carried in enumerate(images(plan)):
             covers.append(_beside(target, str(number)))
             await run_ffmpeg(cover_command(source, plan, carried, covers[-1]).arguments())
@@ -57,8 +59,9 @@ async def assemble(
             await asyncio.to_thread(write_comment, images(plan)[0], covers[0], comment)
         command = mux_command(
             *(source, plan, rendition, sounds, target, () if plan.container in OGG else covers),
-            chapters=marks if chapters is not None else None,
+            chapters=list_of_chapters if written is not None else None,
             comment=comment if in_comment else None,
+            marks=marks,
         )
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
@@ -66,7 +69,7 @@ async def assemble(
             f"the parts could not be joined (exit code {error.code}): {error.stderr}"
         ) from error
     finally:
-        for path in (*covers, marks, comment):
+        for path in (*covers, list_of_chapters, comment):
             path.unlink(missing_ok=True)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.containers import CHAPTERED, CONTAINERS, Container
-from longtake.contracts.media import MediaFacts, OtherStream
+from longtake.contracts.media import Chapter, MediaFacts, OtherStream
 
 TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 _BITMAPS = ("pgssub", "dvdsub", "dvbsub", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle")
@@ -66,6 +66,14 @@ def carry(
 def carries_chapters(facts: MediaFacts, container: Container, *, clipped: bool) -> bool:
     """Whether the chapters come along; a clip has none, for they are timed to the whole."""
     return facts.chapter_count > 0 and container in CHAPTERED and not clipped
+
+
+def chapter_marks(facts: MediaFacts, container: Container, *, clipped: bool) -> tuple[Chapter, ...]:
+    """Chapters that are written as Ogg's comments by us: FFmpeg's Ogg muxer writes those that begin
+    in the second half of a second one second late (measured; it rounds the seconds). Only where
+    all of them are known: a probe keeps the first."""
+    whole = facts.chapter_count == len(facts.chapters)
+    return facts.chapters if container in ("ogg", "opus") and whole and not clipped else ()
 
 
 def lost(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 from longtake.contracts.chapters import Chapters
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
+from media.carry import OGG
+from media.plan import Plan
+
+Mark = tuple[Fraction, str | None]
+"""Where a chapter begins, in seconds on the output's clock, and its title."""
 
 SLACK_S = 0.002
 """Containers count chapters in milliseconds."""
@@ -21,6 +27,18 @@ def write_chapters(chapters: Chapters, path: Path) -> None:
         times = (f"{name}={round(time * 1000)}" for name, time in (("START", start), ("END", end)))
         lines += ["[CHAPTER]", "TIMEBASE=1/1000", *times, f"title=Chapter {number}"]
     path.write_text("\n".join((*lines, "")), "ascii")
+
+
+def ogg_marks(plan: Plan, chapters: Chapters | None) -> list[Mark]:
+    """What is written as comments into Ogg, and nothing elsewhere: the found chapters, or the
+    source's."""
+    if plan.container not in OGG:
+        return []
+    if chapters is not None:
+        return [(start, f"Chapter {n}") for n, start in enumerate(chapters.starts_s, 1)]
+    # An MP3's chapters do not have the delay that its packets' clock begins with.
+    zero = Fraction(0) if plan.demuxer == "mp3" else plan.origin_s
+    return [(Fraction(str(mark.start_s)) - zero, mark.title) for mark in plan.marks]
 
 
 def prove_chapters(chapters: Chapters, facts: MediaFacts) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from longtake.contracts.containers import Container
 from media.carry import OWN_TAGS
+from media.chapters import Mark
 from media.command import Ffmpeg
 from media.covers import attachments
 from media.plan import Plan
@@ -45,11 +46,13 @@ def mux_command(
     covers: Sequence[Path] = (),
     chapters: Path | None = None,
     comment: Path | None = None,
+    marks: Sequence[Mark] = (),
 ) -> Ffmpeg:
     """Mux the picture (joined chunks, or the source's) and the tracks (encoded, or the source's).
 
     `sounds`: the encoded tracks, in the plan's order; `covers`: the images to attach, too;
-    `chapters`: what takes the place of the source's; `comment`: one more tag.
+    `chapters`: what takes the place of the source's; `comment`: one more tag;
+    `marks`: chapters as Ogg's comments have them, in place of the others.
     """
     command, inputs = Ffmpeg.quiet(), 0
     maps: list[str] = []
@@ -70,8 +73,8 @@ def mux_command(
         inputs += 1
     maps += [f"{source_number}:{carried.stream}" for carried in plan.carried if not carried.image]
     if _reads_source(plan):
-        command = command.read(source, plan.demuxer)
-    marked = source_number if plan.keeps_chapters else -1
+        command = command.read(source, plan.demuxer, *_chapters_stay(plan))
+    marked = source_number if plan.keeps_chapters and not marks else -1
     behind = source_number + _reads_source(plan)
     if chapters is not None:
         command, marked, behind = command.read_metadata(chapters), behind, behind + 1
@@ -82,7 +85,7 @@ def mux_command(
         command.then(*(word for where in maps for word in ("-map", where)))
         .then("-c", "copy", *_carried(plan), *attachments(plan, covers))
         .then(*_tags(plan, source_number if _reads_source(plan) else -1))
-        .then("-map_chapters", str(marked))
+        .then("-map_chapters", str(marked), *_marks(marks))
         .then(*(("-map_metadata:s:a:0", f"{behind}:g") if comment is not None else ()))
         .then("-fflags", "+bitexact", *_interleaving(plan))
         .write(target, muxer, *options)
@@ -127,6 +130,19 @@ def _tags(plan: Plan, source: int) -> tuple[str, ...]:
     )
 
 
+def _marks(marks: Sequence[Mark]) -> list[str]:
+    """Chapters as Ogg's comments have them (Xiph, "Ogg Vorbis chapters extension")."""
+    words = []
+    for number, (start_s, title) in enumerate(marks):
+        ms = max(0, round(start_s * 1000))
+        hours, rest = divmod(ms, 3_600_000)
+        at = f"{hours:02}:{rest // 60_000:02}:{rest // 1000 % 60:02}.{rest % 1000:03}"
+        words += ["-metadata", f"CHAPTER{number:03}={at}"]
+        if title:
+            words += ["-metadata", f"CHAPTER{number:03}NAME={title}"]
+    return words
+
+
 def _track_tags(plan: Plan, number: int) -> list[str]:
     """What a copied track says of itself, an encoded one is told."""
     audio, words = plan.audio[number], []
@@ -138,6 +154,13 @@ def _track_tags(plan: Plan, number: int) -> list[str]:
     if len(plan.audio) > 1:
         words += [f"-disposition:a:{number}", "default" if audio.default else "0"]
     return words
+
+
+def _chapters_stay(plan: Plan) -> tuple[str, ...]:
+    """FFmpeg moves an input to zero, and with an MP3's delay of 23 ms its chapters, which do not
+    have it (measured). Asked for its own clock, it moves nothing."""
+    copied = any(audio.copied for audio in plan.audio)
+    return ("-seek_timestamp", "1") if plan.demuxer == "mp3" and not copied else ()
 
 
 def _reads_source(plan: Plan) -> bool:

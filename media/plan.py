@@ -10,6 +10,7 @@ from fractions import Fraction
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.containers import Container
 from longtake.contracts.encode import AudioSettings, VideoSettings
+from longtake.contracts.media import Chapter
 from media.carry import Carried
 from media.chunks import Chunk
 from media.filter_files import FilterFiles
@@ -112,6 +113,8 @@ class Plan(Contract):
     chapters: int = 0
     """How many chapters the source has."""
     keeps_chapters: bool = False
+    marks: tuple[Chapter, ...] = ()
+    """The chapters where they are written as tags."""
     media_s: float
     decisions: dict[str, str]
     warnings: tuple[str, ...]

@@ -14,7 +14,7 @@ from longtake.contracts.encode import EncodeSettings, VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
 from media.animations import animation_warnings, as_animation, one_piece, with_alpha
-from media.carry import Span, carries_chapters, carry
+from media.carry import Span, carries_chapters, carry, chapter_marks
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
 from media.colour import is_hdr, tone_map, with_room
 from media.encoders import ENCODERS
@@ -75,6 +75,7 @@ def make_plan(
         tags=tuple(facts.tags),
         chapters=facts.chapter_count,
         keeps_chapters=carries_chapters(facts, settings.container, clipped=clipped),
+        marks=chapter_marks(facts, settings.container, clipped=clipped),
         media_s=round(length, 6),
         decisions=decisions,
         warnings=(
