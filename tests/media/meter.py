@@ -31,7 +31,7 @@ def independent_lufs(path: Path, folder: Path, rate: int, channels: int) -> floa
     """What pyloudnorm says of it: exact windows of 0.4 s, filters of its own."""
     meter = max(rate, 48_000)  # the standard gives its filter there
     samples = _samples(path, folder, meter, channels)
-    return float(pyloudnorm.Meter(meter).integrated_loudness(samples))
+    return float(_meter(meter).integrated_loudness(samples))
 
 
 def independent_album_lufs(paths: list[Path], folder: Path, rate: int, channels: int) -> float:
@@ -41,7 +41,7 @@ def independent_album_lufs(paths: list[Path], folder: Path, rate: int, channels:
     blocks: list[float] = []
     for path in paths:
         weighted = _samples(path, folder, meter, channels)
-        for kind in pyloudnorm.Meter(meter)._filters.values():
+        for kind in _meter(meter)._filters.values():
             weighted = np.stack([kind.apply_filter(one) for one in weighted.T], axis=1)
         step = meter // 10
         blocks += [
@@ -52,6 +52,11 @@ def independent_album_lufs(paths: list[Path], folder: Path, rate: int, channels:
     loud = energy[-0.691 + 10 * np.log10(energy + 1e-30) > -70]
     kept = loud[10 * np.log10(loud) > 10 * np.log10(loud.mean()) - 10]
     return float(-0.691 + 10 * np.log10(kept.mean()))
+
+
+def _meter(rate: int) -> pyloudnorm.Meter:
+    # The coefficients of BS.1770-5; its usual filters only come near, and read 0.04 LU less.
+    return pyloudnorm.Meter(rate, filter_class="DeMan")
 
 
 def _samples(path: Path, folder: Path, rate: int, channels: int) -> Any:
