@@ -22,6 +22,7 @@ from bench import (
     imports,
     killed,
     latency,
+    loudness,
     machine,
     memory,
     s3,
@@ -40,6 +41,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Awaitable[Measurement]]] = {
     "throughput": throughput.measure,
     "codecs": codecs.measure,
     "s3": s3.measure,
+    "loudness": loudness.measure,
     "quality": target_quality.measure,
     "killed_at_90": killed.measure,
 }

@@ -18,6 +18,7 @@ from bench.footage import Footage
 from bench.recipe import Recipe
 from longtake import JobResult, Longtake, Transcode, service
 from longtake.embedded import ServiceState, WorkerState, state_file
+from longtake.kinds import AnyJob
 from longtake.settings import Home
 
 _ELSEWHERE = ("LONGTAKE_HOME", "LONGTAKE_WORK_STORE", "TEMPORAL_ADDRESS", "TEMPORAL_PROFILE")
@@ -85,7 +86,7 @@ class Lab:
         self.jobs += 1
         return recipe.job(footage.path, self.output(), f"bench-{self.jobs}")
 
-    async def run(self, job: Transcode) -> tuple[Cost, JobResult]:
+    async def run(self, job: AnyJob) -> tuple[Cost, JobResult]:
         """Run a job as a Python program would; the cost is that of service and client."""
         meter = Meter(self.state.pid)
         result = await self.longtake.run(job)

@@ -10,7 +10,17 @@ from typing import Any
 from bench.report import Measurement, Row, Series
 
 _HEAD = ("measured", "raw: median (min–max)", "result", "target", "met")
-_DECIMALS = {"s": 3, "ms": 0, "×": 3, "MiB": 1, "kB": 0, "dB": 2, "VMAF": 2, "frames": 0}
+_DECIMALS = {
+    "s": 3,
+    "ms": 0,
+    "×": 3,
+    "MiB": 1,
+    "kB": 0,
+    "dB": 2,
+    "VMAF": 2,
+    "frames": 0,
+    "files": 0,
+}
 
 
 def write(folder: Path, stem: str, facts: Mapping[str, Any], done: Sequence[Measurement]) -> None:
