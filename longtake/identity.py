@@ -18,23 +18,21 @@ from longtake.contracts.command import Command
 from longtake.contracts.transcode import Transcode
 from longtake.kinds import AnyJob, parse, to_json
 from longtake.paths import absolute, name_of, shown, version_of
+from longtake.places import moved
 
-_NOT_CONTENT = {"id", "tenant", "priority", "labels", "deadline"}
+_NOT_CONTENT = {"id", "tenant", "priority", "labels", "stage_labels", "deadline"}
 _SLUG_LENGTH = 40
 
 
 def located(job: AnyJob) -> AnyJob:
     """The job with absolute paths: workers run in other folders. Raises InvalidJob."""
-    fields = (*job.READS, *job.WRITES)
-    document = to_json(job) | {field: _located(getattr(job, field)) for field in fields}
+    document = to_json(job)
+    for path in (*job.READS, *job.WRITES):
+        document = moved(document, path, absolute)
     for options in (document, document.get("preset")):
         if isinstance(options, dict) and isinstance(options.get("video"), dict):
             _locate_beside(options["video"])
     return parse(document)
-
-
-def _located(places: str | tuple[str, ...]) -> str | list[str]:
-    return absolute(places) if isinstance(places, str) else [absolute(uri) for uri in places]
 
 
 def _locate_beside(video: dict[str, Any]) -> None:

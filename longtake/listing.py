@@ -11,6 +11,7 @@ from temporalio.client import Client
 from longtake.contracts.result import JobSummary, State
 from longtake.index import JobIndex
 from longtake.kinds import KINDS
+from longtake.places import places
 from longtake.runs import Run, find_run, list_runs, own_jobs
 
 # The stage tells a paused job from a running one, and one cancelled by a signal from a failed one.
@@ -122,11 +123,8 @@ def _quoted(text: str) -> str:
 
 
 def _place(asked: Mapping[str, object], fields: tuple[str, ...]) -> str | None:
-    """The first place in these fields; a document of another version may lack it."""
-    value = asked.get(fields[0]) if fields else None
-    if isinstance(value, list) and value:
-        value = value[0]
-    return value if isinstance(value, str) else None
+    """What the first of these fields names first; a document of another version may lack it."""
+    return next(places(asked, fields[0]), None) if fields else None
 
 
 def _labels(asked: Mapping[str, object]) -> dict[str, str]:

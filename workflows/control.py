@@ -92,6 +92,7 @@ class JobWorkflow:
             job_id=workflow.info().workflow_id,
             state="paused" if self._paused else "running",
             stage=self.stage,
+            label=self._label(),
             fraction=min(1.0, finished),
             chunks_done=self.done,
             chunks_total=self.total,
@@ -182,10 +183,14 @@ class JobWorkflow:
         self._tell()
 
     def _tell(self) -> None:
-        words = f"**{'paused' if self._paused else self.stage or 'queued'}**"
+        words = f"**{'paused' if self._paused else self._label() or self.stage or 'queued'}**"
         if self.total:
             words += f": {self.done} of {self.total} {self._job.COUNTS} done"
         workflow.set_current_details(words)
+
+    def _label(self) -> str | None:
+        """The job's own word for the stage."""
+        return self._job.stage_labels.get(self.stage) if self.stage else None
 
     async def _deadline(self, deadline: datetime) -> None:
         await asyncio.sleep(max(0.0, (deadline - workflow.now()).total_seconds()))

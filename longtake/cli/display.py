@@ -90,7 +90,8 @@ def duration(seconds: float) -> str:
 
 
 def _doing(progress: Progress) -> str:
-    return progress.stage or "running" if progress.state == "running" else progress.state
+    doing = progress.label or progress.stage or "running"
+    return doing if progress.state == "running" else progress.state
 
 
 def _note(progress: Progress) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, Field
 
 from longtake.contracts.base import Contract
+from longtake.contracts.result import Stage
+from longtake.places import places
 
 JobId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$")]
 """Letters, digits and `._:-`, at most 200 characters."""
@@ -23,7 +25,7 @@ class Job(Contract):
     """
 
     READS: ClassVar[tuple[str, ...]] = ("input",)
-    """Fields that name what is read."""
+    """Fields that name what is read; `parts.source` is one of each entry of a list."""
     WRITES: ClassVar[tuple[str, ...]] = ("output",)
     """Fields that name what is written."""
     WRITES_FOLDER: ClassVar[bool] = False
@@ -44,6 +46,11 @@ class Job(Contract):
         default_factory=dict,
         description="The caller's own words; never read, and told again with the job's state.",
     )
+    stage_labels: dict[Stage, Annotated[str, Field(max_length=100)]] = Field(
+        default={},
+        description="The caller's own words for stages, such as "
+        '{"stitching": "GENERATING_AUDIO"}: progress tells them as `label`.',
+    )
     deadline: AwareDatetime | None = Field(
         default=None, description="A job that is not done by then fails with DeadlineExceeded."
     )
@@ -56,19 +63,14 @@ class Job(Contract):
     @property
     def sources(self) -> tuple[str, ...]:
         """URIs of what is read."""
-        return self._places(self.READS)
+        return tuple(uri for path in self.READS for uri in places(self, path))
 
     @property
     def targets(self) -> tuple[str, ...]:
         """URIs of what is written."""
-        return self._places(self.WRITES)
+        return tuple(uri for path in self.WRITES for uri in places(self, path))
 
     @property
     def writes_folder(self) -> bool:
         """Whether this job writes a folder, where its kind may do either."""
         return self.WRITES_FOLDER
-
-    def _places(self, fields: tuple[str, ...]) -> tuple[str, ...]:
-        """A field names one place, or a list of them."""
-        named = [getattr(self, field) for field in fields]
-        return tuple(uri for one in named for uri in ([one] if isinstance(one, str) else one))

@@ -30,6 +30,8 @@ class Progress(Report):
     job_id: str
     state: State
     stage: Stage | None = None
+    label: str | None = None
+    """The job's own word for the stage."""
     fraction: float = Field(default=0.0, ge=0.0, le=1.0)
     fps: float | None = None
     """Frames encoded per second, all running chunks together."""
