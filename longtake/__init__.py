@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from longtake.contracts import Preview as Preview
     from longtake.contracts import Progress as Progress
     from longtake.contracts import Stats as Stats
+    from longtake.contracts import Stitch as Stitch
+    from longtake.contracts import StitchPreset as StitchPreset
     from longtake.contracts import Transcode as Transcode
     from longtake.contracts import VideoOptions as VideoOptions
     from longtake.errors import CapabilityMissing as CapabilityMissing
@@ -59,7 +61,7 @@ _HOMES = {
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
-        *("Transcode", "VideoOptions"),
+        *("Stitch", "StitchPreset", "Transcode", "VideoOptions"),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -24,6 +24,8 @@ from longtake.errors import InvalidJob
 
 _PACKAGE = Path(__file__).parent
 
+Model = TypeVar("Model", bound=Contract)
+
 
 def application_root() -> Path:
     """Folder of the worker application: `longtake/_app` in a wheel, the root of a checkout."""
@@ -38,12 +40,17 @@ def encode_presets() -> dict[str, EncodePreset]:
 
 
 def read_preset(path: Path) -> EncodePreset:
+    """A preset of encodes from a YAML file. Raises InvalidJob as `read_model` does."""
+    return read_model(path, EncodePreset)
+
+
+def read_model(path: Path, model: type[Model]) -> Model:
     """A preset from a YAML file. Raises InvalidJob that names the file, the field and the cause."""
     import yaml  # late: most clients name a preset and never read one
 
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return EncodePreset.model_validate(document)
+        return model.model_validate(document)
     except OSError as error:
         raise InvalidJob(f"preset file {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -27,6 +27,7 @@ from longtake.contracts.result import (
     State,
     Stats,
 )
+from longtake.contracts.stitch import Stitch, StitchPreset
 from longtake.contracts.transcode import Transcode
 
 __all__ = [
@@ -61,6 +62,8 @@ __all__ = [
     "Stage",
     "State",
     "Stats",
+    "Stitch",
+    "StitchPreset",
     "Tagged",
     "Transcode",
     "Uri",

@@ -1,0 +1,327 @@
+"""The job `Stitch`: recordings in, one finished programme out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import PurePosixPath
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from longtake.contracts.base import Contract, Seconds, Uri
+from longtake.contracts.encode import BitRate, SampleRate
+from longtake.contracts.job import Job
+from longtake.contracts.loudness import Aim, LevelMode, Target, aim_at
+from longtake.paths import shown
+
+MOST_PARTS = 100
+MOST_OUTPUTS = 8
+
+Role = Literal["speech", "bumper", "music-bed"]
+Curve = Literal[
+    "tri", "qsin", "esin", "hsin", "log", "ipar", "qua", "cub", "squ", "cbr", "par", "exp",
+    "iqsin", "ihsin", "dese", "desi", "losi", "sinc", "isinc", "quat", "quatr", "qsin2", "hsin2",
+    "nofade",
+]  # fmt: skip
+"""Named as in FFmpeg's `afade`."""
+Beside = Literal["chapters", "peaks", "waveform"]
+StitchCodec = Literal["mp3", "aac", "opus", "flac", "pcm"]
+
+CODEC_OF_SUFFIX: dict[str, StitchCodec] = {
+    ".mp3": "mp3",
+    ".m4a": "aac",
+    ".opus": "opus",
+    ".ogg": "opus",
+    ".flac": "flac",
+    ".wav": "pcm",
+}
+_PICTURES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".gif", ".webp", ".avif")
+_BESIDE: dict[Beside, str] = {
+    "chapters": ".chapters.json",
+    "peaks": ".peaks.json",
+    "waveform": ".waveform.png",
+}
+
+Loudness = Annotated[float, Field(ge=-50, le=-5)] | Literal["keep"]
+Gain = Annotated[float, Field(ge=-60, le=40)]
+
+
+class Trim(Contract):
+    """What silence is taken out of a part. Silence is what lies below the threshold."""
+
+    head: bool = Field(default=True, description="Before the first sound.")
+    tail: bool = Field(default=True, description="Behind the last sound.")
+    longest_pause_s: Annotated[Seconds, Field(ge=Fraction(1, 10), le=60)] | None = Field(
+        default=None, description="Longer pauses are shortened to this. Left out: none is."
+    )
+    threshold_dbfs: Annotated[float, Field(ge=-90, le=-10)] | None = Field(
+        default=None, description="RMS level of 20 ms. Left out: relative to the noise floor."
+    )
+    above_floor_db: Annotated[float, Field(ge=3, le=40)] = Field(
+        default=12,
+        description="Threshold over the part's own noise floor, but at least 20 dB below its "
+        "loud passages.",
+    )
+    keep_s: Annotated[Seconds, Field(le=10)] = Field(
+        default=Fraction(1, 10), description="Silence that stays at head and tail."
+    )
+
+
+class Fade(Contract):
+    """A fade from or to silence."""
+
+    length_s: Annotated[Seconds, Field(gt=0, le=60)]
+    curve: Curve = Field(default="tri", description="As in FFmpeg's afade.")
+
+
+class Join(Contract):
+    """How a part follows the one before it: at once, after a gap, or faded into it."""
+
+    gap_s: Annotated[Seconds, Field(le=60)] = Field(
+        default=Fraction(), description="Silence between them."
+    )
+    crossfade_s: Annotated[Seconds, Field(le=60)] = Field(
+        default=Fraction(),
+        description="How long they overlap; at most half of the shorter one.",
+    )
+    curve_out: Curve = Field(default="qsin", description="Of the part before.")
+    curve_in: Curve = Field(
+        default="qsin", description="Of this part. qsin keeps the level of different sounds."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Join:
+        if self.gap_s and self.crossfade_s:
+            raise ValueError("gap_s and crossfade_s contradict each other: drop one")
+        return self
+
+
+class PartOptions(Contract):
+    """What is done to a part. What is left out, the preset decides for the part's role."""
+
+    trim: Trim | Literal[False] | None = Field(
+        default=None, description="Silence to take out; false: none, whatever the preset says."
+    )
+    loudness_lufs: Loudness | None = Field(
+        default=None,
+        description="Its own loudness in the mix, by one gain, or keep. Left out: that of the "
+        "whole; of a music-bed 8 LU less.",
+    )
+    gain_db: Gain | None = Field(default=None, description="On top of that.")
+    fade_in: Fade | None = None
+    fade_out: Fade | None = None
+    duck_db: Annotated[float, Field(ge=0, le=18)] | None = Field(
+        default=None,
+        description="Of a music-bed: how far it goes down under speech; default 10.",
+    )
+
+
+class Part(PartOptions):
+    """A part of the timeline."""
+
+    source: Uri = Field(description="Its default sound track is taken.")
+    start: Seconds | None = Field(default=None, description="Clip in; included.")
+    end: Seconds | None = Field(default=None, description="Clip out; not included.")
+    role: Role = Field(
+        default="speech",
+        description="speech, bumper, or music-bed: this lies under the parts behind it, takes no "
+        "time of its own, and is repeated as often as it takes.",
+    )
+    under: Annotated[int, Field(ge=1, le=MOST_PARTS)] | None = Field(
+        default=None, description="Of a music-bed: under how many parts. Left out: all behind it."
+    )
+    chapter: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Title of a chapter that begins here."
+    )
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = Field(
+        default=None, description="In the name of its own file; left out, its number."
+    )
+    join: Join | None = Field(
+        default=None, description="How it follows the part before; left out, the job's."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Part:
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError(f"end ({self.end} s) must lie behind start ({self.start} s)")
+        if self.role != "music-bed" and (self.under is not None or self.duck_db is not None):
+            raise ValueError("under and duck_db are of a music-bed: leave them out")
+        if self.role == "music-bed" and (self.chapter or self.join or self.trim):
+            raise ValueError("a music-bed has neither chapter nor join nor trim: leave them out")
+        return self
+
+
+class SoundOutput(Contract):
+    """A file to make of the whole."""
+
+    uri: Uri = Field(description=f"Its suffix decides the format: {', '.join(CODEC_OF_SUFFIX)}.")
+    bitrate_bps: BitRate | None = Field(
+        default=None, description="Left out: mp3 160,000, aac 128,000, opus 96,000."
+    )
+    vbr: Annotated[int, Field(ge=0, le=9)] | None = Field(
+        default=None,
+        description="Variable bit rate of mp3, on LAME's scale: 0 is the best, 9 the smallest.",
+    )
+    bit_depth: Literal[16, 24] | None = Field(
+        default=None, description="Of flac and pcm; left out, 16."
+    )
+
+    @property
+    def codec(self) -> StitchCodec:
+        """What its suffix asks for. Raises ValueError for one that holds no sound alone."""
+        suffix = PurePosixPath(shown(self.uri)).suffix.lower()
+        if suffix in _PICTURES:
+            raise ValueError(
+                f"stitch makes sound only, no {suffix}: use one of {', '.join(CODEC_OF_SUFFIX)}"
+            )
+        if suffix not in CODEC_OF_SUFFIX:
+            ends = f"ends in {suffix!r}" if suffix else "has no suffix"
+            raise ValueError(f"output {ends}: use one of {', '.join(CODEC_OF_SUFFIX)}")
+        return CODEC_OF_SUFFIX[suffix]
+
+    @model_validator(mode="after")
+    def _fits_the_codec(self) -> SoundOutput:
+        codec = self.codec
+        if self.vbr is not None and codec != "mp3":
+            raise ValueError(f"vbr is for mp3; {codec} has none: leave it out")
+        if self.vbr is not None and self.bitrate_bps is not None:
+            raise ValueError("vbr and bitrate_bps contradict each other: drop one")
+        if self.bitrate_bps is not None and codec in ("flac", "pcm"):
+            raise ValueError(f"{codec} keeps every sample and has no bit rate: leave it out")
+        if self.bit_depth is not None and codec not in ("flac", "pcm"):
+            raise ValueError(f"bit_depth is for flac and pcm; {codec} has none: leave it out")
+        return self
+
+
+class StitchOptions(Contract):
+    """What a job or a preset says of the whole. What is left out, the preset decides."""
+
+    join: Join | None = Field(
+        default=None, description="Of all parts that say nothing else; left out, at once."
+    )
+    target: Target | None = Field(default=None, description="As for Normalize; left out, podcast.")
+    loudness_lufs: Annotated[float, Field(ge=-50, le=-5)] | None = Field(
+        default=None, description="Integrated loudness, instead of the target's."
+    )
+    true_peak_dbtp: Annotated[float, Field(ge=-9, le=0)] | None = Field(
+        default=None, description="Highest true peak, instead of the target's."
+    )
+    mode: LevelMode | None = Field(
+        default=None, description="linear, limit or dynamic, as for Normalize; left out, limit."
+    )
+    channels: Literal[1, 2] | None = Field(
+        default=None, description="Left out: 2, or 1 where every part has one."
+    )
+    sample_rate: SampleRate | None = Field(
+        default=None, description="Hz. Left out: 44,100, or 48,000 where a part has more."
+    )
+    segments: bool | tuple[Role, ...] | None = Field(
+        default=None,
+        description="Each prepared part as a file of its own beside the first output, at the "
+        "same loudness: true, or only parts of these roles.",
+    )
+    beside: tuple[Beside, ...] | None = Field(
+        default=None,
+        description="Files beside the first output: chapters (Podcasting 2.0 JSON), peaks "
+        "(audiowaveform's JSON), waveform (PNG).",
+    )
+
+
+class StitchPreset(StitchOptions):
+    """A named choice, as it stands in `presets/stitch/NAME.yaml` or a user's file."""
+
+    title: str = Field(description="What it is, in a few words.")
+    audience: str = Field(description="For whom it is.")
+    speech: PartOptions = PartOptions()
+    bumper: PartOptions = PartOptions()
+    music_bed: PartOptions = PartOptions()
+    bitrates_bps: dict[StitchCodec, BitRate] = Field(
+        default={}, description="Bit rate by codec, where an output says nothing."
+    )
+
+
+class Stitch(Job, StitchOptions):
+    """Join recordings to one programme: trimmed, levelled, faded, encoded, tagged.
+
+    `{"timeline": [{"source": URI}, …], "outputs": [{"uri": URI}]}`.
+    """
+
+    READS: ClassVar[tuple[str, ...]] = ("timeline.source", "cover")
+    WRITES: ClassVar[tuple[str, ...]] = ("outputs.uri",)
+    COUNTS: ClassVar[str] = "steps"
+
+    kind: Literal["stitch"] = "stitch"
+    timeline: tuple[Part, ...] = Field(
+        description=f"The parts, one after the other; 1 to {MOST_PARTS}."
+    )
+    outputs: tuple[SoundOutput, ...] = Field(
+        description=f"The files to make of the whole; 1 to {MOST_OUTPUTS}."
+    )
+    preset: str | StitchPreset | None = Field(
+        default=None, description="Name of a preset, or a whole preset."
+    )
+    tags: dict[str, Annotated[str, Field(max_length=4000)]] = Field(
+        default={},
+        max_length=50,
+        description="title, artist, album, album_artist, date, genre, track, comment, and others.",
+    )
+    cover: Uri | None = Field(default=None, description="A JPEG or PNG.")
+    overwrite: bool = Field(default=False, description="Replace outputs that exist.")
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Stitch:
+        if self.gpu != "never":
+            raise ValueError("sound is joined by CPU workers: leave gpu out")
+        if not 1 <= len(self.timeline) <= MOST_PARTS:
+            raise ValueError(f"a timeline has 1 to {MOST_PARTS} parts, not {len(self.timeline)}")
+        if not 1 <= len(self.outputs) <= MOST_OUTPUTS:
+            raise ValueError(f"there are 1 to {MOST_OUTPUTS} outputs, not {len(self.outputs)}")
+        if all(part.role == "music-bed" for part in self.timeline):
+            raise ValueError("a timeline needs a part that is no music-bed")
+        if self.timeline[-1].role == "music-bed":
+            raise ValueError("a music-bed lies under the parts behind it, and here are none")
+        uris = [output.uri for output in self.outputs]
+        if len(set(uris)) < len(uris) or set(uris) & set(self.sources):
+            raise ValueError("outputs must be files of their own, none of them a source")
+        names = [part.name for part in self.timeline if part.name]
+        if len(set(names)) < len(names):
+            raise ValueError("two parts have the same name")
+        return self
+
+    @property
+    def preset_name(self) -> str | None:
+        """What the job's preset is called; None without one."""
+        return "inline" if isinstance(self.preset, StitchPreset) else self.preset
+
+    @property
+    def line(self) -> tuple[int, ...]:
+        """Numbers of the parts that follow each other: all but the music beds."""
+        return tuple(n for n, part in enumerate(self.timeline) if part.role != "music-bed")
+
+    def aim(self, channels: int) -> Aim:
+        """Where the whole shall land, with so many channels."""
+        aim = aim_at(self.target or "podcast", channels)
+        loudness, peak = self.loudness_lufs, self.true_peak_dbtp
+        return Aim(
+            integrated_lufs=aim.integrated_lufs if loudness is None else loudness,
+            true_peak_dbtp=aim.true_peak_dbtp if peak is None else peak,
+            mode=self.mode or "limit",
+        )
+
+    def segment_uri(self, number: int) -> Uri | None:
+        """Where a part's own file goes; None where there is none."""
+        part = self.timeline[number]
+        asked = self.segments or ()
+        if part.role == "music-bed" or (asked is not True and part.role not in asked):
+            return None
+        stem, suffix = _split(self.outputs[0].uri)
+        return f"{stem}-{part.name or f'{self.line.index(number) + 1:02}'}{suffix}"
+
+    def beside_uri(self, kind: Beside) -> Uri:
+        """Where a file beside the first output goes."""
+        return _split(self.outputs[0].uri)[0] + _BESIDE[kind]
+
+
+def _split(uri: Uri) -> tuple[str, str]:
+    suffix = PurePosixPath(uri).suffix
+    return uri[: len(uri) - len(suffix)], suffix
