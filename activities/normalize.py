@@ -10,7 +10,6 @@ from activities.admit import probe
 from activities.encode import check_engine, once
 from activities.place import place
 from activities.running import Beat, implements
-from longtake.contracts.loudness import Levelled
 from longtake.contracts.normalize import Normalize, container_of
 from longtake.contracts.steps import (
     LEVEL_TRACK,
@@ -23,6 +22,7 @@ from longtake.contracts.steps import (
     NormalizeSummary,
 )
 from media.audio import aligned, recipe
+from media.level import levelled
 from media.loudness import Measured
 from media.normalize import level_track, measure_track, plan_normalize
 from media.process import Finished
@@ -111,18 +111,9 @@ async def level(request: LevelRequest, beat: Beat) -> LevelDone:
         result = await level_track(
             *(source, made, number, request.before, request.aim, draft, beat.on_tick)
         )
-        best = result.best
         answer = LevelDone(
             warnings=result.warnings,
-            levelled=Levelled(
-                track=number + 1,
-                aim=request.aim,
-                gain_db=round(best.stage.gain_db, 3),
-                limiter_dbtp=best.stage.ceiling_dbtp and round(best.stage.ceiling_dbtp, 3),
-                rounds=result.rounds,
-                before=request.before,
-                after=best.after,
-            ),
+            levelled=levelled(result, number + 1, request.aim, request.before),
         )
         # Before the part: who finds the part finds what is told of it.
         await here.store.put(told, answer.model_dump_json().encode())

@@ -69,9 +69,8 @@ def carries_chapters(facts: MediaFacts, container: Container, *, clipped: bool) 
 
 
 def chapter_marks(facts: MediaFacts, container: Container, *, clipped: bool) -> tuple[Chapter, ...]:
-    """Chapters that are written as Ogg's comments by us: FFmpeg's Ogg muxer writes those that begin
-    in the second half of a second one second late (measured; it rounds the seconds). Only where
-    all of them are known: a probe keeps the first."""
+    """Chapters that are written as Ogg's comments by us (`chapters.chapter_comments` says why).
+    Only where all of them are known: a probe keeps the first."""
     whole = facts.chapter_count == len(facts.chapters)
     return facts.chapters if container in ("ogg", "opus") and whole and not clipped else ()
 

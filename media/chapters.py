@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +40,21 @@ def ogg_marks(plan: Plan, chapters: Chapters | None) -> list[Mark]:
     # An MP3's chapters do not have the delay that its packets' clock begins with.
     zero = Fraction(0) if plan.demuxer == "mp3" else plan.origin_s
     return [(Fraction(str(mark.start_s)) - zero, mark.title) for mark in plan.marks]
+
+
+def chapter_comments(marks: Iterable[Mark]) -> list[tuple[str, str]]:
+    """Chapters as comments of Ogg and FLAC have them (xiph.org, "Chapter Extension"). FFmpeg's own
+    are not used: its Ogg muxer writes those that begin in the second half of a second one second
+    late (measured; it rounds the seconds), its FLAC muxer none."""
+    comments: list[tuple[str, str]] = []
+    for number, (start_s, title) in enumerate(marks):
+        ms = max(0, round(start_s * 1000))
+        hours, rest = divmod(ms, 3_600_000)
+        at = f"{hours:02}:{rest // 60_000:02}:{rest // 1000 % 60:02}.{rest % 1000:03}"
+        comments.append((f"CHAPTER{number:03}", at))
+        if title:
+            comments.append((f"CHAPTER{number:03}NAME", title))
+    return comments
 
 
 def prove_chapters(chapters: Chapters, facts: MediaFacts) -> tuple[str, ...]:

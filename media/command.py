@@ -60,17 +60,18 @@ class Ffmpeg:
         source = (*guarded, *options, "-f", demuxer, "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))
 
-    def read_image(self, path: Path) -> Ffmpeg:
-        """A PNG, shown for as long as the other input lasts."""
+    def read_image(self, path: Path, codec: str = "png") -> Ffmpeg:
+        """An image (`png` or `mjpeg`), shown for as long as the other input lasts."""
+        demuxer = {"png": "png_pipe", "mjpeg": "jpeg_pipe"}[codec]
         guarded = (
-            *("-protocol_whitelist", "file", "-format_whitelist", "png_pipe"),
-            *("-codec_whitelist", "png", "-threads", "1"),
+            *("-protocol_whitelist", "file", "-format_whitelist", demuxer),
+            *("-codec_whitelist", codec, "-threads", "1"),
         )
-        source = (*guarded, "-f", "png_pipe", "-i", _as_url(path))
+        source = (*guarded, "-f", demuxer, "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))
 
     def read_metadata(self, path: Path) -> Ffmpeg:
-        """Chapters or a tag that we wrote ourselves."""
+        """Chapters and tags that we wrote ourselves."""
         guarded = ("-protocol_whitelist", "file", "-format_whitelist", "ffmetadata")
         source = (*guarded, "-f", "ffmetadata", "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))
@@ -80,6 +81,15 @@ class Ffmpeg:
         source = (
             *("-protocol_whitelist", "file", "-f", "rawvideo", "-pixel_format", "rgb24"),
             *("-video_size", f"{width}x{height}", "-framerate", str(fps)),
+            *("-i", _as_url(path)),
+        )
+        return replace(self, inputs=(*self.inputs, *source))
+
+    def read_samples(self, path: Path, rate_hz: int, channels: int, *options: str) -> Ffmpeg:
+        """Sound of our own between steps: see `media.pcm`."""
+        source = (
+            *("-protocol_whitelist", "file", *options, "-f", "f32le"),
+            *("-sample_rate", str(rate_hz), "-ch_layout", "mono" if channels == 1 else "stereo"),
             *("-i", _as_url(path)),
         )
         return replace(self, inputs=(*self.inputs, *source))

@@ -53,13 +53,14 @@ def fits_comment(plan: Plan, cover: Path) -> bool:
 def write_comment(carried: Carried, cover: Path, target: Path) -> None:
     """Write a cover as the comment that Ogg has for it (xiph.org, "VorbisComment": a picture block
     of FLAC in base64), in a file that FFmpeg takes tags from: an argument would be too long."""
-    text = base64.b64encode(_picture_block(cover.read_bytes(), carried.image or "jpg")).decode()
+    text = picture_comment(cover.read_bytes(), _MIME[carried.image or "jpg"])
     escaped = text.replace("=", "\\=")
     target.write_text(f";FFMETADATA1\nMETADATA_BLOCK_PICTURE={escaped}\n", "ascii")
 
 
-def _picture_block(image: bytes, suffix: str) -> bytes:
-    """RFC 9639, 8.8. Width, height, depth and colours are for information: zero is unknown."""
-    mime = _MIME[suffix].encode()
-    head = struct.pack(">II", _FRONT_COVER, len(mime)) + mime + struct.pack(">I4I", 0, 0, 0, 0, 0)
-    return head + struct.pack(">I", len(image)) + image
+def picture_comment(image: bytes, mime: str) -> str:
+    """The value of METADATA_BLOCK_PICTURE: RFC 9639, 8.8, in base64. Width, height, depth and
+    colours are for information: zero is unknown."""
+    kind = struct.pack(">II", _FRONT_COVER, len(mime)) + mime.encode()
+    block = kind + struct.pack(">5I", 0, 0, 0, 0, 0) + struct.pack(">I", len(image)) + image
+    return base64.b64encode(block).decode("ascii")

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from longtake.contracts.loudness import Aim, Loudness
+from longtake.contracts.loudness import Aim, Levelled, Loudness
 from media.limiter import LevelStage
 from media.process import Finished, in_turn
 
@@ -81,6 +81,20 @@ async def bring_to_level(
         trial.unlink(missing_ok=True)
     best = min(rounds, key=lambda each: each.rank)
     return Result(best, len(rounds), in_turn(*done), _warnings(best, before, aim))
+
+
+def levelled(result: Result, track: int, aim: Aim, before: Loudness) -> Levelled:
+    """What is told of a track."""
+    stage = result.best.stage
+    return Levelled(
+        track=track,
+        aim=aim,
+        gain_db=round(stage.gain_db, 3),
+        limiter_dbtp=stage.ceiling_dbtp and round(stage.ceiling_dbtp, 3),
+        rounds=result.rounds,
+        before=before,
+        after=result.best.after,
+    )
 
 
 def first_stage(before: Loudness, aim: Aim, *, lossy: bool) -> LevelStage:

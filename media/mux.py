@@ -8,7 +8,7 @@ from pathlib import Path
 
 from longtake.contracts.containers import Container
 from media.carry import OWN_TAGS
-from media.chapters import Mark
+from media.chapters import Mark, chapter_comments
 from media.command import Ffmpeg
 from media.covers import attachments
 from media.plan import Plan
@@ -85,7 +85,7 @@ def mux_command(
         command.then(*(word for where in maps for word in ("-map", where)))
         .then("-c", "copy", *_carried(plan), *attachments(plan, covers))
         .then(*_tags(plan, source_number if _reads_source(plan) else -1))
-        .then("-map_chapters", str(marked), *_marks(marks))
+        .then("-map_chapters", str(marked), *_comments(marks))
         .then(*(("-map_metadata:s:a:0", f"{behind}:g") if comment is not None else ()))
         .then("-fflags", "+bitexact", *_interleaving(plan))
         .write(target, muxer, *options)
@@ -130,16 +130,10 @@ def _tags(plan: Plan, source: int) -> tuple[str, ...]:
     )
 
 
-def _marks(marks: Sequence[Mark]) -> list[str]:
-    """Chapters as Ogg's comments have them (Xiph, "Ogg Vorbis chapters extension")."""
+def _comments(marks: Sequence[Mark]) -> list[str]:
     words = []
-    for number, (start_s, title) in enumerate(marks):
-        ms = max(0, round(start_s * 1000))
-        hours, rest = divmod(ms, 3_600_000)
-        at = f"{hours:02}:{rest // 60_000:02}:{rest // 1000 % 60:02}.{rest % 1000:03}"
-        words += ["-metadata", f"CHAPTER{number:03}={at}"]
-        if title:
-            words += ["-metadata", f"CHAPTER{number:03}NAME={title}"]
+    for name, value in chapter_comments(marks):
+        words += ["-metadata", f"{name}={value}"]
     return words
 
 

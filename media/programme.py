@@ -1,0 +1,196 @@
+"""The outputs of a programme: the mix brought to its level in each codec, tagged, and proven."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from longtake.contracts.encode import AudioSettings
+from longtake.contracts.loudness import Aim, Loudness
+from longtake.contracts.media import MediaFacts
+from longtake.contracts.sound import SOUNDS
+from longtake.contracts.stitch import SoundOutput, StitchCodec
+from longtake.errors import InputCorrupt
+from longtake.paths import shown
+from media.audio import encoder
+from media.command import Ffmpeg, filters
+from media.isolate import inspect_in_child
+from media.level import Result, bring_to_level
+from media.limiter import LevelStage
+from media.loudness import measure
+from media.mix import EDGE_S
+from media.pcm import Pcm, removed
+from media.plan import AudioPlan
+from media.prepare import read_pcm, spread
+from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.sounds import ENCODERS
+from media.tagging import Cover
+from media.tools import simd_baseline
+
+FRAME_SAMPLES: dict[StitchCodec, int] = {"mp3": 1152, "aac": 1024, "opus": 960, "flac": 0, "pcm": 0}
+"""What an encoder may round a length by: one of its frames."""
+
+_COUNT = re.compile(r"Number of samples: (\d+)")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How an output is encoded."""
+
+    output: SoundOutput
+    rate_hz: int
+    channels: int
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The encoder and its settings."""
+        output = self.output
+        settings = AudioSettings(
+            codec=output.codec, bitrate_bps=output.bitrate_bps, channels=self.channels
+        )
+        words = encoder(
+            AudioPlan(
+                stream=0,
+                copied=False,
+                codec="pcm",
+                source_channels=self.channels,
+                source_layout="mono" if self.channels == 1 else "stereo",
+                sample_rate=self.rate_hz,
+                channels=self.channels,
+                bits=output.bit_depth or 16,
+                settings=settings,
+            )
+        )
+        if output.vbr is None:
+            return words
+        return ("-c:a", "libmp3lame", "-q:a", str(output.vbr), "-ar", str(self.rate_hz))
+
+    @property
+    def muxer(self) -> tuple[str, ...]:
+        """FFmpeg's muxer of the finished file, and its options."""
+        suffix = PurePosixPath(shown(self.output.uri)).suffix.lower()
+        if suffix == ".ogg":
+            return ("ogg",)
+        return {
+            "mp3": ("mp3", "-id3v2_version", "4"),
+            "aac": ("ipod", "-movflags", "+faststart"),
+            "opus": ("opus",),
+            "flac": ("flac",),
+            "pcm": ("wav", "-rf64", "auto"),  # EBU Tech 3306 beyond 4 GB
+        }[self.output.codec]
+
+
+def front(sound: Pcm, encoding: Encoding, *, alone: bool) -> tuple[str | None, ...]:
+    """Filters before the last stage. `alone`: a part as a file of its own, without neighbours."""
+    edge = round(EDGE_S * sound.rate_hz)
+    fades = (
+        f"afade=t=in:ss=0:ns={edge}",
+        f"afade=t=out:ss={max(0, sound.samples - edge)}:ns={edge}",
+    )
+    return (spread(sound.channels, encoding.channels), *(fades if alone else ()))
+
+
+async def level_sound(
+    sound: Pcm,
+    encoding: Encoding,
+    before: Loudness,
+    aim: Aim,
+    target: Path,
+    on_tick: OnTick,
+    *,
+    alone: bool = False,
+) -> Result:
+    """Encode a sound to `target`, in its codec's carrier, as `aim` says.
+
+    Raises InputCorrupt, and what `run_ffmpeg` raises.
+    """
+    codec = encoding.output.codec
+    carrier = ENCODERS[codec]
+    first = front(sound, encoding, alone=alone)
+
+    async def render(stage: LevelStage, path: Path) -> Finished:
+        steps = (*first, *stage.filters(sound.rate_hz), _resampled(sound, encoding))
+        command = (
+            read_pcm(sound)
+            .then("-af", filters(steps), *encoding.arguments)
+            .then("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
+            .write(path, carrier.muxer, *(("-rf64", "auto") if codec == "pcm" else ()))
+        )
+        return await _run(command, on_tick)
+
+    async def remeasure(path: Path) -> tuple[Loudness, Finished]:
+        command = Ffmpeg.quiet().cpu_level(simd_baseline()).read(path, carrier.demuxer)
+        command = command.then("-map", "0:a:0")
+        return await measure(command, (), encoding.rate_hz, path, on_tick)
+
+    return await bring_to_level(render, remeasure, before, aim, target, lossy=SOUNDS[codec].lossy)
+
+
+async def finish(
+    carrier: Path,
+    encoding: Encoding,
+    metadata: str,
+    cover: Cover | None,
+    target: Path,
+    on_tick: OnTick,
+) -> Finished:
+    """Put an encoded sound into its format, with tags, chapters and cover: a copy.
+
+    Raises InputCorrupt, and what `run_ffmpeg` raises.
+    """
+    told = target.with_name(f"{target.name}.tags")
+    codec = encoding.output.codec
+    with removed(told):
+        told.write_text(metadata, "utf-8")
+        command = Ffmpeg.quiet().read(carrier, ENCODERS[codec].demuxer).read_metadata(told)
+        maps = ["-map", "0:a:0"]
+        if cover is not None and codec in ("mp3", "aac", "flac"):
+            command = command.read_image(cover.path, cover.codec)
+            maps += ["-map", "2:v:0", "-disposition:v:0", "attached_pic"]
+        muxer, *options = encoding.muxer
+        command = (
+            command.then(*maps, "-c", "copy", "-map_metadata", "1", "-map_chapters", "1")
+            .then("-fflags", "+bitexact")
+            .write(target, muxer, *options)
+        )
+        return await _run(command, on_tick)
+
+
+async def prove(target: Path, encoding: Encoding, samples: int, rate_hz: int) -> MediaFacts:
+    """Look at a finished file as a stranger would, and count what it decodes to.
+
+    `samples`: of the programme, at `rate_hz`. Raises InputCorrupt if it is not that long: to the
+    sample, or in a lossy codec to one of its frames.
+    """
+    facts, _ = await inspect_in_child(target)
+    command = Ffmpeg.quiet().read(target, facts.container).then("-map", "0:a:0")
+    count = "astats=measure_perchannel=none:measure_overall=Number_of_samples"
+    finished = await _run(command.then("-af", count).write("-", "null").measuring(), _unheard)
+    found = _COUNT.search(finished.stderr)
+    decoded = int(found[1]) if found else 0
+    wanted = samples * encoding.rate_hz / rate_hz
+    codec = encoding.output.codec
+    slack = FRAME_SAMPLES[codec] if encoding.rate_hz == rate_hz or SOUNDS[codec].lossy else 1
+    if abs(decoded - wanted) > slack:
+        raise InputCorrupt(
+            f"the {codec} came out with {decoded} samples; it should have {wanted:.0f}"
+        )
+    return facts
+
+
+def _resampled(sound: Pcm, encoding: Encoding) -> str | None:
+    return None if encoding.rate_hz == sound.rate_hz else f"aresample={encoding.rate_hz}"
+
+
+def _unheard(_: object) -> None:
+    pass
+
+
+async def _run(command: Ffmpeg, on_tick: OnTick) -> Finished:
+    try:
+        return await run_ffmpeg(command.arguments(), on_tick=on_tick)
+    except ProcessFailed as error:
+        raise InputCorrupt(
+            f"the programme could not be written (exit code {error.code}): {error.stderr}"
+        ) from error

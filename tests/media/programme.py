@@ -1,0 +1,106 @@
+"""Make a programme with the engine, step by step as the workflow does, and look at its samples."""
+
+from __future__ import annotations
+
+import itertools
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from longtake.contracts import MediaFacts, Stitch
+from longtake.contracts.loudness import Loudness
+from longtake.stitching import resolve_stitch
+from media.isolate import inspect_in_child
+from media.level import Result
+from media.mix import Ready, mix, warnings_of
+from media.pcm import Pcm, floats
+from media.prepare import Prepared, measure_sound, prepare
+from media.programme import Encoding, finish, level_sound, prove
+from media.stitch import StitchPlan, plan_stitch
+from media.tagging import cover_at, metadata, tags_of
+from media.timeline import Mark, Timeline
+from tests.media.engine import no_tick, run
+
+
+@dataclass(frozen=True)
+class Made:
+    """A programme: what it was made of, the mix before its last stage, and its outputs."""
+
+    plan: StitchPlan
+    parts: list[Prepared]
+    timeline: Timeline
+    mix: Pcm
+    before: Loudness
+    outputs: list[Path]
+    results: list[Result]
+    facts: list[MediaFacts]
+    chapters: tuple[Mark, ...]
+    warnings: tuple[str, ...]
+
+
+async def stitch(folder: Path, **asked: Any) -> Made:
+    """Make a job's outputs. `folder`: for what lies between the steps."""
+    job = resolve_stitch(Stitch.model_validate(asked))
+    facts = [(await inspect_in_child(Path(part.source)))[0] for part in job.timeline]
+    plan = plan_stitch(job, facts)
+    parts = []
+    for number, part in enumerate(plan.parts):
+        options, target = job.timeline[number], folder / f"part-{number}.pcm"
+        source = Path(options.source)
+        made = await prepare(source, part, options.trim or None, plan.channels, target, no_tick)
+        parts.append(made)
+    ready = [Ready(part.sound, part.loudness) for part in parts]
+    target = folder / "mix.pcm"
+    timeline, _ = await mix(plan, ready, target, no_tick)
+    whole = Pcm(target, plan.rate_hz, plan.channels)
+    before, _ = await measure_sound(whole, plan.channels, folder / "report", no_tick)
+    chapters = timeline.chapters([job.timeline[number].chapter for number in job.line])
+    results, found = [], []
+    cover = cover_at(Path(job.cover)) if job.cover else None
+    for number, output in enumerate(job.outputs):
+        encoding = Encoding(output, plan.output_rate(output), plan.channels)
+        carrier, path = folder / f"carrier-{number}", Path(output.uri)
+        results.append(await level_sound(whole, encoding, before, plan.aim, carrier, no_tick))
+        told = metadata(tags_of(job, None), chapters, plan.rate_hz, output.codec, cover)
+        await finish(carrier, encoding, told, cover, path, no_tick)
+        found.append(await prove(path, encoding, timeline.samples, plan.rate_hz))
+    return Made(
+        plan=plan,
+        parts=parts,
+        timeline=timeline,
+        mix=whole,
+        before=before,
+        outputs=[Path(output.uri) for output in job.outputs],
+        results=results,
+        facts=found,
+        chapters=chapters,
+        warnings=warnings_of(plan, ready, timeline),
+    )
+
+
+def channel(sound: Pcm, number: int = 0) -> array[float]:
+    """All samples of a channel."""
+    return sound.read(0, sound.samples)[number :: sound.channels]
+
+
+def decoded(path: Path, folder: Path, rate: int, channels: int = 1) -> array[float]:
+    """A file's samples, all channels in turn, as any player decodes them."""
+    raw = folder / "decoded.f32"
+    run("-i", path, "-map", "0:a:0", "-c:a", "pcm_f32le", "-f", "f32le", raw)
+    assert raw.stat().st_size % (4 * channels) == 0
+    return floats(raw.read_bytes())
+
+
+def largest_step(samples: array[float], first: int, end: int) -> float:
+    """The greatest difference of neighbours among these samples."""
+    some = samples[max(0, first) : end]
+    return max((abs(b - a) for a, b in itertools.pairwise(some)), default=0.0)
+
+
+def rms_db(samples: array[float]) -> float:
+    """Level of the mean square in dBFS."""
+    import math
+
+    mean = math.fsum(v * v for v in samples) / max(1, len(samples))
+    return 10 * math.log10(mean) if mean else -math.inf
