@@ -15,6 +15,7 @@ from longtake.paths import scheme_of, shown
 from longtake.settings import Home, cache_bytes
 from media.index import Index
 from media.plan import Plan
+from media.stitch import StitchPlan
 from storage.base import Storage
 from storage.cache import FingerprintCache
 from storage.host_cache import HostCache
@@ -54,6 +55,7 @@ class Place:
     jobs: JobIndex
     plans: Kept[Plan]
     indexes: Kept[Index]
+    stitch_plans: Kept[StitchPlan]
 
     def storage(self, uri: str) -> Storage:
         """The storage that holds `uri`. Raises InvalidJob if none does."""
@@ -88,6 +90,10 @@ class Place:
         """The found chapters under a key."""
         return Chapters.model_validate_json(await self.store.read(key))
 
+    async def stitch_plan(self, key: str) -> StitchPlan:
+        """The plan of a programme under a key."""
+        return await self.stitch_plans.get(key)
+
     async def index(self, key: str) -> Index:
         """The packet index under a key."""
         return await self.indexes.get(key)
@@ -108,4 +114,5 @@ def place() -> Place:
         jobs=JobIndex(home.jobs),
         plans=Kept(store, Plan.model_validate_json),
         indexes=Kept(store, Index.from_bytes),
+        stitch_plans=Kept(store, StitchPlan.model_validate_json),
     )

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from longtake.contracts.command import Command
+from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.kinds import AnyJob, parse, to_json
 from longtake.paths import absolute, name_of, shown, version_of
@@ -91,7 +92,7 @@ def source_version(job: AnyJob) -> str | None:
 
 def preset_name(job: AnyJob) -> str | None:
     """What to call the job's preset; None for a kind that has none."""
-    return job.preset_name if isinstance(job, Transcode) else None
+    return job.preset_name if isinstance(job, Transcode | Stitch) else None
 
 
 def summary(job: AnyJob) -> str:

@@ -11,17 +11,19 @@ from longtake.contracts.base import Contract
 from longtake.contracts.command import Command
 from longtake.contracts.normalize import Normalize
 from longtake.contracts.preview import Preview
+from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.errors import InvalidJob
 from longtake.presets import describe
 
-AnyJob: TypeAlias = Transcode | Preview | Command | Normalize
+AnyJob: TypeAlias = Transcode | Preview | Command | Normalize | Stitch
 
 KINDS: dict[str, type[AnyJob]] = {
     "transcode": Transcode,
     "preview": Preview,
     "command": Command,
     "normalize": Normalize,
+    "stitch": Stitch,
 }
 """Contract by the value of its `kind`. The class's name is the workflow's type name."""
 

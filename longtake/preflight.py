@@ -9,6 +9,7 @@ import os
 
 from longtake import arguments, presets
 from longtake.contracts.command import Command
+from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.errors import (
     InputForbidden,
@@ -19,6 +20,7 @@ from longtake.errors import (
 )
 from longtake.kinds import AnyJob
 from longtake.paths import local_path, scheme_of, shown
+from longtake.stitching import resolve_stitch
 
 
 def check(job: AnyJob) -> None:
@@ -27,6 +29,8 @@ def check(job: AnyJob) -> None:
         presets.resolve(job)
         for uri in job.beside:
             check_input(uri)
+    if isinstance(job, Stitch):
+        resolve_stitch(job)
     if isinstance(job, Command):
         arguments.check(job.arguments)
     for source in job.sources:

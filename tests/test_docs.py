@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 
 from longtake import arguments, errors, presets
 from longtake.contracts.command import Command
 from longtake.contracts.encode import AudioOptions, VideoOptions
 from longtake.contracts.result import JobResult, Progress, Stage, State, Stats
+from longtake.contracts.stitch import Part, Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.errors import LongtakeError
 from longtake.kinds import KINDS, parse
+from longtake.stitching import resolve_stitch, stitch_presets
 from media.tools import ffmpeg
 from tests.e2e.service import Service, running, until
 from tests.patience import WAIT_S
@@ -211,12 +214,13 @@ def in_jobs_page(*words: str) -> list[str]:
 
 
 def test_every_field_of_a_job_is_explained() -> None:
-    models = (*KINDS.values(), VideoOptions, AudioOptions, Progress, Stats, JobResult)
+    models = (*KINDS.values(), VideoOptions, AudioOptions, Part, Progress, Stats, JobResult)
     assert not in_jobs_page(*(name for model in models for name in model.model_fields))
 
 
 def test_every_state_stage_and_preset_is_explained() -> None:
-    assert not in_jobs_page(*get_args(State), *get_args(Stage), *presets.encode_presets())
+    names = (*presets.encode_presets(), *stitch_presets())
+    assert not in_jobs_page(*get_args(State), *get_args(Stage), *names)
 
 
 def test_every_error_is_explained_with_its_exit_code() -> None:
@@ -257,10 +261,14 @@ def test_example_jobs_are_valid() -> None:
     text = (DOCS / "jobs.md").read_text()
     blocks = re.findall(r"^```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     examples = [json.loads(block) for block in blocks]
-    jobs = [parse(example) for example in examples if "input" in example]
+    jobs = [parse(example) for example in examples if {"input", "timeline"} & {*example}]
+    shows = re.findall(r"^```yaml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    jobs += [parse({"kind": "stitch", **yaml.safe_load(s)}) for s in shows if "timeline:" in s]
     assert {job.kind for job in jobs} == set(KINDS)
     for job in jobs:
         if isinstance(job, Transcode):
             presets.resolve(job)
+        if isinstance(job, Stitch):
+            resolve_stitch(job)
         if isinstance(job, Command):
             arguments.check(job.arguments)

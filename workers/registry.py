@@ -16,11 +16,12 @@ def workflows() -> list[type]:
     from workflows.normalize import NormalizeWorkflow
     from workflows.preview import PreviewWorkflow
     from workflows.sources import CheckSourcesWorkflow
+    from workflows.stitch import StitchWorkflow
     from workflows.transcode import TranscodeWorkflow
 
     return [
         *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
-        CheckSourcesWorkflow,
+        *(CheckSourcesWorkflow, StitchWorkflow),
     ]
 
 
@@ -45,12 +46,14 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.publish import publish
         from activities.quality import plan_samples
         from activities.sources import look_again
+        from activities.stitch import finish as finish_sound
+        from activities.stitch import plan as plan_stitch
         from activities.tags import tag
 
         return [
             *(admit, plan, plan_samples, assemble, conclude, count_workers),
             *(admit_command, plan_preview, plan_normalize, publish, look_again),
-            *(plan_album, judge_album, finish, tag),
+            *(plan_album, judge_album, finish, tag, plan_stitch, finish_sound),
         ]
     if role in ("cpu", "gpu"):
         from activities.album import encode_stage
@@ -61,9 +64,11 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.normalize import level, measure
         from activities.preview import make_part
         from activities.quality import probe_sample
+        from activities.stitch import describe, level_sound, mix, prepare
 
         return [
             *(find_borders, find_chapters, probe_sample, analyse_chunk, encode_chunk),
             *(encode_audio, run_command, make_part, measure, level, encode_stage),
+            *(prepare, mix, level_sound, describe),
         ]
     return []

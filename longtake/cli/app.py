@@ -20,6 +20,7 @@ from longtake.cli.preview import preview
 from longtake.cli.probe import probe
 from longtake.cli.report import failure
 from longtake.cli.session import INTERRUPTED
+from longtake.cli.stitch import stitch
 from longtake.cli.transcode import transcode
 from longtake.errors import InvalidJob, LongtakeError
 
@@ -37,6 +38,7 @@ _SHOW = "Look things up"
 app.command(rich_help_panel=_WORK)(transcode)
 app.command(rich_help_panel=_WORK)(preview)
 app.command(rich_help_panel=_WORK)(normalize)
+app.command(rich_help_panel=_WORK)(stitch)
 app.command(rich_help_panel=_WORK)(command)
 app.command(rich_help_panel=_WORK)(demo)
 app.command(rich_help_panel=_JOBS)(jobs.status)

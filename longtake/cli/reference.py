@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,14 +12,20 @@ from longtake import contracts, presets
 from longtake.cli.console import out, print_json
 from longtake.cli.options import Json
 from longtake.contracts.encode import EncodePreset
+from longtake.contracts.stitch import StitchPreset
 from longtake.errors import InvalidJob
+from longtake.stitching import stitch_presets
+
+Presets = dict[str, EncodePreset | StitchPreset]
 
 ASKED = (
     contracts.Transcode,
     contracts.Preview,
     contracts.Command,
     contracts.Normalize,
+    contracts.Stitch,
     contracts.EncodePreset,
+    contracts.StitchPreset,
 )
 TOLD = (
     contracts.JobResult,
@@ -35,14 +42,15 @@ def presets_(
     as_json: Json = False,
 ) -> None:
     """List the presets, or show one."""
+    found: Presets = {**presets.encode_presets(), **stitch_presets()}
     if name is None:
-        _show_all(presets.encode_presets(), as_json=as_json)
+        _show_all(found, as_json=as_json)
+    elif name not in found:
+        raise InvalidJob(f"there is no preset {name!r}; use one of: {', '.join(found)}")
     elif as_json:
-        print_json({"name": name, **_content(presets.find_preset(name))})
+        print_json({"name": name, **_content(found[name])})
     else:
-        presets.find_preset(name)
-        file = presets.application_root() / "presets" / "encode" / f"{name}.yaml"
-        typer.echo(file.read_text(encoding="utf-8"), nl=False)
+        typer.echo(_file(name).read_text(encoding="utf-8"), nl=False)
 
 
 def schema(
@@ -56,7 +64,12 @@ def schema(
     print_json(schemas if name is None else schemas[name])
 
 
-def _show_all(found: dict[str, EncodePreset], *, as_json: bool) -> None:
+def _file(name: str) -> Path:
+    folder = presets.application_root() / "presets"
+    return next(folder.glob(f"*/{name}.yaml"))
+
+
+def _show_all(found: Presets, *, as_json: bool) -> None:
     if as_json:
         print_json([{"name": name, **_content(preset)} for name, preset in found.items()])
         return
@@ -68,5 +81,5 @@ def _show_all(found: dict[str, EncodePreset], *, as_json: bool) -> None:
     out.print(table)
 
 
-def _content(preset: EncodePreset) -> dict[str, Any]:
+def _content(preset: EncodePreset | StitchPreset) -> dict[str, Any]:
     return preset.model_dump(mode="json", exclude_none=True)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 
+from longtake.contracts.stitch import StitchPreset
 from longtake.errors import InvalidJob
 from longtake.kinds import to_json
-from longtake.presets import read_preset
+from longtake.presets import read_model, read_preset
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bit/s|bps)?")
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
 _SPAN = re.compile(r"(\d+)\s*([smhd])")
+_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -54,6 +57,15 @@ def deadline(text: str | None, now: datetime) -> str | None:
     return moment.astimezone().isoformat()
 
 
+def seconds(text: str | None) -> str | None:
+    """Seconds from `1s`, `500ms`, `1.5` or `0:01.5`; what else it may be, the contract says."""
+    if text is None:
+        return None
+    if found := _UNIT.fullmatch(text.strip()):
+        return str(Fraction(found[1]) / (1000 if found[2] == "ms" else 1))
+    return text
+
+
 def labels(pairs: Sequence[str]) -> dict[str, str]:
     """Labels from `key=value`. Raises InvalidJob."""
     found = {}
@@ -72,8 +84,19 @@ def tracks(words: Sequence[str]) -> str | list[str | int] | None:
     return [int(word) if word.isdigit() else word for word in words] or None
 
 
+def stitch_preset(text: str | None) -> str | dict[str, object] | None:
+    """As `preset`, of Stitch."""
+    if text is None or not _is_file(text):
+        return text
+    return to_json(read_model(Path(text), StitchPreset))
+
+
+def _is_file(text: str) -> bool:
+    return text.endswith((".yaml", ".yml")) or "/" in text
+
+
 def preset(text: str | None) -> str | dict[str, object] | None:
     """A preset's name as it is, or the content of a YAML file. Raises InvalidJob."""
-    if text is None or not (text.endswith((".yaml", ".yml")) or "/" in text):
+    if text is None or not _is_file(text):
         return text
     return to_json(read_preset(Path(text)))

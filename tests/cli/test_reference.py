@@ -17,6 +17,8 @@ async def test_presets_are_listed_and_shown(alone: Command) -> None:
     assert (await alone("presets", "web-720p", "--json")).document["video"]["height"] == 720
     assert "crf: 23" in (await alone("presets", "web-720p")).out
     assert (await alone("presets", "web-4k")).code == 2
+    assert "podcast-episode" in names
+    assert "crossfade_s: 1" in (await alone("presets", "podcast-episode")).out
 
 
 async def test_schemas_are_published(alone: Command) -> None:
@@ -47,8 +49,8 @@ async def test_the_version_and_the_commands_are_told(alone: Command) -> None:
     assert (await alone("--version")).out == f"longtake {__version__}\n"
     told = (await alone("--help")).out
     commands = (
-        "up down worker transcode preview normalize command status watch list cancel pause resume "
-        "retry presets probe schema doctor gc"
+        "up down worker transcode preview normalize stitch command status watch list cancel pause "
+        "resume retry presets probe schema doctor gc"
     )
     assert all(command in told for command in commands.split())
 

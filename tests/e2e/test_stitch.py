@@ -1,0 +1,152 @@
+"""A programme is a job like any other: kept through kills part by part, told with its levels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.service import Service, until
+from tests.media.engine import run
+from tests.patience import WAIT_S
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short jingle, and two talks with silence at both ends."""
+    folder = tmp_path_factory.mktemp("studio")
+    word = "(0.001+0.2*between(t,1,{end})*abs(sin(4*t)))*(2*random({n})-1)"
+    for n, (name, seconds) in enumerate([("caller", 20), ("answer", 30)]):
+        source = f"aevalsrc='{word.format(end=seconds - 2, n=n)}':s=24000:d={seconds}"
+        run("-f", "lavfi", "-i", source, folder / f"{name}.wav")
+    run("-f", "lavfi", "-i", "sine=330:r=44100:d=3", "-ac", 2, folder / "jingle.mp3")
+    run("-f", "lavfi", "-i", "sine=440:r=44100:d=4", "-ac", 2, folder / "outro.mp3")
+    return folder
+
+
+def made(service: Service) -> dict[str, int]:
+    """Finished parts in the work store, and their inodes."""
+    objects = (service.home / "work" / "objects").glob("*/*")
+    kinds = ("prepared-", "mix-", "level-")
+    return {path.name: path.stat().st_ino for path in objects if path.name.startswith(kinds)}
+
+
+def show(studio: Path, out: Path, name: str, **changed: Any) -> dict[str, Any]:
+    """A show, as it would lie beside its recordings."""
+    return {
+        "preset": "podcast-episode",
+        "stage_labels": {"stitching": "GENERATING_AUDIO"},
+        "timeline": [
+            {"source": "jingle.mp3", "role": "bumper"},
+            {"source": "caller.wav", "name": "caller", "chapter": "The call"},
+            {"source": "answer.wav", "name": "answer", "chapter": "The answer"},
+            {"source": changed.get("outro", "jingle.mp3"), "role": "bumper"},
+        ],
+        "outputs": [{"uri": str(out / f"{name}.mp3")}],
+        "tags": {"title": "A show"},
+    }
+
+
+def written(folder: Path, name: str, document: dict[str, Any]) -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.mark.kill
+def test_a_killed_worker_goes_on_part_by_part_and_gives_the_same_bytes(
+    service: Service, studio: Path
+) -> None:
+    first = service.json("stitch", written(studio, "a", show(studio, service.out, "undisturbed")))
+    service.forget_work()
+    command = ("stitch", written(studio, "b", show(studio, service.out, "episode")))
+    done = service.run(*command, "--id", "show", "--no-wait")
+    assert done.returncode == 0, done.stderr
+    until(lambda: made(service), 90, "a part is prepared")
+    before = made(service)
+    service.worker().kill()
+    labels = {str(service.json("status", "show")["progress"]["label"])}
+    assert service.run("watch", "show", timeout=WAIT_S).returncode == 0
+    result = service.json("status", "show")
+    assert result["state"] == "succeeded"
+    assert before.items() <= made(service).items(), "a finished part was made again"
+    assert labels <= {"GENERATING_AUDIO", "None"}
+    assert [output["sha256"] for output in result["outputs"]] == [
+        output["sha256"] for output in first["outputs"]
+    ]
+
+    names = [Path(output["uri"]).name for output in result["outputs"]]
+    assert names == [
+        *("episode.mp3", "episode-caller.mp3", "episode-answer.mp3"),
+        *("episode.chapters.json", "episode.peaks.json"),
+    ]
+    for output in result["outputs"][:3]:
+        (track,) = output["loudness"]
+        assert track["after"]["integrated_lufs"] == pytest.approx(-16, abs=0.1)
+        assert track["after"]["true_peak_dbtp"] <= -1
+        assert output["media"]["audio"][0]["channels"] == 2
+    assert result["outputs"][0]["media"]["tags"]["title"] == "A show"
+    assert len(result["outputs"][0]["media"]["chapters"]) == 2
+    chapters = json.loads((service.out / "episode.chapters.json").read_text())["chapters"]
+    assert [chapter["title"] for chapter in chapters] == ["The call", "The answer"]
+    peaks = json.loads((service.out / "episode.peaks.json").read_text())
+    seconds = result["outputs"][0]["media"]["duration_s"]
+    assert peaks["length"] == pytest.approx(seconds * 44_100 / 256, abs=8)
+    assert "s of silence taken out" in result["decisions"]["part 2 (caller.wav)"]
+
+
+def test_another_outro_leaves_the_speech_as_it_is(service: Service, studio: Path) -> None:
+    other = written(studio, "c", show(studio, service.out, "other", outro="outro.mp3"))
+    again = service.json("stitch", other)
+    # Three parts of four, and both files of a part alone; the mix and its file are new.
+    assert (again["stats"]["chunks"], again["stats"]["chunks_reused"]) == (8, 5)
+
+
+def test_the_short_form_makes_a_show(service: Service, studio: Path) -> None:
+    talk = studio / "short.wav"
+    run("-i", studio / "caller.wav", "-t", 8, talk)
+    jingle = studio / "jingle.mp3"
+    bumpers = ("--intro", jingle, "--outro", jingle, "--between", jingle)
+    options = ("--crossfade", "0.5s", "--trim-silence", "--target", "streaming")
+    files = ("-o", service.out / "short.flac", "-o", service.out / "short.opus")
+    result = service.json("stitch", talk, talk, *bumpers, *options, *files)
+    assert [Path(output["uri"]).name for output in result["outputs"]] == [
+        "short.flac",
+        "short.opus",
+    ]
+    for output in result["outputs"]:
+        level = output["loudness"][0]["after"]["integrated_lufs"]
+        assert level == pytest.approx(-14, abs=0.1)
+    programme = result["decisions"]["programme"]
+    spoken = 2 * (8 - 1 + 0.1)
+    assert float(programme.partition(" ")[0]) == pytest.approx(9 + spoken - 4 * 0.5, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("a.wav", "-o", "out.mp4"), "stitch makes sound only"),
+        (("a.wav",), "-o OUT.mp3"),
+        (("gone.wav", "-o", "out.mp3"), "gone.wav"),
+        (("a.wav", "-o", "out.mp3", "-p", "radio"), "podcast-episode"),
+        (("show.yaml", "-o", "out.mp3"), "says it all"),
+        (("a.wav", "-o", "out.mp3", "--crossfade", "soon"), "crossfade_s"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_asked_is_told(
+    service: Service, studio: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (studio / "a.wav").touch()
+    named = [word if word.startswith("-") else _in(studio, word) for word in arguments]
+    done = service.run("stitch", *named)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def _in(folder: Path, word: str) -> str:
+    return str(folder / word) if "." in word else word
