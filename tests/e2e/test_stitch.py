@@ -39,6 +39,7 @@ def show(studio: Path, out: Path, name: str, **changed: Any) -> dict[str, Any]:
     """A show, as it would lie beside its recordings."""
     return {
         "preset": "podcast-episode",
+        "beside": ["chapters", "peaks", "waveform"],
         "stage_labels": {"stitching": "GENERATING_AUDIO"},
         "timeline": [
             {"source": "jingle.mp3", "role": "bumper"},
@@ -82,7 +83,7 @@ def test_a_killed_worker_goes_on_part_by_part_and_gives_the_same_bytes(
     names = [Path(output["uri"]).name for output in result["outputs"]]
     assert names == [
         *("episode.mp3", "episode-caller.mp3", "episode-answer.mp3"),
-        *("episode.chapters.json", "episode.peaks.json"),
+        *("episode.chapters.json", "episode.peaks.json", "episode.waveform.png"),
     ]
     for output in result["outputs"][:3]:
         (track,) = output["loudness"]
@@ -96,6 +97,7 @@ def test_a_killed_worker_goes_on_part_by_part_and_gives_the_same_bytes(
     peaks = json.loads((service.out / "episode.peaks.json").read_text())
     seconds = result["outputs"][0]["media"]["duration_s"]
     assert peaks["length"] == pytest.approx(seconds * 44_100 / 256, abs=8)
+    assert (service.out / "episode.waveform.png").read_bytes().startswith(b"\x89PNG")
     assert "s of silence taken out" in result["decisions"]["part 2 (caller.wav)"]
 
 

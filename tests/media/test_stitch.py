@@ -72,6 +72,41 @@ async def test_lossless_programmes_are_exact_and_lossy_ones_to_a_frame(tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("preset", "output", "rate", "lufs"),
+    [
+        ("voice-memo", {"uri": "memo.mp3"}, 24_000, -19),
+        ("audiobook-chapter", {"uri": "chapter.m4a"}, RATE, -20),
+        ("audiobook-chapter", {"uri": "chapter.mp3", "vbr": 4}, RATE, -20),
+    ],
+    ids=["memo", "book", "variable bit rate"],
+)
+async def test_mono_presets_are_exact_and_at_their_level(
+    preset: str, output: dict[str, Any], rate: int, lufs: float, tmp_path: Path
+) -> None:
+    made = await stitch(
+        tmp_path,
+        preset=preset,
+        timeline=[
+            {"source": talk(tmp_path / "a.wav", channels=2)},
+            {"source": talk(tmp_path / "b.wav", rate=16_000)},
+        ],
+        outputs=[output | {"uri": str(tmp_path / output["uri"])}],
+    )
+    (path,) = made.outputs
+    gap = round(made.plan.job.join.gap_s * rate) if made.plan.job.join else 0
+    whole = sum(part.sound.samples for part in made.parts) + gap
+    assert gap
+    assert made.plan.rate_hz == rate
+    found = len(decoded(path, tmp_path, rate))
+    assert found == whole if path.suffix == ".mp3" else abs(found - whole) <= 1024
+    assert made.facts[0].audio[0].channels == 1
+    level = await loudness(path, rate)
+    assert level.integrated_lufs == pytest.approx(lufs, abs=0.1)
+    assert level.true_peak_dbtp is not None
+    assert level.true_peak_dbtp <= (-1 if preset == "voice-memo" else -3.5)
+
+
+@pytest.mark.parametrize(
     "join",
     [{}, {"gap_s": 0.2}, {"crossfade_s": 0.5}, {"crossfade_s": 0.5, "curve_in": "tri"}],
     ids=["butt", "gap", "crossfade", "curves"],
