@@ -76,8 +76,7 @@ async def plan(job: Stitch, beat: Beat) -> StitchSummary:
         (number, uri) for number in whole.line if (uri := whole.segment_uri(number)) is not None
     )
     beside = tuple((kind, whole.beside_uri(kind)) for kind in whole.beside or ())
-    targets = [*whole.targets, *(uri for _, uri in (*segments, *beside))]
-    for uri in targets:
+    for uri in whole.files:
         check = here.storage(uri).check_output
         await asyncio.to_thread(partial(check, uri, job.sources[0], overwrite=job.overwrite))
     pinned = {uri: await here.storage(uri).fingerprint(uri) for uri in dict.fromkeys(whole.sources)}

@@ -280,12 +280,12 @@ class Stitch(Job, StitchOptions):
             raise ValueError("a timeline needs a part that is no music-bed")
         if self.timeline[-1].role == "music-bed":
             raise ValueError("a music-bed lies under the parts behind it, and here are none")
-        uris = [output.uri for output in self.outputs]
-        if len(set(uris)) < len(uris) or set(uris) & set(self.sources):
+        if set(self.files) & set(self.sources):
             raise ValueError("outputs must be files of their own, none of them a source")
-        names = [part.name for part in self.timeline if part.name]
-        if len(set(names)) < len(names):
-            raise ValueError("two parts have the same name")
+        files = self.files
+        twice = [uri for n, uri in enumerate(files) if uri in files[:n]]
+        if twice:
+            raise ValueError(f"two files would be called {twice[0]}: give the parts other names")
         return self
 
     @property
@@ -307,6 +307,13 @@ class Stitch(Job, StitchOptions):
             true_peak_dbtp=aim.true_peak_dbtp if peak is None else peak,
             mode=self.mode or "limit",
         )
+
+    @property
+    def files(self) -> tuple[Uri, ...]:
+        """All that is written, as far as the job says it itself."""
+        segments = (self.segment_uri(number) for number in range(len(self.timeline)))
+        beside = (self.beside_uri(kind) for kind in self.beside or ())
+        return (*self.targets, *(uri for uri in segments if uri), *beside)
 
     def segment_uri(self, number: int) -> Uri | None:
         """Where a part's own file goes; None where there is none."""

@@ -38,7 +38,11 @@ def job(*parts: dict[str, Any], **asked: Any) -> Stitch:
         ({"timeline": [{"source": "a", "duck_db": 3}]}, "of a music-bed"),
         ({"timeline": [{"source": "a", "start": 2, "end": 1}]}, "must lie behind"),
         ({"timeline": [{"source": "a", "fade_in": {"length_s": 1, "curve": "x"}}]}, "qsin"),
-        ({"timeline": [{"source": "a", "name": "x"}, {"source": "b", "name": "x"}]}, "same name"),
+        (
+            {"segments": True, "timeline": [{"source": "a", "name": "02"}, {"source": "b"}]},
+            "02.mp3",
+        ),
+        ({"outputs": [{"uri": "a.mp3"}, {"uri": "a.mp3"}]}, "two files would be called a.mp3"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
