@@ -46,14 +46,13 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.publish import publish
         from activities.quality import plan_samples
         from activities.sources import look_again
-        from activities.stitch import finish as finish_sound
         from activities.stitch import plan as plan_stitch
         from activities.tags import tag
 
         return [
             *(admit, plan, plan_samples, assemble, conclude, count_workers),
             *(admit_command, plan_preview, plan_normalize, publish, look_again),
-            *(plan_album, judge_album, finish, tag, plan_stitch, finish_sound),
+            *(plan_album, judge_album, finish, tag, plan_stitch),
         ]
     if role in ("cpu", "gpu"):
         from activities.album import encode_stage
@@ -65,10 +64,11 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.preview import make_part
         from activities.quality import probe_sample
         from activities.stitch import describe, level_sound, mix, prepare
+        from activities.stitch import finish as finish_sound
 
         return [
             *(find_borders, find_chapters, probe_sample, analyse_chunk, encode_chunk),
             *(encode_audio, run_command, make_part, measure, level, encode_stage),
-            *(prepare, mix, level_sound, describe),
+            *(prepare, mix, level_sound, finish_sound, describe),
         ]
     return []

@@ -640,7 +640,7 @@ PLAN_STITCH = Step("plan_stitch", "io", Stitch, StitchSummary)
 PREPARE_PART = Step("prepare_part", "cpu", PrepareRequest, PrepareDone)
 MIX = Step("mix", "cpu", MixRequest, MixDone)
 LEVEL_SOUND = Step("level_sound", "cpu", LevelSoundRequest, LevelDone)
-FINISH_SOUND = Step("finish_sound", "io", FinishSoundRequest, FinishDone)
+FINISH_SOUND = Step("finish_sound", "cpu", FinishSoundRequest, FinishDone)
 DESCRIBE_SOUND = Step("describe_sound", "cpu", DescribeRequest, EncodeDone)
 PUBLISH = Step("publish", "io", PublishRequest, Published)
 
