@@ -40,9 +40,10 @@ from longtake.contracts.steps import (
 )
 from longtake.contracts.stitch import Stitch
 from longtake.stitching import resolve_stitch
+from media.edges import Ready
 from media.isolate import inspect_in_child
 from media.level import levelled
-from media.mix import Ready, decisions_of, graph_of, warnings_of
+from media.mix import decisions_of, graph_of, warnings_of
 from media.mix import mix as mix_parts
 from media.pcm import Pcm
 from media.peaks import make_sound

@@ -15,11 +15,11 @@ from longtake.errors import InputCorrupt
 from longtake.paths import shown
 from media.audio import encoder
 from media.command import Ffmpeg, filters
+from media.edges import EDGE_S
 from media.isolate import inspect_in_child
 from media.level import Result, bring_to_level
 from media.limiter import LevelStage
 from media.loudness import measure
-from media.mix import EDGE_S
 from media.pcm import Pcm, removed
 from media.plan import AudioPlan
 from media.prepare import read_pcm, spread

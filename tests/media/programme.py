@@ -11,9 +11,10 @@ from typing import Any
 from longtake.contracts import MediaFacts, Stitch
 from longtake.contracts.loudness import Loudness
 from longtake.stitching import resolve_stitch
+from media.edges import Ready
 from media.isolate import inspect_in_child
 from media.level import Result
-from media.mix import Ready, mix, warnings_of
+from media.mix import mix, warnings_of
 from media.pcm import Pcm, floats
 from media.prepare import Prepared, measure_sound, prepare
 from media.programme import Encoding, finish, level_sound, prove
