@@ -41,11 +41,11 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Noise, a keyframe a second: 40 s of about a megabyte and a half each."""
+    """Noise, a keyframe a second: 40 s of about three megabytes each."""
     folder = tmp_path_factory.mktemp("film")
     once, target = folder / "once.mp4", folder / "film.mp4"
     run(
-        *("-f", "lavfi", "-i", f"testsrc2=s=640x360:r=25:d={SECONDS // 4}"),
+        *("-f", "lavfi", "-i", f"testsrc2=s=480x270:r=25:d={SECONDS // 4}"),
         *("-vf", "noise=alls=60:allf=t", "-c:v", "libx264", "-preset", "ultrafast"),
         *("-g", "25", "-crf", "12", "-pix_fmt", "yuv420p", once),
     )
@@ -145,7 +145,7 @@ async def test_a_source_replaced_under_its_chunks_fails_with_words(
         def replace(method: str, target: str) -> None:
             # The first range of the second host comes yet; those behind it are of another film.
             if method == "GET" and "film.mp4" in target and not replaced:
-                replaced.append(box.put("film.mp4", b"another film" * 4_000_000))
+                replaced.append(box.put("film.mp4", b"another film" * 2_000_000))
 
         second.proxy.faults = replace
         with pytest.raises(InputCorrupt, match="changed while the job ran"):
