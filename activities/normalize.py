@@ -102,6 +102,7 @@ async def level(request: LevelRequest, beat: Beat) -> LevelDone:
         recipe=[made.demuxer, *aligned(made, audio), *recipe(audio), *given_back(audio)],
         aim=request.aim.model_dump(mode="json"),
         before=request.before.model_dump(mode="json"),
+        search="sketched",
         device=device_class(audio.settings.codec),
         engine=engine_version(),
     )

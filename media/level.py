@@ -19,6 +19,7 @@ EXACT_LU = 0.04
 """So near is near enough: a meter that rounds otherwise must still find it within 0.1 LU."""
 PROMISED_LU = 0.1
 ROUNDS = 8
+SKETCHES = 4
 MOST_DRIVE_DB = 24.0
 """More gain into the limiter than that is distortion, not loudness."""
 GUARD_DB = 0.02
@@ -30,6 +31,8 @@ Render = Callable[[LevelStage, Path], Awaitable[Finished]]
 """Encode the sound through a stage into a file."""
 Measure = Callable[[Path], Awaitable[tuple[Loudness, Finished]]]
 """Measure an encoded file."""
+Sketch = Callable[[LevelStage], Awaitable[tuple[float | None, Finished]]]
+"""The loudness in LUFS that a stage gives, before it is encoded."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,26 @@ class Result:
 
 
 async def bring_to_level(
-    render: Render, measure: Measure, before: Loudness, aim: Aim, target: Path, *, lossy: bool
+    render: Render,
+    measure: Measure,
+    before: Loudness,
+    aim: Aim,
+    target: Path,
+    *,
+    lossy: bool,
+    sketch: Sketch | None = None,
 ) -> Result:
     """Make `target` as `aim` says. Silence, and sound too short to have a loudness, keep their
-    level, with a warning; so does the result tell what is out of reach, and what was reached."""
-    stage: LevelStage | None = first_stage(before, aim, lossy=lossy)
+    level, with a warning; so does the result tell what is out of reach, and what was reached.
+
+    `sketch`: where a limiter is needed, its gain is sought by this first, as it is cheaper than
+    to encode.
+    """
+    first = first_stage(before, aim, lossy=lossy)
+    sketched: list[Finished] = []
+    if sketch is not None and first.ceiling_dbtp is not None:
+        first, sketched = await _seek(sketch, first, before, aim)
+    stage: LevelStage | None = first
     trial = target.with_name(f"{target.name}.trial")
     rounds: list[Round] = []
     done: list[Finished] = []
@@ -80,7 +98,26 @@ async def bring_to_level(
     finally:
         trial.unlink(missing_ok=True)
     best = min(rounds, key=lambda each: each.rank)
-    return Result(best, len(rounds), in_turn(*done), _warnings(best, before, aim))
+    return Result(best, len(rounds), in_turn(*done, *sketched), _warnings(best, before, aim))
+
+
+async def _seek(
+    sketch: Sketch, stage: LevelStage, before: Loudness, aim: Aim
+) -> tuple[LevelStage, list[Finished]]:
+    """The stage with the gain that reaches the target through its limiter."""
+    tried: list[tuple[float, float]] = []
+    done: list[Finished] = []
+    while len(tried) < SKETCHES:
+        lufs, finished = await sketch(stage)
+        done.append(finished)
+        if lufs is None:
+            break
+        tried.append((stage.gain_db, aim.integrated_lufs - lufs))
+        if abs(tried[-1][1]) <= EXACT_LU / 4:
+            break
+        gain = next_gain(tried, before, aim, stage.ceiling_dbtp)
+        stage = replace(stage, gain_db=gain)
+    return stage, done
 
 
 def levelled(result: Result, track: int, aim: Aim, before: Loudness) -> Levelled:

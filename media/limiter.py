@@ -28,17 +28,26 @@ class LevelStage:
 
     def filters(self, rate_hz: int) -> tuple[str, ...]:
         """The filters, for a sound of `rate_hz`; they keep its length to the sample."""
+        limiter = self._limiter()
+        if limiter:
+            oversampled = f"aresample={max(OVERSAMPLED_HZ, rate_hz)}"
+            limiter = (oversampled, *limiter, f"aresample={rate_hz}")
+        return (*self._gain(), *limiter)
+
+    def sketch(self) -> tuple[str, ...]:
+        """The same with the limiter at the sound's own rate, in half the time. What comes out is as
+        loud within 0.02 LU (measured on speech); its peaks are higher."""
+        return (*self._gain(), *self._limiter())
+
+    def _gain(self) -> tuple[str, ...]:
         evening = (EVENING,) if self.evened else ()
         gain = f"volume={self.gain_db:.4f}dB:precision=double"
-        return ("aformat=sample_fmts=dblp", *evening, gain, *self._limiter(rate_hz))
+        return ("aformat=sample_fmts=dblp", *evening, gain)
 
-    def _limiter(self, rate_hz: int) -> tuple[str, ...]:
+    def _limiter(self) -> tuple[str, ...]:
         if self.ceiling_dbtp is None:
             return ()
         limit = 10 ** (self.ceiling_dbtp / 20)
-        return (
-            f"aresample={max(OVERSAMPLED_HZ, rate_hz)}",
-            # latency: the look-ahead is taken back. level: no gain of its own.
-            f"alimiter=limit={limit:.6f}:level=0:attack={ATTACK_MS}:release={RELEASE_MS}:latency=1",
-            f"aresample={rate_hz}",
-        )
+        # latency: the look-ahead is taken back. level: no gain of its own.
+        times = f"attack={ATTACK_MS}:release={RELEASE_MS}"
+        return (f"alimiter=limit={limit:.6f}:level=0:{times}:latency=1",)

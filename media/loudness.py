@@ -68,10 +68,9 @@ async def measure_windows(
         (
             *front,
             f"astats={peaks}",
-            f"aresample={_FILTER_HZ}:osf=dbl" if rate_hz < _FILTER_HZ else None,
-            "ebur128=metadata=1",
-            f"ametadata=print:key=lavfi.r128.M:file={escaped(momentary)}",
-            f"ametadata=print:key=lavfi.r128.S:file={escaped(short)}",
+            *_weighted(rate_hz),
+            _told("M", momentary),
+            _told("S", short),
             # Float: between samples a peak may pass full scale, and whole numbers would clip it.
             f"aresample={OVERSAMPLED_HZ}:osf=dbl",
             f"astats={peaks}",
@@ -84,12 +83,39 @@ async def measure_windows(
         found = _measured(_values(momentary, "M"), _values(short, "S"), finished.stderr)
         return found, finished
     except ProcessFailed as error:
-        raise InputCorrupt(
-            f"the sound could not be measured (exit code {error.code}): {error.stderr}"
-        ) from error
+        raise _unmeasured(error) from error
     finally:
         momentary.unlink(missing_ok=True)
         short.unlink(missing_ok=True)
+
+
+async def measure_gated(
+    command: Ffmpeg, front: Iterable[str | None], rate_hz: int, report: Path, on_tick: OnTick
+) -> tuple[float | None, Finished]:
+    """The gated loudness alone, in LUFS; without the peaks it takes half the time."""
+    momentary = report.with_name(f"{report.name}.m")
+    chain = filters((*front, *_weighted(rate_hz), _told("M", momentary)))
+    command = command.then("-af", chain, "-c:a", "pcm_f64le").write("-", "null")
+    try:
+        finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
+        return integrated(_values(momentary, "M")[_MOMENTARY - 1 :]), finished
+    except ProcessFailed as error:
+        raise _unmeasured(error) from error
+    finally:
+        momentary.unlink(missing_ok=True)
+
+
+def _weighted(rate_hz: int) -> tuple[str | None, ...]:
+    resampled = f"aresample={_FILTER_HZ}:osf=dbl" if rate_hz < _FILTER_HZ else None
+    return (resampled, "ebur128=metadata=1")
+
+
+def _told(name: str, report: Path) -> str:
+    return f"ametadata=print:key=lavfi.r128.{name}:file={escaped(report)}"
+
+
+def _unmeasured(error: ProcessFailed) -> InputCorrupt:
+    return InputCorrupt(f"the sound could not be measured (exit code {error.code}): {error.stderr}")
 
 
 def integrated(momentary: Sequence[float]) -> float | None:

@@ -19,7 +19,7 @@ from media.command import Ffmpeg
 from media.index import Index
 from media.level import Result, bring_to_level
 from media.limiter import LevelStage
-from media.loudness import Measured, measure_windows
+from media.loudness import Measured, measure_gated, measure_windows
 from media.plan import AudioPlan, Plan
 from media.planning import make_plan
 from media.process import Finished, OnTick
@@ -123,9 +123,13 @@ async def level_track(
         found, finished = await measure_rendered(plan, number, path, on_tick)
         return found.loudness, finished
 
-    return await bring_to_level(
-        render, remeasure, before, aim, target, lossy=SOUNDS[audio.settings.codec].lossy
-    )
+    async def sketch(stage: LevelStage) -> tuple[float | None, Finished]:
+        command = read_track(source, plan, number)
+        front = (*aligned(plan, audio), *stage.sketch())
+        return await measure_gated(command, front, audio.sample_rate, target, on_tick)
+
+    lossy = SOUNDS[audio.settings.codec].lossy
+    return await bring_to_level(render, remeasure, before, aim, target, lossy=lossy, sketch=sketch)
 
 
 async def render_track(
