@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 
-from workflows.account import damage, total
+from workflows.account import damage, read, total
 from workflows.control import JobWorkflow, side_by_side
 
 with workflow.unsafe.imports_passed_through():
@@ -223,12 +223,13 @@ class Album:
     ) -> JobResult:
         plan, steps = self._plan, [each.done for each in tracks]
         media_s = sum(file.media_s for file in plan.files)
-        read = sum(file.source.bytes for file in plan.files)
+        bytes_read = sum(file.source.bytes for file in plan.files)
         return JobResult(
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=tuple(outputs),
-            stats=total(media_s, read, steps, [_done(file) for file in files], published),
+            sources=read(*(file.source for file in plan.files)),
+            stats=total(media_s, bytes_read, steps, [_done(file) for file in files], published),
             decisions=self._decisions(),
             warnings=(
                 *self._named([file.warnings for file in plan.files]),

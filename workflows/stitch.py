@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from temporalio import workflow
 
-from workflows.account import damage, total
-from workflows.control import JobWorkflow
+from workflows.account import damage, read, total
+from workflows.control import JobWorkflow, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.loudness import Loudness
@@ -84,16 +83,16 @@ class StitchWorkflow(JobWorkflow):
         wanted = _wanted(job, plan)
         self.total = self.frames_total = count + 1 + len(wanted)
         self.enter("stitching")
-        prepared = await _together(self._prepare(plan, n) for n in range(count))
+        prepared = await side_by_side(self._prepare(plan, n) for n in range(count))
         mixed = await self._mix(plan, [each.part for each in prepared])
         self.enter("normalizing")
-        levelled = await _together(self._level(plan, w, prepared, mixed) for w in wanted)
+        levelled = await side_by_side(self._level(plan, w, prepared, mixed) for w in wanted)
         self.enter("assembling")
-        made = await _together(
+        made = await side_by_side(
             self._finish(plan, w, each, prepared, mixed)
             for w, each in zip(wanted, levelled, strict=True)
         )
-        described = await _together(
+        described = await side_by_side(
             self._describe(plan, kind, made[0], mixed) for kind, _ in plan.beside
         )
         self.enter("publishing")
@@ -202,13 +201,14 @@ class StitchWorkflow(JobWorkflow):
     ) -> JobResult:
         decoded = [each.done for each in prepared]
         counted = [*decoded, mixed.done, *(_part(each.levelled) for each in made)]
-        sources = {source.uri: source.bytes for source in plan.sources}
+        sources = {source.uri: source for source in plan.sources}.values()
         return JobResult(
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=tuple(_told(made, published.outputs)),
+            sources=read(*sources, plan.cover),
             stats=total(
-                *(plan.media_s, sum(sources.values()), counted),
+                *(plan.media_s, sum(each.bytes for each in sources), counted),
                 *([each.finished.done for each in made], published),
             ),
             decisions=mixed.decisions,
@@ -256,15 +256,3 @@ def _told(made: list[Made], outputs: Iterable[Output]) -> Iterable[Output]:
 def _words(made: Made) -> list[str]:
     name = name_of(made.wanted.uri)
     return [*(f"{name} {words}" for words in made.levelled.warnings), *made.finished.warnings]
-
-
-async def _together(work: Iterable[Awaitable[Done]]) -> list[Done]:
-    """Side by side; if one fails or all are cancelled, none is left."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        return await asyncio.gather(*tasks)
-    except (Exception, asyncio.CancelledError):
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
