@@ -103,7 +103,7 @@ async def verify(
             )
     _check_sound(plan, facts)
     if chapters is not None:
-        warnings += prove_chapters(chapters, facts)
+        prove_chapters(chapters, facts)
     covers = sum(carried.kind == "cover" for carried in plan.carried)
     own_chapters = 0 if chapters else plan.chapters
     warnings += lost(plan.tags, own_chapters, covers, facts, plan.container)
