@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,16 +14,20 @@ from temporalio.exceptions import ApplicationError
 from activities.borrow import borrow, check_unchanged
 from activities.place import Place, place
 from activities.running import Beat, implements
+from longtake.contracts.encode import VideoSettings
 from longtake.contracts.result import Stats
 from longtake.contracts.steps import (
     ANALYSE_CHUNK,
     CHUNK_MISMATCH,
     ENCODE_AUDIO,
     ENCODE_CHUNK,
+    SCORE_CHUNK,
     Analysed,
     AudioRequest,
     ChunkRequest,
     EncodeDone,
+    Scored,
+    ScoreRequest,
 )
 from longtake.errors import (
     CapabilityMissing,
@@ -31,6 +36,7 @@ from longtake.errors import (
     ProcessKilled,
     ProcessStalled,
 )
+from longtake.quality import EVERY, VMAF_MODEL
 from media.analysis import analyse_chunk as analyse_picture
 from media.analysis import analysed_bytes, encode_second_pass
 from media.analysis import recipe as analysis_recipe
@@ -44,6 +50,7 @@ from media.timing import clock, planned_times
 from media.tools import device_class, engine_version
 from media.video import ChunkMismatch, recipe
 from media.video import encode_chunk as encode_picture
+from media.vmaf import score
 from storage.work import content_key
 
 POISON_AFTER = 3
@@ -71,7 +78,7 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     """One chunk, verified frame by frame."""
     work = await begin(request, beat)
     if request.analysis_key is None or request.target_bytes is None:
-        return await encode_at_quality(work, beat)
+        return await _encode_at_quality(work, beat)
     analysis = await work.here.store.hold(request.analysis_key)
     target_bytes = request.target_bytes
     key = work.key("chunk", analysis_recipe(work.video, 2), [request.analysis_key, target_bytes])
@@ -86,7 +93,7 @@ async def encode_chunk(request: ChunkRequest, beat: Beat) -> EncodeDone:
     return await work.once(key, encode_again)
 
 
-async def encode_at_quality(work: Work, beat: Beat) -> EncodeDone:
+async def _encode_at_quality(work: Work, beat: Beat) -> EncodeDone:
     """A chunk at the constant quality that its plan says."""
     key = work.key("chunk", recipe(work.video))
 
@@ -97,6 +104,28 @@ async def encode_at_quality(work: Work, beat: Beat) -> EncodeDone:
         )
 
     return await work.once(key, encode)
+
+
+@implements(SCORE_CHUNK, stage="encoding")
+async def score_chunk(request: ScoreRequest, beat: Beat) -> Scored:
+    """One chunk at a CRF of its own, verified frame by frame, and scored as it is made."""
+    work = (await begin(request, beat)).at(request.crf)
+    key = work.key("chunk", recipe(work.video), [VMAF_MODEL, EVERY])
+    score_key = content_key("vmaf", chunk=key)
+    store = work.here.store
+
+    async def encode(draft: Path) -> Finished:
+        with store.drafting("vmaf") as report:
+            finished = await encode_picture(
+                *(work.source, work.plan, work.index, work.chunk, draft, beat.on_tick),
+                mark=work.mark,
+                report=report,
+            )
+            await store.put(score_key, json.dumps({"vmaf": score(report)}).encode())
+        return finished
+
+    done = await work.once(key, encode, score_key)
+    return Scored(**done.model_dump(), vmaf=json.loads(await store.read(score_key))["vmaf"])
 
 
 @dataclass(frozen=True)
@@ -125,10 +154,21 @@ class Work:
             **({"aim": list(extra)} if extra else {}),
         )
 
-    async def once(self, key: str, encode: Callable[[Path], Awaitable[Finished]]) -> EncodeDone:
-        """Do it unless the key is taken; the source must not have changed meanwhile."""
+    def at(self, crf: float) -> Work:
+        """The same chunk at a CRF of its own."""
+        asked = self.video.settings.model_dump() | {"crf": crf, "quality": None}
+        settings = VideoSettings.model_validate(asked)
+        video = self.video.model_copy(update={"settings": settings, "varied": True})
+        plan = self.plan.model_copy(update={"video": video})
+        return replace(self, video=video, plan=plan)
+
+    async def once(
+        self, key: str, encode: Callable[[Path], Awaitable[Finished]], *others: str
+    ) -> EncodeDone:
+        """Do it unless the keys are taken; the source must not have changed meanwhile."""
         frames = len(planned_times(self.video, self.index, self.chunk))
-        done = await once(self.here, key, frames, encode, whole=len(self.video.chunks) == 1)
+        whole = len(self.video.chunks) == 1
+        done = await once(self.here, key, frames, encode, *others, whole=whole)
         await check_unchanged(self.here, self.request.source)
         if self.video.mark:
             image = self.video.mark.image
@@ -183,12 +223,13 @@ async def once(
     key: str,
     frames: int,
     encode: Callable[[Path], Awaitable[Finished]],
-    *,
+    *others: str,
     whole: bool = False,
 ) -> EncodeDone:
-    """Encode to a draft and publish it, unless the key is taken."""
+    """Encode to a draft and publish it, unless the key is taken, and with it the `others` under
+    which `encode` puts what it makes beside."""
     retries = activity.info().attempt - 1
-    if await here.store.has(key):
+    if all([await here.store.has(each) for each in (key, *others)]):
         return EncodeDone(key=key, frames=frames, reused=True, stats=Stats(retries=retries))
     with here.store.drafting(key) as draft:
         try:

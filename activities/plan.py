@@ -11,21 +11,27 @@ from media.chunks import heaviest_first
 from media.index import Index
 from media.plan import Clip, Plan
 from media.planning import make_plan
+from media.timing import planned_times
 from media.tools import engine_version
 from media.tracks import sound_left_out
+from media.vmaf import check_measurable
 from storage.work import content_key
 
 
 @implements(PLAN, stage="planning")
 async def plan(request: PlanRequest, beat: Beat) -> PlanSummary:
     """Plan, put the plan in the work store, and answer what the workflow must know of it."""
-    made, index = await planned(request)
+    made, index = await _planned(request)
+    aims_at_quality = request.admission.settings.video.quality is not None
+    if aims_at_quality:
+        check_measurable(request.admission.facts, made)
     return PlanSummary(
-        plan_key=await keep(made),
+        plan_key=await _keep(made),
         chunks=len(made.video.chunks) if made.video else 0,
         order=heaviest_first(index, made.video.chunks) if made.video and index else (),
         frames=made.video.frames if made.video and made.video.chunks else 0,
         target_bytes=target_bytes(made, index) if index else None,
+        chunk_frames=_chunk_frames(made, index) if aims_at_quality and index else (),
         media_s=made.media_s,
         sounds=tuple(n for n, audio in enumerate(made.audio) if not audio.copied),
         engine=engine_version(),
@@ -41,7 +47,12 @@ def _unheard(request: PlanRequest) -> tuple[str, ...]:
     return sound_left_out(request.admission.facts, request.admission.settings.container)
 
 
-async def planned(request: PlanRequest) -> tuple[Plan, Index | None]:
+def _chunk_frames(made: Plan, index: Index) -> tuple[int, ...]:
+    chunks = made.video.chunks if made.video else ()
+    return tuple(len(planned_times(made.picture, index, chunk)) for chunk in chunks)
+
+
+async def _planned(request: PlanRequest) -> tuple[Plan, Index | None]:
     """The plan that is asked for, and the index it was made from."""
     here = place()
     admission, job = request.admission, request.job
@@ -60,7 +71,7 @@ async def planned(request: PlanRequest) -> tuple[Plan, Index | None]:
     return made, index
 
 
-async def keep(made: Plan) -> str:
+async def _keep(made: Plan) -> str:
     """Put a plan in the work store, under the key of its own content."""
     document = made.model_dump_json()
     key = content_key("plan", plan=document)

@@ -113,6 +113,10 @@ class Ffmpeg:
         """The output."""
         return replace(self, output=(*options, "-f", muxer, _as_url(path)))
 
+    def also(self, *arguments: str) -> Ffmpeg:
+        """A second output, that is made of the first."""
+        return replace(self, output=(*self.output, *arguments))
+
     def arguments(self) -> list[str]:
         """The whole command, the program first."""
         return [ffmpeg(), *self.globals, *self.inputs, *self.middle, *self.output]

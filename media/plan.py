@@ -62,6 +62,8 @@ class VideoPlan(Contract):
     gop_frames: int | None = None
     threads: int = 1
     settings: VideoSettings = VideoSettings()
+    varied: bool = False
+    """Whether chunks have a quality each; their headers agree all the same."""
     chunks: tuple[Chunk, ...] = ()
     size: tuple[int, int] | None = None
     """Width and height of an animated image, in pixels."""

@@ -22,6 +22,7 @@ from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.timing import clock, planned_times, span
 from media.tools import table_level
+from media.vmaf import KEPT, Measure, measure_of, scoring
 from media.watermark import overlay
 
 CMAF = (
@@ -50,19 +51,6 @@ class ChunkMismatch(Exception):
     """A chunk does not hold the planned frames: this source cannot be cut."""
 
 
-def reading(source: Path, plan: Plan, chunk: Chunk, mark: Path | None) -> Ffmpeg:
-    """The beginning of a command that needs the chunk's frames: source, and watermark's image."""
-    video = plan.picture
-    begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
-    as_stored = ("-display_rotation", "0") if video.turned_late else ()
-    command = (
-        Ffmpeg.quiet()
-        .cpu_level(table_level() if video.files.tone else None)
-        .read(source, plan.demuxer, "-copyts", *begin, *as_stored)
-    )
-    return command if mark is None else command.read_image(mark)
-
-
 def chunk_command(
     source: Path,
     plan: Plan,
@@ -72,21 +60,32 @@ def chunk_command(
     which: Pass | None = None,
     mark: Path | None = None,
     files: Mapping[str, str] = {},
+    measure: Measure | None = None,
 ) -> Ffmpeg:
     """The command that encodes `chunk` of `source` to CMAF fragments in `target`.
 
-    `mark` is the watermark's image; `files` are the names of what filters read, escaped.
+    `mark` is the watermark's image; `files` are the names of what filters read, escaped. With
+    `measure` the chunk is scored, too.
     """
     video = plan.picture
-    command = reading(source, plan, chunk, mark)
+    begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
+    as_stored = ("-display_rotation", "0") if video.turned_late else ()
+    command = (
+        Ffmpeg.quiet()
+        .cpu_level(table_level() if video.files.tone else None)
+        .read(source, plan.demuxer, "-copyts", *begin, *as_stored)
+    )
+    if mark is not None:
+        command = command.read_image(mark)
     # Every frame at its own time: in the source's own clock, or on the grid.
     base = f"{video.grid.rate.denominator}:{video.grid.rate.numerator}" if video.grid else "demux"
-    return (
-        command.then(*_filters(video, chunk, files))
+    made = (
+        command.then(*_filters(video, chunk, files, kept=measure is not None))
         .then("-an", "-sn", "-dn", "-fps_mode", "passthrough", "-enc_time_base", base)
         .then(*encoder(video, which))
         .write(*_output(video, target, which))
     )
+    return made if measure is None else made.also(*scoring(video.pixel_format, measure))
 
 
 def _output(video: VideoPlan, target: Path, which: Pass | None) -> tuple[Path | str, *Arguments]:
@@ -95,18 +94,19 @@ def _output(video: VideoPlan, target: Path, which: Pass | None) -> tuple[Path | 
     return (target, *CARRIERS[ENCODERS[video.encoder].carrier])
 
 
-def _filters(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> tuple[str, ...]:
+def _filters(
+    video: VideoPlan, chunk: Chunk, files: Mapping[str, str], *, kept: bool
+) -> tuple[str, ...]:
+    """With `kept` the frames come a second time, to be compared with."""
     chain, finish = _chain(video, chunk, files), _finish(video)
-    if video.mark is None and not ENCODERS[video.encoder].parts:
+    if video.mark is None and not kept and not ENCODERS[video.encoder].parts:
         chain = filters((chain, finish))
         return ("-map", f"0:{video.stream}", *(("-vf", chain) if chain else ()))
     graph = filters((_graph(video, chain), finish))
+    if kept:
+        graph += f",format={video.pixel_format},split[out][{KEPT}]"
+        return ("-filter_complex", graph, "-map", "[out]")
     return ("-filter_complex", f"{graph}[out]", "-map", "[out]")
-
-
-def picture_graph(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> str:
-    """The graph that makes the chunk's frames as its encoder gets them, its last label open."""
-    return _graph(video, _chain(video, chunk, files))
 
 
 def _chain(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> str:
@@ -192,16 +192,19 @@ async def encode_chunk(
     *,
     which: Pass | None = None,
     mark: Path | None = None,
+    report: Path | None = None,
 ) -> Finished:
-    """Encode a chunk to `target` and verify it; `errors` counts what did not decode in it.
+    """Encode a chunk to `target` and verify it; `errors` counts what did not decode in it. With
+    `report` it is scored, too (`media.vmaf`).
 
     Raises ChunkMismatch if the frames are not the planned ones, InputCorrupt if the source
     does not decode, and what `run_ffmpeg` raises.
     """
+    measure = measure_of(plan.picture, index, chunk, report) if report else None
     try:
         with written(plan.picture.files, target) as files:
             command = chunk_command(
-                source, plan, chunk, target, which=which, mark=mark, files=files
+                source, plan, chunk, target, which=which, mark=mark, files=files, measure=measure
             )
             finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:

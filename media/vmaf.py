@@ -1,66 +1,92 @@
-"""VMAF of an encoded chunk against the frames that its encoder was given."""
+"""VMAF of a chunk, measured by the command that encodes it.
+
+FFmpeg decodes what it has just encoded and compares it with what it gave to the encoder, so that
+the source is decoded, scaled and tone-mapped once.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from longtake.errors import InputCorrupt
-from longtake.quality import VMAF_MODEL
+from longtake.contracts.media import MediaFacts
+from longtake.errors import InvalidJob
+from longtake.quality import EVERY, VMAF_MODEL
 from media.chunks import Chunk
-from media.filter_files import escaped, written
-from media.plan import Plan
-from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
-from media.video import picture_graph, reading
+from media.colour import keeps_hdr
+from media.filter_files import escaped
+from media.index import Index
+from media.plan import Plan, VideoPlan
+from media.timing import planned_times
 
-EVERY = 5
-"""Every so-many-th frame is scored, as scoring is costly. Not every second or third: the
-mean of those was up to half a VMAF off (decision 18)."""
-COLOUR = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=limited"
+KEPT = "kept"
+"""Label of the frames as the encoder was given them."""
+# By number of the frame: both hold the same ones, in clocks that may differ. One colour for both:
+# where only one of them is tagged, FFmpeg would convert it before it compares.
+_ALIKE = (
+    "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=limited"
+    ",settb=1/1000,setpts=N*40"
+)
 
 
-async def score(
-    source: Path,
-    plan: Plan,
-    chunk: Chunk,
-    encoded: Path,
-    report: Path,
-    on_tick: OnTick,
-    mark: Path | None = None,
-) -> tuple[float, Finished]:
-    """The mean VMAF of a chunk, 0 to 100, on one thread; libvmaf writes to `report`.
+def check_measurable(facts: MediaFacts, plan: Plan) -> None:
+    """Raises InvalidJob for a picture that VMAF is not defined for."""
+    if plan.video and not plan.video.copied and keeps_hdr(facts.video[0], plan.video.settings):
+        raise InvalidJob(
+            "the picture stays HDR, and VMAF is not defined for HDR: use crf instead of quality, "
+            "or `hdr: sdr`"
+        )
 
-    The first frame is left out where there are more: it has no motion before it, and stands
-    for too little of a film. Raises InputCorrupt and what `run_ffmpeg` raises.
+
+@dataclass(frozen=True)
+class Measure:
+    """Of a chunk: where libvmaf writes its scores, and which frames of the film it has."""
+
+    report: Path
+    first: int
+    frames: int
+
+
+def measure_of(video: VideoPlan, index: Index, chunk: Chunk, report: Path) -> Measure:
+    """What is needed to score one of the picture's chunks."""
+    before = video.chunks[: video.chunks.index(chunk)]
+    first = sum(len(planned_times(video, index, each)) for each in before)
+    return Measure(report, first, len(planned_times(video, index, chunk)))
+
+
+def scoring(pixel_format: str, measure: Measure) -> tuple[str, ...]:
+    """What follows a command's encoder so that its output is scored as it is made, on one thread:
+    the frames labelled `KEPT` against the first output's."""
+    alike = f"{_chosen(measure)},format={pixel_format},{_ALIKE}"
+    graph = (
+        f"[{KEPT}]{alike}[reference];[dec:0]{alike}[encoded];"
+        f"[encoded][reference]libvmaf=model=version={VMAF_MODEL}:n_threads=1:n_subsample=3"
+        f":log_fmt=json:log_path={escaped(measure.report)}[scored]"
+    )
+    return (
+        *("-threads", "1", "-dec", "0:0", "-filter_complex", graph, "-map", "[scored]"),
+        *("-fps_mode", "passthrough", "-enc_time_base", "filter", "-f", "null", "-"),
+    )
+
+
+def _chosen(measure: Measure) -> str:
+    """Every so-many-th frame of the film, with the one before it and the one behind, as VMAF
+    looks at motion; and three frames before the first of them, as libvmaf scores its own first
+    frame and each third from there on. Of a very short chunk the first that can be scored."""
+    scored = 3 + (-measure.first - 3) % max(1, min(EVERY, measure.frames - 4))
+    begin = scored - 1
+    return (
+        f"select=between(n\\,{scored - 3}\\,{scored - 2})"
+        f"+gte(n\\,{begin})*lt(mod(n-{begin}\\,{EVERY})\\,3)"
+    )
+
+
+def score(report: Path) -> float:
+    """The mean VMAF that libvmaf wrote, 0 to 100.
+
+    The first is left out where there are more: it was seen without motion before it.
     """
-    video = plan.picture
-    with written(video.files, report) as files:
-        # By number of the frame: both hold the same ones, in clocks that may differ. One colour for
-        # both: where only one of them is tagged, FFmpeg would convert it before it compares.
-        alike = f"format={video.pixel_format},{COLOUR},settb=1/1000,setpts=N*40"
-        number = 1 if mark is None else 2
-        graph = (
-            f"{picture_graph(video, chunk, files)},{alike}[reference];"
-            f"[{number}:v]{alike}[encoded];"
-            f"[encoded][reference]libvmaf=model=version={VMAF_MODEL}:n_threads=1"
-            f":n_subsample={EVERY}:log_fmt=json:log_path={escaped(report)}[scored]"
-        )
-        command = (
-            reading(source, plan, chunk, mark)
-            .read(encoded, "mov")
-            .then("-filter_complex", graph, "-map", "[scored]")
-            .write("-", "null")
-        )
-        try:
-            finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
-        except ProcessFailed as error:
-            raise InputCorrupt(
-                f"{source.name} could not be measured (exit code {error.code}): {error.stderr}"
-            ) from error
-    return _mean(report), finished
-
-
-def _mean(report: Path) -> float:
     frames = json.loads(report.read_text("ascii"))["frames"]
     scores = [frame["metrics"]["vmaf"] for frame in frames[1:] or frames]
-    return float(sum(scores) / len(scores))
+    return round(float(sum(scores) / len(scores)), 2)

@@ -44,13 +44,12 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.plan import plan
         from activities.preview import plan as plan_preview
         from activities.publish import publish
-        from activities.quality import plan_samples
         from activities.sources import look_again
         from activities.stitch import plan as plan_stitch
         from activities.tags import tag
 
         return [
-            *(admit, plan, plan_samples, assemble, conclude, count_workers),
+            *(admit, plan, assemble, conclude, count_workers),
             *(admit_command, plan_preview, plan_normalize, publish, look_again),
             *(plan_album, judge_album, finish, tag, plan_stitch),
         ]
@@ -59,15 +58,14 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.borders import find_borders
         from activities.chapters import find_chapters
         from activities.command import run_command
-        from activities.encode import analyse_chunk, encode_audio, encode_chunk
+        from activities.encode import analyse_chunk, encode_audio, encode_chunk, score_chunk
         from activities.normalize import level, measure
         from activities.preview import make_part
-        from activities.quality import probe_sample
         from activities.stitch import describe, level_sound, mix, prepare
         from activities.stitch import finish as finish_sound
 
         return [
-            *(find_borders, find_chapters, probe_sample, analyse_chunk, encode_chunk),
+            *(find_borders, find_chapters, analyse_chunk, encode_chunk, score_chunk),
             *(encode_audio, run_command, make_part, measure, level, encode_stage),
             *(prepare, mix, level_sound, finish_sound, describe),
         ]

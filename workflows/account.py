@@ -8,7 +8,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import SourceRead, Stats
-    from longtake.contracts.steps import EncodeDone, Published, SampleScored, Source
+    from longtake.contracts.steps import EncodeDone, Published, Source
     from longtake.paths import shown
 
 
@@ -16,7 +16,7 @@ def total(
     media_s: float,
     bytes_read: int,
     counted: Sequence[EncodeDone],
-    others: Sequence[EncodeDone | SampleScored],
+    others: Sequence[EncodeDone],
     published: Published,
 ) -> Stats:
     """The cost of all steps; `counted` are the job's chunks or parts."""

@@ -7,7 +7,7 @@ the Temporal UI alike. Temporal's own cancel does the same as the signal.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -261,10 +261,15 @@ async def side_by_side(steps: Iterable[Awaitable[Result]]) -> list[Result]:
     try:
         return await asyncio.gather(*tasks)
     except (Exception, asyncio.CancelledError):
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
         raise
+
+
+async def end(tasks: Collection[asyncio.Future[Result]]) -> None:
+    """Cancel them, and wait until they are over."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _is_canceled() -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import workflow
@@ -11,11 +12,11 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.account import damage, read, total
 from workflows.beside import beside
-from workflows.control import PRESET, JobWorkflow
+from workflows.control import PRESET, JobWorkflow, end, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.encode import VideoSettings
-    from longtake.contracts.result import JobResult, Probe, ReachedQuality
+    from longtake.contracts.result import JobResult, ReachedQuality
     from longtake.contracts.steps import (
         ADMIT,
         ANALYSE_CHUNK,
@@ -27,8 +28,7 @@ with workflow.unsafe.imports_passed_through():
         FIND_BORDERS,
         FIND_CHAPTERS,
         PLAN,
-        PLAN_SAMPLES,
-        PROBE_SAMPLE,
+        SCORE_CHUNK,
         Admission,
         Analysed,
         AssembleRequest,
@@ -40,21 +40,19 @@ with workflow.unsafe.imports_passed_through():
         EncodeDone,
         PlanRequest,
         PlanSummary,
-        SampleRequest,
-        SampleScored,
-        SamplesPlanned,
+        Scored,
+        ScoreRequest,
         WorkersAsked,
     )
     from longtake.contracts.transcode import Transcode
     from longtake.errors import InvalidJob
     from longtake.paths import shown
     from longtake.quality import (
-        VMAF_MODEL,
-        Score,
         Tried,
-        found,
+        Wave,
         in_words,
-        next_probe,
+        next_wave,
+        reached,
         target_of,
         unreached,
     )
@@ -62,8 +60,14 @@ with workflow.unsafe.imports_passed_through():
     from longtake.rates import share
 
 
-Parts = tuple[list[EncodeDone], list[EncodeDone], list[Analysed]]
-"""Chunks, sound tracks, and first passes where there are two."""
+@dataclass(frozen=True)
+class Picture:
+    """The chunks, and what else was encoded on the way: first passes, and what was replaced."""
+
+    chunks: Sequence[EncodeDone]
+    others: Sequence[EncodeDone] = ()
+    quality: ReachedQuality | None = None
+
 
 FEW = 8
 """Fewer chunks than that are scheduled all at once."""
@@ -88,22 +92,22 @@ class TranscodeWorkflow(JobWorkflow):
         workflow.upsert_search_attributes([PRESET.value_set(self.preset)])
         gpu, decision = await self._choose_gpu(job, admission.settings.video)
         crop = await self._find_borders(job, admission)
-        admission, reached, probed = await self._find_quality(job, admission, crop, gpu)
-        if reached is not None:
-            decision["quality"] = in_words(reached)
         async with beside(self._find_chapters(job, admission)) as looking:
             try:
-                plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=False)
+                encoded = await self._encode(job, admission, crop, gpu=gpu, whole=False)
             except ActivityError as error:
                 if not _is_mismatch(error):
                     raise
-                plan, parts = await self._encode(job, admission, crop, gpu=gpu, whole=True)
+                encoded = await self._encode(job, admission, crop, gpu=gpu, whole=True)
                 decision["chunks"] = "one: chunks of this source did not hold their planned frames"
             chapters = await looking
+        plan, picture, sounds = encoded
+        quality = picture.quality
+        if quality is not None:
+            decision["quality"] = in_words(quality)
         if chapters is not None:
             decision["chapters"] = _chapters_in_words(chapters, admission)
         self.enter("assembling")
-        chunks, sounds, analyses = parts
         published = await self.step(
             ASSEMBLE,
             AssembleRequest(
@@ -113,14 +117,13 @@ class TranscodeWorkflow(JobWorkflow):
                 overwrite=job.overwrite,
                 plan_key=plan.plan_key,
                 index_key=admission.index_key,
-                chunk_keys=tuple(chunk.key for chunk in chunks),
+                chunk_keys=tuple(chunk.key for chunk in picture.chunks),
                 audio_keys=tuple(sound.key for sound in sounds),
                 chapters_key=chapters.done.key if chapters and chapters.count > 1 else None,
             ),
             f"join, verify and publish {job.output}",
             ends_the_job=True,
         )
-        encoded = [*chunks, *sounds]
         looked = [chapters.done] if chapters else []
         return JobResult(
             job_id=workflow.info().workflow_id,
@@ -134,16 +137,16 @@ class TranscodeWorkflow(JobWorkflow):
             stats=total(
                 plan.media_s,
                 admission.source.bytes,
-                chunks,
-                [*probed, *looked, *analyses, *sounds],
+                picture.chunks,
+                [*picture.others, *looked, *sounds],
                 published,
             ),
             decisions=plan.decisions | decision,
             warnings=(
-                *(*plan.warnings, *(unreached(reached) if reached else ())),
-                *(*damage(encoded), *published.warnings),
+                *(*plan.warnings, *(unreached(quality) if quality else ())),
+                *(*damage([*picture.chunks, *sounds]), *published.warnings),
             ),
-            quality=reached,
+            quality=quality,
         )
 
     async def _choose_gpu(
@@ -191,90 +194,9 @@ class TranscodeWorkflow(JobWorkflow):
         )
         return await self.step(FIND_CHAPTERS, request, "look for breaks between chapters")
 
-    async def _find_quality(
-        self, job: Transcode, admission: Admission, crop: str | None, gpu: bool
-    ) -> tuple[Admission, ReachedQuality | None, list[SampleScored]]:
-        """The job with the CRF that reaches its target quality, where it has one."""
-        if admission.settings.video.quality is None:
-            return admission, None, []
-        self.enter("planning")
-        try:
-            return await self._search(job, admission, crop, gpu=gpu, whole=False)
-        except ActivityError as error:
-            if not _is_mismatch(error):
-                raise
-            return await self._search(job, admission, crop, gpu=gpu, whole=True)
-
-    async def _search(
-        self, job: Transcode, admission: Admission, crop: str | None, *, gpu: bool, whole: bool
-    ) -> tuple[Admission, ReachedQuality | None, list[SampleScored]]:
-        settings = admission.settings.video
-        quality, codec = settings.quality or "", settings.codec
-        request = PlanRequest(job=job, admission=admission, gpu=gpu, whole=whole, crop=crop)
-        plan = await self.step(PLAN_SAMPLES, request, "choose samples")
-        if not plan.samples:
-            return admission, None, []
-        target = target_of(quality)
-        tried: list[Tried] = []
-        scored: list[SampleScored] = []
-        while probe := next_probe(codec, target, tried, plan.samples):
-            these = await self._probe(admission, plan, probe.samples, probe.crf)
-            scored += these
-            scores = zip(probe.samples, these, strict=True)
-            tried.append(
-                Tried(
-                    crf=probe.crf,
-                    scores=tuple(Score(number=n, vmaf=s.vmaf, frames=s.frames) for n, s in scores),
-                )
-            )
-        end = found(codec, target, tried)
-        reached = ReachedQuality(
-            target=quality,
-            model=VMAF_MODEL,
-            crf=end.crf,
-            vmaf=end.vmaf,
-            probes=tuple(
-                Probe(crf=t.crf, vmaf=round(t.vmaf(), 3), samples=len(t.scores)) for t in tried
-            ),
-            cpu_s=round(sum(s.stats.cpu_s for s in scored), 3),
-        )
-        video = settings.model_copy(update={"crf": end.crf, "quality": None})
-        chosen = admission.settings.model_copy(update={"video": video})
-        return admission.model_copy(update={"settings": chosen}), reached, scored
-
-    async def _probe(
-        self, admission: Admission, plan: SamplesPlanned, numbers: Sequence[int], crf: float
-    ) -> list[SampleScored]:
-        tasks = [
-            asyncio.ensure_future(
-                self.step(
-                    PROBE_SAMPLE,
-                    SampleRequest(
-                        chunk=ChunkRequest(
-                            source=admission.source,
-                            plan_key=plan.plan_key,
-                            index_key=admission.index_key or "",
-                            engine=plan.engine,
-                            number=number,
-                        ),
-                        crf=crf,
-                    ),
-                    f"probe crf {crf:g}, sample {place + 1} of {len(numbers)}",
-                )
-            )
-            for place, number in enumerate(numbers)
-        ]
-        try:
-            return list(await asyncio.gather(*tasks))
-        except (Exception, asyncio.CancelledError):
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
-
     async def _encode(
         self, job: Transcode, admission: Admission, crop: str | None, *, gpu: bool, whole: bool
-    ) -> tuple[PlanSummary, Parts]:
+    ) -> tuple[PlanSummary, Picture, list[EncodeDone]]:
         self.enter("planning")
         plan = await self.step(
             PLAN,
@@ -287,12 +209,18 @@ class TranscodeWorkflow(JobWorkflow):
         if plan.chunks or plan.sounds:
             self.enter("encoding")
         # The sound is short work; it goes first, so that it does not lag behind at the end.
-        sounds = [
-            asyncio.ensure_future(self._audio(admission, plan, number)) for number in plan.sounds
-        ]
+        tracks = (self._audio(admission, plan, number) for number in plan.sounds)
+        sounds = asyncio.ensure_future(side_by_side(tracks))
+        picture = asyncio.ensure_future(self._picture(admission, plan, gpu))
+        await side_by_side((sounds, picture))
+        return plan, picture.result(), sounds.result()
+
+    async def _picture(self, admission: Admission, plan: PlanSummary, gpu: bool) -> Picture:
+        if plan.chunk_frames:
+            return await self._aim(admission, plan)
+        analyses = await self._analyse(admission, plan)
         chunks: dict[int, asyncio.Future[EncodeDone]] = {}
         try:
-            analyses = await self._analyse(admission, plan)
             for wave in _waves(plan):
                 if chunks:
                     await workflow.sleep(BETWEEN_WAVES)
@@ -300,14 +228,40 @@ class TranscodeWorkflow(JobWorkflow):
                     request = _request(admission, plan, number, analyses)
                     work = self._chunk(plan, request, gpu)
                     chunks[number] = asyncio.ensure_future(work)
-            await asyncio.gather(*[*sounds, *chunks.values()])
+            await asyncio.gather(*chunks.values())
         except (Exception, asyncio.CancelledError):
-            for task in [*sounds, *chunks.values()]:
-                task.cancel()
-            await asyncio.gather(*[*sounds, *chunks.values()], return_exceptions=True)
+            await end(chunks.values())
             raise
-        encoded = [chunks[number].result() for number in range(plan.chunks)]
-        return plan, (encoded, [sound.result() for sound in sounds], analyses)
+        return Picture([chunks[number].result() for number in range(plan.chunks)], analyses)
+
+    async def _aim(self, admission: Admission, plan: PlanSummary) -> Picture:
+        """Chunks in waves, each at the CRF by which the whole reaches its target quality."""
+        settings, frames = admission.settings.video, plan.chunk_frames
+        asked = settings.quality or ""
+        chunks: dict[int, Scored] = {}
+        replaced: list[Scored] = []
+        waves: list[Wave] = []
+        tried: list[Tried] = []
+        while wave := next_wave(settings.codec, target_of(asked), frames, tried):
+            requests = [_at(_request(admission, plan, n), wave.crf) for n in wave.chunks]
+            scored = await side_by_side(self._score(plan, each, chunks) for each in requests)
+            for number, chunk in zip(wave.chunks, scored, strict=True):
+                if number in chunks:
+                    replaced.append(chunks[number])
+                chunks[number] = chunk
+                tried.append(Tried(number=number, crf=wave.crf, vmaf=chunk.vmaf))
+            waves.append(wave)
+        made = [chunks[number] for number in range(plan.chunks)]
+        return Picture(made, replaced, reached(asked, frames, waves, tried))
+
+    async def _score(
+        self, plan: PlanSummary, request: ScoreRequest, known: Mapping[int, Scored]
+    ) -> Scored:
+        words = f"encode chunk {request.number + 1} of {plan.chunks} at crf {request.crf:g}"
+        scored = await self.step(SCORE_CHUNK, request, words)
+        if request.number not in known:
+            self.finished(scored.frames)
+        return scored
 
     async def _analyse(self, admission: Admission, plan: PlanSummary) -> list[Analysed]:
         """The first of two passes over every chunk, where a bit rate is aimed at."""
@@ -320,18 +274,9 @@ class TranscodeWorkflow(JobWorkflow):
             self.frames_done += found.frames
             return found
 
-        tasks = {
-            number: asyncio.ensure_future(analyse(number))
-            for number in plan.order or range(plan.chunks)
-        }
-        try:
-            await asyncio.gather(*tasks.values())
-        except (Exception, asyncio.CancelledError):
-            for task in tasks.values():
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
-            raise
-        return [tasks[number].result() for number in range(plan.chunks)]
+        order = plan.order or tuple(range(plan.chunks))
+        found = await side_by_side(analyse(number) for number in order)
+        return [found[order.index(number)] for number in range(plan.chunks)]
 
     async def _chunk(self, plan: PlanSummary, request: ChunkRequest, gpu: bool) -> EncodeDone:
         words = f"encode chunk {request.number + 1} of {plan.chunks}"
@@ -345,6 +290,10 @@ class TranscodeWorkflow(JobWorkflow):
             source=admission.source, plan_key=plan.plan_key, engine=plan.engine, number=number
         )
         return await self.step(ENCODE_AUDIO, request, "encode the sound")
+
+
+def _at(request: ChunkRequest, crf: float) -> ScoreRequest:
+    return ScoreRequest(**request.model_dump(), crf=crf)
 
 
 def _request(

@@ -86,28 +86,33 @@ class JobError(Report):
     message: str
 
 
-class Probe(Report):
-    """A short trial on the way to a target quality."""
+class QualityWave(Report):
+    """Chunks that were encoded side by side on the way to a target quality."""
 
     crf: float
     vmaf: float
-    samples: int
-    """Samples of the source that were encoded and measured."""
+    """Their mean."""
+    chunks: int
 
 
 class ReachedQuality(Report):
-    """What came of `quality`: the crf that was found, and how."""
+    """What came of `quality`: what was measured, and how it was reached."""
 
     target: str
     """As asked for: `vmaf:95`."""
     model: str
     """The VMAF model that scored."""
-    crf: float
     vmaf: float
-    """Expected of the whole, from the samples."""
-    probes: tuple[Probe, ...]
-    cpu_s: float
-    """CPU time of the probes, which is part of the job's."""
+    """The mean of the whole picture, by every `every`-th frame of each chunk."""
+    every: int
+    crf: float
+    """The mean over the frames: each wave of chunks has its own."""
+    finest: float
+    """Of the chunks' CRFs."""
+    coarsest: float
+    waves: tuple[QualityWave, ...]
+    again: int = 0
+    """Chunks that had to be encoded anew."""
 
 
 class SourceRead(Report):

@@ -122,6 +122,8 @@ class PlanSummary(Contract):
     frames: int
     target_bytes: int | None = None
     """What the whole picture may take where a bit rate is aimed at; then chunks are analysed."""
+    chunk_frames: tuple[int, ...] = ()
+    """Frames of each chunk where a quality is aimed at; then chunks are encoded in waves."""
     media_s: float
     sounds: tuple[int, ...] = ()
     """Numbers of the sound tracks that are encoded."""
@@ -153,6 +155,12 @@ class ChunkRequest(Contract):
     """With `analysis_key`: the chunk's share."""
 
 
+class ScoreRequest(ChunkRequest):
+    """A chunk at a CRF of its own, where a quality is aimed at."""
+
+    crf: float
+
+
 class AudioRequest(Contract):
     """A whole sound track."""
 
@@ -160,25 +168,6 @@ class AudioRequest(Contract):
     plan_key: str
     engine: str
     number: int = 0
-
-
-class SamplesPlanned(Contract):
-    """Samples of the picture for a target quality: chunks of a plan that tiles the source.
-
-    None where the picture is copied: nothing is to be found then.
-    """
-
-    plan_key: str
-    samples: tuple[int, ...]
-    """Numbers of those chunks."""
-    engine: str
-
-
-class SampleRequest(Contract):
-    """One sample at one CRF; `chunk` names it, and the plan."""
-
-    chunk: ChunkRequest
-    crf: float
 
 
 CHUNK_MISMATCH = "ChunkMismatch"
@@ -203,13 +192,10 @@ class Analysed(EncodeDone):
     """What the chunk took at constant quality."""
 
 
-class SampleScored(Contract):
-    """A sample that was encoded and measured."""
+class Scored(EncodeDone):
+    """A chunk that was encoded at a CRF of its own, and measured."""
 
     vmaf: float
-    frames: int
-    stats: Stats
-    """Of this attempt: nothing where the score lay in the work store."""
 
 
 class ChaptersFound(Contract):
@@ -613,10 +599,9 @@ class WorkersAlive(Contract):
 ADMIT = Step("admit", "io", Transcode, Admission)
 FIND_BORDERS = Step("find_borders", "cpu", BordersRequest, Borders)
 PLAN = Step("plan", "io", PlanRequest, PlanSummary)
-PLAN_SAMPLES = Step("plan_samples", "io", PlanRequest, SamplesPlanned)
-PROBE_SAMPLE = Step("probe_sample", "cpu", SampleRequest, SampleScored)
 ANALYSE_CHUNK = Step("analyse_chunk", "cpu", ChunkRequest, Analysed)
 ENCODE_CHUNK = Step("encode_chunk", "cpu", ChunkRequest, EncodeDone)
+SCORE_CHUNK = Step("score_chunk", "cpu", ScoreRequest, Scored)
 ENCODE_AUDIO = Step("encode_audio", "cpu", AudioRequest, EncodeDone)
 FIND_CHAPTERS = Step("find_chapters", "cpu", ChaptersRequest, ChaptersFound)
 ASSEMBLE = Step("assemble", "io", AssembleRequest, Published)
@@ -645,7 +630,7 @@ DESCRIBE_SOUND = Step("describe_sound", "cpu", DescribeRequest, EncodeDone)
 PUBLISH = Step("publish", "io", PublishRequest, Published)
 
 COUNTED = (
-    *(ENCODE_CHUNK.name, RUN_COMMAND.name, MAKE_PART.name, MEASURE_TRACK.name),
+    *(ENCODE_CHUNK.name, SCORE_CHUNK.name, RUN_COMMAND.name, MAKE_PART.name, MEASURE_TRACK.name),
     *(LEVEL_TRACK.name, ENCODE_STAGE.name, FINISH_FILE.name),
     *(PREPARE_PART.name, MIX.name, LEVEL_SOUND.name),
 )

@@ -1,8 +1,9 @@
-"""The search for a CRF: few probes, the same answer each time, and no answer beyond its bounds."""
+"""The CRFs of a film's chunks: the whole reaches its target, the same way each time."""
 
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -12,65 +13,163 @@ from pydantic import ValidationError
 from longtake.contracts import Transcode
 from longtake.errors import InvalidJob
 from longtake.presets import resolve
-from longtake.quality import MOST_PROBES, SCALES, Found, Score, Tried, found, next_probe
-
-SAMPLES = tuple(range(1, 21, 2))
+from longtake.quality import (
+    MOST_TRIES,
+    SCALES,
+    TOLERANCE,
+    TOO_COARSE,
+    Tried,
+    Wave,
+    in_words,
+    next_wave,
+    reached,
+    unreached,
+)
 
 
 class Film:
-    """Its loss, 100 - VMAF, grows by a factor with each step of CRF, from a floor that is left at
-    the finest; samples differ by up to a fifth of the loss and half a VMAF to both sides."""
+    """Each chunk's loss, 100 - VMAF, grows by its own factor with each step of CRF; scenes last
+    some chunks, and lie up to 20 VMAF apart."""
 
-    def __init__(self, codec: str, pace: float, crf_of_95: float, floor: float) -> None:
-        self.growth, self.floor = SCALES[codec].growth * pace, floor
-        self.begin = crf_of_95 - math.log(5 - floor) / self.growth
+    def __init__(self, codec: str, frames: list[int], crf_of_95: float, seed: int) -> None:
+        chance = random.Random(seed)
+        self.codec, self.frames = codec, frames
+        growth = SCALES[codec].growth
+        scene = 1.0
+        self.chunks = []
+        for _ in frames:
+            if chance.random() < 0.6:
+                scene = math.exp(chance.gauss(0, 0.5))
+            self.chunks.append((scene, growth * chance.uniform(0.75, 1.35)))
+        hardness = self.lost(crf_of_95, crf_of_95) / 5
+        self.chunks = [(scene / hardness, own) for scene, own in self.chunks]
+        self.crf_of_95 = crf_of_95
 
-    def sample(self, number: int, crf: float) -> float:
-        loss = self.floor + math.exp(self.growth * (crf - self.begin))
-        return min(max(0.0, 100 - loss * (1 + (number % 5 - 2) / 10) + (number % 3 - 1) / 2), 100)
+    def lost(self, crf: float, known: float) -> float:
+        of_each = [scene * 5 * math.exp(own * (crf - known)) for scene, own in self.chunks]
+        weighted = sum(a * b for a, b in zip(of_each, self.frames, strict=True))
+        return weighted / sum(self.frames)
 
-    def vmaf(self, crf: float) -> float:
-        return sum(self.sample(number, crf) for number in SAMPLES) / len(SAMPLES)
+    def chunk(self, number: int, crf: float) -> float:
+        scene, own = self.chunks[number]
+        return round(max(0.0, 100 - scene * 5 * math.exp(own * (crf - self.crf_of_95))), 2)
+
+    def vmaf(self, crfs: dict[int, float]) -> float:
+        scores = [own * self.chunk(n, crfs[n]) for n, own in enumerate(self.frames)]
+        return sum(scores) / sum(self.frames)
 
 
-def search(codec: str, target: float, film: Film) -> tuple[Found, list[Tried]]:
-    tried = list[Tried]()
-    while probe := next_probe(codec, target, tried, SAMPLES):
-        scores = [Score(number=n, vmaf=film.sample(n, probe.crf), frames=12) for n in probe.samples]
-        tried.append(Tried(crf=probe.crf, scores=tuple(scores)))
-    return found(codec, target, tried), tried
+def aim(film: Film, target: float) -> tuple[list[Wave], list[Tried]]:
+    waves: list[Wave] = []
+    tried: list[Tried] = []
+    while wave := next_wave(film.codec, target, film.frames, tried):
+        waves.append(wave)
+        for number in wave.chunks:
+            vmaf = film.chunk(number, wave.crf)
+            tried.append(Tried(number=number, crf=wave.crf, vmaf=vmaf))
+    return waves, tried
+
+
+def lengths(count: int) -> list[int]:
+    """As a film is cut: even, and shorter toward its end."""
+    return [120] * (count - count // 2) + [max(48, 120 - 10 * n) for n in range(count // 2)]
 
 
 @given(
     codec=st.sampled_from(sorted(SCALES)),
     target=st.floats(80, 97),
-    pace=st.floats(0.6, 1.5),
-    crf_of_95=st.floats(0.25, 0.6),
-    floor=st.floats(0, 2),
+    count=st.integers(8, 90),
+    place=st.floats(0.35, 0.55),
+    seed=st.integers(0, 1000),
 )
-def test_the_search_ends_at_its_target_or_at_a_bound(
-    codec: str, target: float, pace: float, crf_of_95: float, floor: float
+def test_the_whole_reaches_its_target_however_much_scenes_differ(
+    codec: str, target: float, count: int, place: float, seed: int
 ) -> None:
     scale = SCALES[codec]
-    film = Film(codec, pace, crf_of_95 * scale.coarsest, floor)
-    end, tried = search(codec, target, film)
-    assert len(tried) <= MOST_PROBES
-    assert sum(len(probe.scores) == len(SAMPLES) for probe in tried) <= 2
-    assert end == search(codec, target, film)[0]
-    assert end.crf * scale.parts == int(end.crf * scale.parts)
-    if scale.finest < end.crf < scale.coarsest:
-        # No value of the scale is nearer than half a step of it; the search may miss by 0.5 more.
-        half = 0.5 / scale.parts
-        unavoidable = (film.vmaf(end.crf - half) - film.vmaf(end.crf + half)) / 2
-        assert abs(film.vmaf(end.crf) - target) <= 0.5 + unavoidable
-        assert abs(film.vmaf(end.crf) - end.vmaf) <= 0.5
+    film = Film(codec, lengths(count), place * scale.coarsest, seed)
+    waves, tried = aim(film, target)
+    assert aim(film, target) == (waves, tried)
+    crfs = {each.number: each.crf for each in tried}
+    assert sorted(crfs) == list(range(count)), "a chunk was left out"
+    assert all(crf * scale.parts == int(crf * scale.parts) for crf in crfs.values())
+    if all(scale.finest < crf < scale.coarsest for crf in crfs.values()):
+        assert abs(film.vmaf(crfs) - target) <= TOLERANCE
+    assert max([each.number for each in tried].count(n) for n in crfs) <= MOST_TRIES
 
 
-def test_a_film_that_is_as_usual_takes_two_probes() -> None:
-    film = Film("h264", 1, 23.5, 0)
-    end, tried = search("h264", 95, film)
-    assert [len(probe.scores) for probe in tried] == [3, len(SAMPLES)]
-    assert abs(film.vmaf(end.crf) - 95) <= 0.25
+@pytest.mark.parametrize(("count", "extra"), [(16, 0.08), (60, 0.04)])
+def test_few_frames_are_encoded_twice(count: int, extra: float) -> None:
+    """The mean over films whose CRF nobody could guess, and the worst of ten."""
+    costs = []
+    for seed in range(60):
+        crf = 23 + random.Random(seed).gauss(0, 3.5)
+        film = Film("h264", lengths(count), crf, seed)
+        _, tried = aim(film, 95)
+        costs.append(sum(film.frames[each.number] for each in tried) / sum(film.frames) - 1)
+    assert sum(costs) / len(costs) <= extra
+    assert sorted(costs)[54] <= 2.5 * extra
+
+
+def test_an_even_film_that_is_as_usual_has_one_crf() -> None:
+    film = Film("h264", [120] * 30, 23, 0)
+    film.chunks = [(1.0, SCALES["h264"].growth)] * 30
+    waves, tried = aim(film, 95)
+    assert {wave.crf for wave in waves} == {23}
+    assert len(tried) == 30
+    assert len(waves[0].chunks) <= 3, "the first wave is small: it knows nothing"
+
+
+def test_the_first_chunks_come_from_all_over_the_film_and_the_shortest_last() -> None:
+    frames = lengths(32)
+    waves, _ = aim(Film("h264", frames, 23, 3), 95)
+    order = [number for wave in waves for number in wave.chunks][:32]
+    assert {number // 8 for number in order[:8]} >= {0, 1, 2}
+    assert min(frames[n] for n in order[:20]) >= max(frames[n] for n in order[-4:])
+
+
+def test_one_chunk_is_encoded_until_it_is_right() -> None:
+    film = Film("h264", [250], 29, 0)
+    waves, tried = aim(film, 95)
+    assert 2 <= len(waves) <= MOST_TRIES
+    assert abs(tried[-1].vmaf - 95) <= TOLERANCE
+
+
+def test_no_chunk_stays_far_too_coarse() -> None:
+    """However wrong the guess was with which the first ones were encoded."""
+    for seed in range(30):
+        film = Film("h264", lengths(40), 14, seed)
+        waves, tried = aim(film, 95)
+        assert waves[0].crf == 23
+        crfs = {each.number: each.crf for each in tried}
+        even = min(range(80, 480), key=lambda n: abs(film.vmaf(dict.fromkeys(crfs, n / 10)) - 95))
+        assert max(crfs.values()) - even / 10 <= TOO_COARSE + 1
+
+
+def test_a_target_out_of_reach_ends_at_the_finest_and_is_told() -> None:
+    film = Film("h264", [120] * 4, 2, 0)
+    waves, tried = aim(film, 97)
+    end = reached("vmaf:97", film.frames, waves, tried)
+    assert end.finest == end.coarsest == SCALES["h264"].finest
+    assert any("vmaf:97 is not met" in warning and "worse" in warning for warning in unreached(end))
+
+
+def test_a_picture_that_scores_the_same_at_every_crf_is_not_encoded_for_ever() -> None:
+    film = Film("h264", lengths(20), 23, 0)
+    film.chunks = [(0.5, 0.0)] * 20
+    waves, tried = aim(film, 95)
+    assert len(tried) <= 1.6 * 20
+    assert "which is better" in unreached(reached("vmaf:95", film.frames, waves, tried))[0]
+
+
+def test_the_result_says_how_it_was_reached() -> None:
+    film = Film("h264", lengths(16), 26, 1)
+    waves, tried = aim(film, 95)
+    end = reached("vmaf:95", film.frames, waves, tried)
+    assert abs(end.vmaf - 95) <= TOLERANCE
+    assert not unreached(end)
+    assert end.finest < end.crf < end.coarsest
+    assert sum(wave.chunks for wave in end.waves) == 16 + end.again
+    assert f"{end.finest:g} to {end.coarsest:g}" in in_words(end)
 
 
 def job(output: str = "/b.mp4", **video: object) -> Transcode:
