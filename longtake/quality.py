@@ -25,7 +25,7 @@ from longtake.contracts.result import QualityWave, ReachedQuality
 
 VMAF_MODEL = "vmaf_v0.6.1"
 """Netflix's model for a 1080p display; used at every size, so that scores can be compared."""
-EVERY = 11
+EVERY = 13
 """Every so-many-th frame of a chunk is scored, as scoring is costly. Coprime with the distance
 of keyframes and with the pattern of B-frames: frames of one kind score alike (decision 26)."""
 TOLERANCE = 0.5
