@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from longtake import Command, InvalidJob, Preview, Transcode
+from longtake import Command, InvalidJob, Normalize, Preview, Transcode
 from longtake.contracts.job import JobId
 from longtake.identity import content_hash, details, job_id, located, summary
 from longtake.kinds import parse, to_json
@@ -122,3 +122,35 @@ NAMES = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="/")
 def test_every_output_name_gives_a_valid_id(name: str) -> None:
     made = job_id(job(output=f"/out/{name}.mp4"))
     assert TypeAdapter(JobId).validate_python(made) == made
+
+
+def test_every_file_of_an_album_is_part_of_its_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("1.flac", "2.flac"):
+        (tmp_path / name).write_bytes(b"a")
+    album = located(Normalize(input=("1.flac", "2.flac"), output="out"))
+    assert album.sources == (str(tmp_path / "1.flac"), str(tmp_path / "2.flac"))
+    assert album.targets == (str(tmp_path / "out"),)
+    assert summary(album) == "normalize 1.flac, 2.flac → out"
+    before = job_id(album)
+    os.utime(tmp_path / "2.flac", ns=(1, 1))
+    assert job_id(album) != before
+    assert parse(to_json(album)) == album
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"input": []}, "at least 1"),
+        ({"input": ["a.mp3"] * 65}, "at most 64"),
+        ({"input": ["a.mp3", "x/a.mp3"]}, "two files are called a.mp3"),
+        ({"input": ["a.mp3", "b.xyz"]}, "output b.xyz ends in '.xyz'"),
+        ({"input": ["a.mp3"], "mode": "dynamic"}, "use limit or linear"),
+        ({"input": "a.mp3", "output": "b.mp3", "mode": "tags", "codec": "mp3"}, "leave codec out"),
+    ],
+)
+def test_what_cannot_be_normalized_together_is_told(asked: dict[str, object], words: str) -> None:
+    with pytest.raises(InvalidJob, match=words):
+        parse({"kind": "normalize", "output": "/out", **asked})
