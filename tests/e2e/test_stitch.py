@@ -90,6 +90,8 @@ def test_a_killed_worker_goes_on_part_by_part_and_gives_the_same_bytes(
         assert track["after"]["integrated_lufs"] == pytest.approx(-16, abs=0.1)
         assert track["after"]["true_peak_dbtp"] <= -1
         assert output["media"]["audio"][0]["channels"] == 2
+    read = [Path(source["uri"]).name for source in result["sources"]]
+    assert read == ["jingle.mp3", "caller.wav", "answer.wav"]
     assert result["outputs"][0]["media"]["tags"]["title"] == "A show"
     assert len(result["outputs"][0]["media"]["chapters"]) == 2
     chapters = json.loads((service.out / "episode.chapters.json").read_text())["chapters"]
