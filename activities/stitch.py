@@ -64,6 +64,7 @@ from storage.work import content_key
 class _Told(Contract):
     """What is known of a part beside its samples."""
 
+    samples: int
     decoded: int
     loudness: Loudness
 
@@ -126,20 +127,14 @@ async def prepare(request: PrepareRequest, beat: Beat) -> PrepareDone:
     async def make(draft: Path) -> Finished:
         done = await prepare_part(source, part, trim, made.channels, draft, beat.on_tick)
         # Before the part: who finds the part finds what is told of it.
-        answer = _Told(decoded=done.decoded, loudness=done.loudness)
+        answer = _Told(samples=done.sound.samples, decoded=done.decoded, loudness=done.loudness)
         await here.store.put(told, answer.model_dump_json().encode())
         return done.finished
 
     done = await once(here, key, 0, make)
     await here.storage(request.source.uri).localize(request.source)
     answer = _Told.model_validate_json(await here.store.read(told))
-    sound = Pcm(await here.store.hold(key), made.rate_hz, part.sound.channels)
-    return PrepareDone(
-        done=done,
-        part=PreparedPart(
-            key=key, loudness=answer.loudness, samples=sound.samples, decoded=answer.decoded
-        ),
-    )
+    return PrepareDone(done=done, part=PreparedPart(key=key, **answer.model_dump()))
 
 
 @implements(MIX, stage="stitching")
