@@ -250,7 +250,7 @@ async def finish(request: FinishSoundRequest, beat: Beat) -> FinishDone:
     done = await once(here, key, 0, make)
     facts = MediaFacts.model_validate_json(await here.store.read(told))
     return FinishDone(
-        done=done, media=facts, warnings=not_taken(tags, marks, facts, encoding.output)
+        done=done, media=facts, warnings=not_taken(tags, marks, cover, facts, encoding.output)
     )
 
 

@@ -79,11 +79,15 @@ def tags_of(job: Stitch, number: int | None) -> dict[str, str]:
 
 
 def not_taken(
-    tags: Mapping[str, str], chapters: Sequence[Mark], facts: MediaFacts, output: SoundOutput
+    tags: Mapping[str, str],
+    chapters: Sequence[Mark],
+    cover: Cover | None,
+    facts: MediaFacts,
+    output: SoundOutput,
 ) -> tuple[str, ...]:
-    """Words for tags and chapters that a finished file does not have."""
+    """Words for tags, chapters and a cover that a finished file does not have."""
     holder = CONTAINER_OF_SUFFIX[PurePath(name_of(output.uri)).suffix.lower()]
-    words = lost(tags, len(chapters), 0, facts, holder)
+    words = lost(tags, len(chapters), int(cover is not None), facts, holder)
     return tuple(f"{name_of(output.uri)}: {each}" for each in words)
 
 

@@ -100,13 +100,14 @@ def test_flac_has_comments_chapters_and_cover(made: Made) -> None:
 
 
 def test_what_a_format_does_not_take_is_told(made: Made) -> None:
-    job = made.plan.job
+    job, cover = made.plan.job, cover_at(made.outputs[0].parent / "cover.jpg")
     words = [
-        not_taken(job.tags, made.chapters, facts, output)
+        not_taken(job.tags, made.chapters, cover, facts, output)
         for facts, output in zip(made.facts, job.outputs, strict=True)
     ]
     assert words[:4] == [()] * 4
     assert "out.wav: 0 of 3 chapters were kept" in words[4]
+    assert "out.wav: the cover is left out: WAV did not take it" in words[4]
 
 
 def test_chapters_are_those_of_podcasting_2() -> None:
