@@ -11,7 +11,8 @@ from activities.beside import admit_captions, admit_watermark
 from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
-from longtake.contracts.steps import ADMIT, Admission, Source
+from longtake.contracts.steps.common import Source
+from longtake.contracts.steps.transcode import ADMIT, Admission
 from longtake.contracts.transcode import Transcode
 from longtake.presets import resolve
 from media.isolate import inspect_in_child

@@ -13,7 +13,7 @@ from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.normalize import Normalize, container_of
 from longtake.contracts.sound import SOUNDS
-from longtake.contracts.steps import (
+from longtake.contracts.steps.album import (
     ENCODE_STAGE,
     FINISH_FILE,
     JUDGE_ALBUM,
@@ -23,10 +23,9 @@ from longtake.contracts.steps import (
     FinishRequest,
     Judged,
     JudgeRequest,
-    MeasureDone,
-    NormalizeSummary,
     StageRequest,
 )
+from longtake.contracts.steps.normalize import MeasureDone, NormalizeSummary
 from longtake.paths import name_of
 from media.album import album_warnings, best_round, first_album_stage, judge, next_album_stage
 from media.assemble import assemble, verify

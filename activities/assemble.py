@@ -15,7 +15,7 @@ from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.chapters import Chapters
 from longtake.contracts.result import Output, Stats
-from longtake.contracts.steps import ASSEMBLE, AssembleRequest, Published
+from longtake.contracts.steps.common import ASSEMBLE, AssembleRequest, Published
 from media.assemble import assemble as mux
 from media.assemble import verify
 from media.plan import Plan

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from activities.place import Place
 from longtake.contracts.encode import VideoSettings
-from longtake.contracts.steps import Admission, Image, Source
+from longtake.contracts.steps.common import Source
+from longtake.contracts.steps.transcode import Admission, Image
 from media.captions import Cues, read_captions
 from media.overlays import Beside
 from media.watermark import png_size

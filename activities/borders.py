@@ -6,7 +6,7 @@ import math
 
 from activities.place import place
 from activities.running import Beat, implements
-from longtake.contracts.steps import FIND_BORDERS, Borders, BordersRequest
+from longtake.contracts.steps.transcode import FIND_BORDERS, Borders, BordersRequest
 from media.borders import find_borders as look
 from media.tools import engine_version
 from storage.work import content_key

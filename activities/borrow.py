@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from activities.place import Place
-from longtake.contracts.steps import Source
+from longtake.contracts.steps.common import Source
 from longtake.errors import InputNotFound
 from longtake.paths import shown
 from media.on_demand import lend

@@ -8,7 +8,7 @@ from pathlib import Path
 from activities.encode import once
 from activities.place import place
 from activities.running import Beat, implements
-from longtake.contracts.steps import FIND_CHAPTERS, ChaptersFound, ChaptersRequest
+from longtake.contracts.steps.transcode import FIND_CHAPTERS, ChaptersFound, ChaptersRequest
 from media.breaks import find_chapters as look
 from media.plan import Clip
 from media.process import Finished

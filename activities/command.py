@@ -12,7 +12,8 @@ from activities.place import place
 from activities.running import Beat, implements
 from longtake import arguments
 from longtake.contracts.command import Command
-from longtake.contracts.steps import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission, EncodeDone
+from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission
+from longtake.contracts.steps.common import EncodeDone
 from media.process import Finished
 from media.raw import raw_command, run_raw
 from media.tools import engine_version

@@ -7,7 +7,7 @@ import contextlib
 
 from activities.place import place
 from activities.running import Beat, implements
-from longtake.contracts.steps import CONCLUDE, JobRecord, Nothing
+from longtake.contracts.steps.common import CONCLUDE, JobRecord, Nothing
 from longtake.errors import InvalidJob
 
 

@@ -16,16 +16,15 @@ from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.result import Stats
-from longtake.contracts.steps import (
+from longtake.contracts.steps.common import AudioRequest, EncodeDone
+from longtake.contracts.steps.transcode import (
     ANALYSE_CHUNK,
     CHUNK_MISMATCH,
     ENCODE_AUDIO,
     ENCODE_CHUNK,
     SCORE_CHUNK,
     Analysed,
-    AudioRequest,
     ChunkRequest,
-    EncodeDone,
     Scored,
     ScoreRequest,
 )

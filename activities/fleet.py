@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.running import Beat, implements
-from longtake.contracts.steps import COUNT_WORKERS, WorkersAlive, WorkersAsked
+from longtake.contracts.steps.common import COUNT_WORKERS, WorkersAlive, WorkersAsked
 from longtake.fleet import live_workers
 from longtake.queues import task_queue
 

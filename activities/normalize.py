@@ -11,11 +11,11 @@ from activities.encode import check_engine, once
 from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.normalize import Normalize, container_of
-from longtake.contracts.steps import (
+from longtake.contracts.steps.common import AudioRequest
+from longtake.contracts.steps.normalize import (
     LEVEL_TRACK,
     MEASURE_TRACK,
     PLAN_NORMALIZE,
-    AudioRequest,
     LevelDone,
     LevelRequest,
     MeasureDone,

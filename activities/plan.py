@@ -5,7 +5,7 @@ from __future__ import annotations
 from activities.beside import beside
 from activities.place import place
 from activities.running import Beat, implements
-from longtake.contracts.steps import PLAN, PlanRequest, PlanSummary
+from longtake.contracts.steps.transcode import PLAN, PlanRequest, PlanSummary
 from media.analysis import target_bytes
 from media.chunks import heaviest_first
 from media.index import Index

@@ -11,14 +11,8 @@ from activities.encode import check_engine, once
 from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.preview import Preview
-from longtake.contracts.steps import (
-    MAKE_PART,
-    PLAN_PREVIEW,
-    EncodeDone,
-    PartRequest,
-    Piece,
-    PreviewSummary,
-)
+from longtake.contracts.steps.common import EncodeDone, Piece
+from longtake.contracts.steps.preview import MAKE_PART, PLAN_PREVIEW, PartRequest, PreviewSummary
 from media.peaks import make_sound
 from media.preview import PreviewPlan, Sound, plan_preview
 from media.process import Finished

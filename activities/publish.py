@@ -15,7 +15,7 @@ from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.result import Output, Stats
-from longtake.contracts.steps import PUBLISH, Published, PublishRequest
+from longtake.contracts.steps.common import PUBLISH, Published, PublishRequest
 from longtake.errors import InvalidJob, UserError
 from media.isolate import inspect_in_child
 from media.jpeg import split

@@ -18,7 +18,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from longtake.contracts.base import Contract
-from longtake.contracts.steps import Step
+from longtake.contracts.steps.common import Step
 from longtake.errors import LongtakeError, ResourceExhausted
 from longtake.settings import drain_grace_s
 from media.process import Tick

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from activities.place import place
 from activities.running import Beat, implements
-from longtake.contracts.steps import LOOK_AGAIN, SourceKnown, SourcesAsked, SourcesChanged
+from longtake.contracts.steps.common import LOOK_AGAIN, SourceKnown, SourcesAsked, SourcesChanged
 
 
 @implements(LOOK_AGAIN, stage="probing")

@@ -17,7 +17,9 @@ from longtake.contracts.base import Contract
 from longtake.contracts.loudness import Loudness
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.preview import Preview, PreviewPart
-from longtake.contracts.steps import (
+from longtake.contracts.steps.common import EncodeDone
+from longtake.contracts.steps.normalize import LevelDone
+from longtake.contracts.steps.stitch import (
     DESCRIBE_SOUND,
     FINISH_SOUND,
     LEVEL_SOUND,
@@ -26,10 +28,8 @@ from longtake.contracts.steps import (
     PREPARE_PART,
     ChapterMark,
     DescribeRequest,
-    EncodeDone,
     FinishDone,
     FinishSoundRequest,
-    LevelDone,
     LevelSoundRequest,
     MixDone,
     MixRequest,

@@ -10,7 +10,7 @@ from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.loudness import Tagged
 from longtake.contracts.normalize import container_of
-from longtake.contracts.steps import TAG_FILE, FileDone, TagRequest
+from longtake.contracts.steps.album import TAG_FILE, FileDone, TagRequest
 from longtake.paths import name_of
 from media.isolate import inspect_in_child
 from media.process import Finished

@@ -23,7 +23,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from longtake import identity, preflight, service, starting
 from longtake.contracts.result import JobResult, JobStatus, JobSummary, Progress, State
-from longtake.contracts.steps import JobRecord
+from longtake.contracts.steps.common import JobRecord
 from longtake.errors import InvalidJob, JobNotFound
 from longtake.index import JobIndex
 from longtake.kinds import AnyJob, parse

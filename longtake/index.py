@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from longtake.contracts.steps import JobRecord
+from longtake.contracts.steps.common import JobRecord
 
 _LONGEST_NAME = 180  # file systems take 255 bytes; the temporary name is longer
 

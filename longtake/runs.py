@@ -25,7 +25,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 
 from longtake.contracts.result import State
-from longtake.contracts.steps import CHECK_SOURCES
+from longtake.contracts.steps.common import CHECK_SOURCES
 from longtake.errors import JobNotFound
 from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import service_errors

@@ -8,12 +8,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import Priority, WorkflowIDConflictPolicy
 
 from longtake.contracts.result import JobResult
-from longtake.contracts.steps import (
-    CHECK_SOURCES,
-    SourceKnown,
-    SourcesAsked,
-    SourcesChanged,
-)
+from longtake.contracts.steps.common import CHECK_SOURCES, SourceKnown, SourcesAsked, SourcesChanged
 from longtake.contracts.transcode import Transcode
 from longtake.errors import DeadlineExceeded, ServiceUnreachable, error_class
 from longtake.kinds import AnyJob

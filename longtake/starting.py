@@ -22,7 +22,7 @@ from temporalio.service import RPCError
 
 from longtake import identity
 from longtake.contracts.result import JobResult
-from longtake.contracts.steps import JobRecord
+from longtake.contracts.steps.common import JobRecord
 from longtake.errors import CapabilityMissing, InvalidJob, LongtakeError
 from longtake.index import JobIndex
 from longtake.kinds import AnyJob, parse, to_json

@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRej
 from temporalio.service import RPCError
 
 from longtake.contracts.result import Progress, Stage
-from longtake.contracts.steps import COUNTED
+from longtake.contracts.steps.counted import COUNTED
 from longtake.progress import Meter, merge
 from longtake.runs import Run
 from longtake.waiting import waiting_for

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from longtake.contracts.loudness import Aim, Loudness
-from longtake.contracts.steps import AlbumRound, AlbumStage
+from longtake.contracts.steps.album import AlbumRound, AlbumStage
 from media.level import (
     EXACT_LU,
     GUARD_DB,

@@ -7,7 +7,7 @@ from fractions import Fraction
 from longtake.contracts.base import Contract
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import VideoFacts
-from longtake.contracts.steps import Image
+from longtake.contracts.steps.transcode import Image
 from longtake.errors import InvalidJob
 from media.captions import Cues, ass_document, unknown_letters
 from media.colour import output_colour

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.picture import LARGEST, Watermark
-from longtake.contracts.steps import Source
+from longtake.contracts.steps.common import Source
 from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported
 from media.colour import Colour
 from media.formats import open_for_reading

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from longtake.contracts.steps import Source
+from longtake.contracts.steps.common import Source
 from storage.portions import Portions
 
 

@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 import certifi
 import httpx
 
-from longtake.contracts.steps import Source
+from longtake.contracts.steps.common import Source
 from longtake.errors import (
     InputForbidden,
     InputNotFound,

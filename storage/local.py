@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from longtake.contracts.steps import Source
+from longtake.contracts.steps.common import Source
 from longtake.errors import (
     InputCorrupt,
     InputForbidden,

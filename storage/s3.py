@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from longtake.contracts.steps import Source
+from longtake.contracts.steps.common import Source
 from longtake.errors import (
     InputNotFound,
     InvalidJob,

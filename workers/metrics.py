@@ -15,7 +15,7 @@ from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from longtake.contracts.steps import EncodeDone, JobRecord, Published
+from longtake.contracts.steps.common import EncodeDone, JobRecord, Published
 from longtake.settings import Home
 from media.observe import ChildEnded, observe
 

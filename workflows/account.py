@@ -8,7 +8,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import SourceRead, Stats
-    from longtake.contracts.steps import EncodeDone, Published, Source
+    from longtake.contracts.steps.common import EncodeDone, Published, Source
     from longtake.paths import shown
 
 

@@ -14,30 +14,31 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.loudness import Aim, AlbumLoudness, Levelled
     from longtake.contracts.normalize import Normalize
     from longtake.contracts.result import JobResult, Output
-    from longtake.contracts.steps import (
+    from longtake.contracts.steps.album import (
         ENCODE_STAGE,
         FINISH_FILE,
         JUDGE_ALBUM,
-        MEASURE_TRACK,
         PLAN_ALBUM,
-        PUBLISH,
         TAG_FILE,
         AlbumRound,
         AlbumStage,
         AlbumSummary,
-        AudioRequest,
-        EncodeDone,
         FileDone,
         FinishRequest,
         Judged,
         JudgeRequest,
-        MeasureDone,
-        Piece,
-        Published,
-        PublishRequest,
         StageRequest,
         TagRequest,
     )
+    from longtake.contracts.steps.common import (
+        PUBLISH,
+        AudioRequest,
+        EncodeDone,
+        Piece,
+        Published,
+        PublishRequest,
+    )
+    from longtake.contracts.steps.normalize import MEASURE_TRACK, MeasureDone
     from longtake.paths import name_of, shown
 
 REPLAYGAIN_LUFS = -18.0

@@ -10,13 +10,8 @@ from workflows.control import JobWorkflow
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.command import Command
     from longtake.contracts.result import JobResult
-    from longtake.contracts.steps import (
-        ADMIT_COMMAND,
-        PUBLISH,
-        RUN_COMMAND,
-        Piece,
-        PublishRequest,
-    )
+    from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND
+    from longtake.contracts.steps.common import PUBLISH, Piece, PublishRequest
     from longtake.errors import InvalidJob
 
 

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.base import Contract
     from longtake.contracts.job import Job
     from longtake.contracts.result import JobError, JobResult, JobSummary, Progress, Stage
-    from longtake.contracts.steps import CONCLUDE, JobRecord, Step
+    from longtake.contracts.steps.common import CONCLUDE, JobRecord, Step
     from longtake.queues import task_queue
 
 In = TypeVar("In", bound=Contract)

@@ -14,19 +14,21 @@ from workflows.control import JobWorkflow, side_by_side
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.normalize import Normalize
     from longtake.contracts.result import JobResult
-    from longtake.contracts.steps import (
+    from longtake.contracts.steps.common import (
         ASSEMBLE,
-        LEVEL_TRACK,
-        MEASURE_TRACK,
-        PLAN_NORMALIZE,
         AssembleRequest,
         AudioRequest,
         EncodeDone,
+        Published,
+    )
+    from longtake.contracts.steps.normalize import (
+        LEVEL_TRACK,
+        MEASURE_TRACK,
+        PLAN_NORMALIZE,
         LevelDone,
         LevelRequest,
         MeasureDone,
         NormalizeSummary,
-        Published,
     )
     from longtake.errors import InvalidJob
     from longtake.paths import shown

@@ -10,15 +10,12 @@ from workflows.control import JobWorkflow, side_by_side
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.preview import Preview
     from longtake.contracts.result import JobResult
-    from longtake.contracts.steps import (
+    from longtake.contracts.steps.common import PUBLISH, EncodeDone, Published, PublishRequest
+    from longtake.contracts.steps.preview import (
         MAKE_PART,
         PLAN_PREVIEW,
-        PUBLISH,
-        EncodeDone,
         PartRequest,
         PreviewSummary,
-        Published,
-        PublishRequest,
     )
     from longtake.errors import InvalidJob
 

@@ -13,7 +13,7 @@ from temporalio.common import Priority
 from workflows.control import HEARTBEAT, RETRY
 
 with workflow.unsafe.imports_passed_through():
-    from longtake.contracts.steps import (
+    from longtake.contracts.steps.common import (
         CHECK_SOURCES,
         LOOK_AGAIN,
         SourcesAsked,

@@ -14,28 +14,30 @@ from workflows.control import JobWorkflow, side_by_side
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.loudness import Loudness
     from longtake.contracts.result import JobResult, Output
-    from longtake.contracts.steps import (
+    from longtake.contracts.steps.common import (
+        PUBLISH,
+        EncodeDone,
+        Piece,
+        Published,
+        PublishRequest,
+    )
+    from longtake.contracts.steps.normalize import LevelDone
+    from longtake.contracts.steps.stitch import (
         DESCRIBE_SOUND,
         FINISH_SOUND,
         LEVEL_SOUND,
         MIX,
         PLAN_STITCH,
         PREPARE_PART,
-        PUBLISH,
         DescribeRequest,
-        EncodeDone,
         FinishDone,
         FinishSoundRequest,
-        LevelDone,
         LevelSoundRequest,
         MixDone,
         MixRequest,
-        Piece,
         PrepareDone,
         PreparedPart,
         PrepareRequest,
-        Published,
-        PublishRequest,
         StitchSummary,
     )
     from longtake.contracts.stitch import Beside, Stitch

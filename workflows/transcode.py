@@ -17,12 +17,18 @@ from workflows.control import PRESET, JobWorkflow, end, side_by_side
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.encode import VideoSettings
     from longtake.contracts.result import JobResult, ReachedQuality
-    from longtake.contracts.steps import (
+    from longtake.contracts.steps.common import (
+        ASSEMBLE,
+        COUNT_WORKERS,
+        AssembleRequest,
+        AudioRequest,
+        EncodeDone,
+        WorkersAsked,
+    )
+    from longtake.contracts.steps.transcode import (
         ADMIT,
         ANALYSE_CHUNK,
-        ASSEMBLE,
         CHUNK_MISMATCH,
-        COUNT_WORKERS,
         ENCODE_AUDIO,
         ENCODE_CHUNK,
         FIND_BORDERS,
@@ -31,18 +37,14 @@ with workflow.unsafe.imports_passed_through():
         SCORE_CHUNK,
         Admission,
         Analysed,
-        AssembleRequest,
-        AudioRequest,
         BordersRequest,
         ChaptersFound,
         ChaptersRequest,
         ChunkRequest,
-        EncodeDone,
         PlanRequest,
         PlanSummary,
         Scored,
         ScoreRequest,
-        WorkersAsked,
     )
     from longtake.contracts.transcode import Transcode
     from longtake.errors import InvalidJob

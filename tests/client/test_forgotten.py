@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from longtake import InputCorrupt, InvalidJob, JobResult, Longtake, Transcode
 from longtake.contracts.result import JobError, JobSummary
-from longtake.contracts.steps import JobRecord
+from longtake.contracts.steps.common import JobRecord
 from longtake.identity import job_id
 from longtake.index import JobIndex
 from longtake.kinds import to_json

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from longtake.contracts.result import JobSummary
-from longtake.contracts.steps import JobRecord
+from longtake.contracts.steps.common import JobRecord
 from longtake.index import JobIndex
 
 

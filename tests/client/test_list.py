@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from longtake import JobSummary, Longtake, LongtakeError, Transcode
 from longtake.contracts.result import JobError
-from longtake.contracts.steps import JobRecord
+from longtake.contracts.steps.common import JobRecord
 from longtake.index import JobIndex
 from longtake.listing import JobFilter, list_jobs
 

@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 
 from longtake import InputNotFound, InvalidJob, Longtake, ServiceUnreachable, Transcode, sources
 from longtake.contracts.result import JobResult, JobSummary, SourceRead
-from longtake.contracts.steps import JobRecord, SourcesAsked, SourcesChanged
+from longtake.contracts.steps.common import JobRecord, SourcesAsked, SourcesChanged
 from longtake.identity import job_id
 from longtake.index import JobIndex
 from longtake.kinds import to_json

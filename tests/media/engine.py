@@ -10,7 +10,8 @@ from typing import Any
 
 from longtake.contracts import MediaFacts, Transcode
 from longtake.contracts.encode import VideoSettings
-from longtake.contracts.steps import Image, Source
+from longtake.contracts.steps.common import Source
+from longtake.contracts.steps.transcode import Image
 from longtake.presets import resolve
 from longtake.rates import share
 from media.analysis import analyse_chunk, analysed_bytes, encode_second_pass, target_bytes

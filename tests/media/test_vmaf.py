@@ -11,7 +11,8 @@ import pytest
 
 from longtake.contracts import Transcode
 from longtake.contracts.encode import VideoOptions
-from longtake.contracts.steps import Image, Source
+from longtake.contracts.steps.common import Source
+from longtake.contracts.steps.transcode import Image
 from longtake.errors import InvalidJob
 from longtake.presets import resolve
 from longtake.quality import EVERY

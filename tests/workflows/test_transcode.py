@@ -24,12 +24,21 @@ from temporalio.worker import Worker
 from longtake.contracts import EncodeSettings, JobResult, MediaFacts, Output, Stats, Transcode
 from longtake.contracts.chapters import Breaks
 from longtake.contracts.encode import AudioSettings, VideoSettings
-from longtake.contracts.steps import (
+from longtake.contracts.steps.common import (
+    ASSEMBLE,
+    CONCLUDE,
+    AssembleRequest,
+    AudioRequest,
+    EncodeDone,
+    JobRecord,
+    Nothing,
+    Published,
+    Source,
+)
+from longtake.contracts.steps.transcode import (
     ADMIT,
     ANALYSE_CHUNK,
-    ASSEMBLE,
     CHUNK_MISMATCH,
-    CONCLUDE,
     ENCODE_AUDIO,
     ENCODE_CHUNK,
     FIND_BORDERS,
@@ -37,20 +46,13 @@ from longtake.contracts.steps import (
     PLAN,
     Admission,
     Analysed,
-    AssembleRequest,
-    AudioRequest,
     Borders,
     BordersRequest,
     ChaptersFound,
     ChaptersRequest,
     ChunkRequest,
-    EncodeDone,
-    JobRecord,
-    Nothing,
     PlanRequest,
     PlanSummary,
-    Published,
-    Source,
 )
 from longtake.errors import LongtakeError
 from tests.media.test_picture import video
