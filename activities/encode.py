@@ -35,7 +35,7 @@ from longtake.errors import (
     ProcessKilled,
     ProcessStalled,
 )
-from longtake.quality import EVERY, VMAF_MODEL
+from longtake.quality import VMAF_MODEL, every
 from media.analysis import analyse_chunk as analyse_picture
 from media.analysis import analysed_bytes, encode_second_pass
 from media.analysis import recipe as analysis_recipe
@@ -109,7 +109,7 @@ async def _encode_at_quality(work: Work, beat: Beat) -> EncodeDone:
 async def score_chunk(request: ScoreRequest, beat: Beat) -> Scored:
     """One chunk at a CRF of its own, verified frame by frame, and scored as it is made."""
     work = (await begin(request, beat)).at(request.crf)
-    key = work.key("chunk", recipe(work.video), [VMAF_MODEL, EVERY])
+    key = work.key("chunk", recipe(work.video), [VMAF_MODEL, every(work.video.frames)])
     score_key = content_key("vmaf", chunk=key)
     store = work.here.store
 

@@ -25,9 +25,6 @@ from longtake.contracts.result import QualityWave, ReachedQuality
 
 VMAF_MODEL = "vmaf_v0.6.1"
 """Netflix's model for a 1080p display; used at every size, so that scores can be compared."""
-EVERY = 13
-"""Every so-many-th frame of a chunk is scored, as scoring is costly. Coprime with the distance
-of keyframes and with the pattern of B-frames: frames of one kind score alike (decision 26)."""
 TOLERANCE = 0.5
 """VMAF: farther from its target a picture has not reached it."""
 
@@ -95,6 +92,13 @@ class Wave(Contract):
 
     crf: float
     chunks: tuple[int, ...]
+
+
+def every(frames: int) -> int:
+    """Every so-many-th frame of a film of this length is scored, as scoring is costly; a short
+    one has too few. Coprime with the distance of keyframes and with the pattern of B-frames, as
+    frames of one kind score alike (decision 26)."""
+    return 13 if frames >= 1000 else 7 if frames >= 400 else 5
 
 
 def target_of(quality: str) -> float:
@@ -216,7 +220,7 @@ def reached(
         target=quality,
         model=VMAF_MODEL,
         vmaf=round(score, 2),
-        every=EVERY,
+        every=every(total),
         crf=round(sum(crf * own for crf, own in zip(crfs, frames, strict=True)) / total, 2),
         finest=min(crfs),
         coarsest=max(crfs),

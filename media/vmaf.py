@@ -12,7 +12,7 @@ from pathlib import Path
 
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InvalidJob
-from longtake.quality import EVERY, VMAF_MODEL
+from longtake.quality import VMAF_MODEL, every
 from media.chunks import Chunk
 from media.colour import keeps_hdr
 from media.filter_files import escaped
@@ -46,13 +46,16 @@ class Measure:
     report: Path
     first: int
     frames: int
+    every: int
+    """Every so-many-th frame of the film is scored."""
 
 
 def measure_of(video: VideoPlan, index: Index, chunk: Chunk, report: Path) -> Measure:
     """What is needed to score one of the picture's chunks."""
     before = video.chunks[: video.chunks.index(chunk)]
     first = sum(len(planned_times(video, index, each)) for each in before)
-    return Measure(report, first, len(planned_times(video, index, chunk)))
+    frames = len(planned_times(video, index, chunk))
+    return Measure(report, first, frames, every(video.frames))
 
 
 def scoring(pixel_format: str, measure: Measure) -> tuple[str, ...]:
@@ -74,11 +77,11 @@ def _chosen(measure: Measure) -> str:
     """Every so-many-th frame of the film, with the one before it and the one behind, as VMAF
     looks at motion; and three frames before the first of them, as libvmaf scores its own first
     frame and each third from there on. Of a very short chunk the first that can be scored."""
-    scored = 3 + (-measure.first - 3) % max(1, min(EVERY, measure.frames - 4))
+    scored = 3 + (-measure.first - 3) % max(1, min(measure.every, measure.frames - 4))
     begin = scored - 1
     return (
         f"select=between(n\\,{scored - 3}\\,{scored - 2})"
-        f"+gte(n\\,{begin})*lt(mod(n-{begin}\\,{EVERY})\\,3)"
+        f"+gte(n\\,{begin})*lt(mod(n-{begin}\\,{measure.every})\\,3)"
     )
 
 
