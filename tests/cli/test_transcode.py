@@ -16,7 +16,7 @@ from longtake.starting import SEARCH_ATTRIBUTES
 from tests.cli.conftest import Command
 from tests.patience import WAIT_S
 
-OF_A_RESULT = {"job_id", "state", "outputs", "stats", "decisions", "warnings"}
+OF_A_RESULT = {"job_id", "state", "outputs", "sources", "stats", "decisions", "warnings"}
 
 
 async def line_with(stream: asyncio.StreamReader | None, words: str) -> str:
@@ -147,7 +147,7 @@ async def test_an_unreachable_service_is_exit_code_3(alone: Command) -> None:
         (("talk.mov", "-o", "."), "error: OutputConflict: . is a folder; name a file in it"),
         (("talk.mov", "-o", "talk.avi"), "error: InvalidJob: output ends in '.avi': use one of"),
         (("talk.mov", "-o", "talk.mov"), "error: InvalidJob: output"),
-        (("talk.mov", "-o", "a.mp4", "--crf", "99"), "error: InvalidJob: video.crf: Input should"),
+        (("talk.mov", "-o", "a.mp4", "--crf", "99"), "crf of h264 goes from 0 (finest) to 51"),
         (("talk.mov", "-o", "a.mp4", "--priority", "9"), "error: InvalidJob: priority: Input"),
         (("talk.mov", "-o", "a.mp4", "-p", "web-4k"), "error: InvalidJob: there is no preset"),
         (("talk.mov", "-o", "a.mp4", "--start", "x"), "error: InvalidJob: start: expected seconds"),
@@ -194,6 +194,8 @@ async def test_options_arrive_in_the_job(longtake: Command, temporal: Client) ->
         "priority": 1,
         "tenant": "acme",
         "labels": {"a": "b"},
+        "stage_labels": {},
+        "salvage": False,
         "gpu": "prefer",
         "overwrite": True,
         "input": str(longtake.folder / "talk.mov"),
