@@ -102,7 +102,7 @@ def test_the_same_id_for_other_content_is_refused(service: Service, film: Film) 
 
 def test_pause_frees_the_machine_and_resume_goes_on(service: Service, film: Film) -> None:
     output = start(service, film, "paused")
-    until(lambda: service.chunks() and service.encoders(), 60, "under way")
+    until(service.encoders, 60, "under way")
     assert service.run("pause", "paused").returncode == 0
     until(lambda: not service.encoders(), 15, "encoders stopped")
     assert state(service, "paused") == "paused"
@@ -116,7 +116,7 @@ def test_pause_frees_the_machine_and_resume_goes_on(service: Service, film: Film
 
 def test_cancel_ends_within_seconds_and_leaves_nothing(service: Service, film: Film) -> None:
     output = start(service, film, "unwanted")
-    until(lambda: service.chunks() and service.encoders(), 60, "under way")
+    until(service.encoders, 60, "under way")
     assert service.run("cancel", "unwanted").returncode == 0
     until(lambda: state(service, "unwanted") == "canceled", 15, "canceled")
     assert not service.encoders()
