@@ -17,7 +17,7 @@ demo: $(READY) ## transcode a clip, kill the worker half-way, watch it go on
 	@$(BIN)/longtake demo
 
 test: lint ## lint, then every test, the slow ones and the kills too
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(READY) ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check .
