@@ -15,12 +15,15 @@ from temporalio.service import RPCError
 from longtake.contracts.result import Progress, Stage
 from longtake.contracts.steps.counted import COUNTED
 from longtake.progress import Meter, merge
-from longtake.runs import Run
+from longtake.runs import Run, find_run
 from longtake.waiting import waiting_for
 
 _ANSWER_WITHIN = timedelta(seconds=2.5)
 _LEAVE_ALONE_S = 5.0
 """How long a workflow is not asked again after it did not answer."""
+
+_LOOKS = 5
+"""So often a job is looked at again because a chunk ended between two answers."""
 
 _SLOWEST_LOOK_S = 0.5
 
@@ -38,7 +41,7 @@ class Watch:
 
     async def look(self, run: Run) -> Progress:
         """The progress of a run that was just described."""
-        answered = run.is_open and await self._ask()
+        run, answered = await self._at_one_moment(run)
         counted = self._counted or Progress(job_id=self._job_id, state=run.state)
         state = counted.state if answered else run.state
         known = run.stage if run.stage in get_args(Stage) else None
@@ -55,6 +58,27 @@ class Watch:
         working = () if state == "paused" else run.steps  # what still beats, is being stopped
         beats = [step.beat for step in working if step.name in COUNTED and step.started]
         return self._meter.read(merge(counted, beats))
+
+    async def _at_one_moment(self, run: Run) -> tuple[Run, bool]:
+        """What Temporal and the workflow say, and whether the workflow answered.
+
+        The two are asked one after the other, and a chunk that ends in between would count
+        twice: so ask again until the workflow says the same before and after.
+        """
+        said, answered = self._done, run.is_open and await self._ask()
+        for _ in range(_LOOKS):
+            if not answered or self._done == said:
+                break
+            again = await find_run(self._client, self._job_id)
+            if again is None or not again.is_open:
+                break
+            run, said = again, self._done
+            answered = await self._ask()
+        return run, answered
+
+    @property
+    def _done(self) -> int | None:
+        return self._counted.chunks_done if self._counted else None
 
     async def _ask(self) -> bool:
         """Ask the workflow. It cannot answer while no control worker is there."""
