@@ -117,18 +117,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._note(asked)
             self._reset()
             return
+        whole = len(data)
+        if fault == "truncate":
+            data = data[: whole // 2]
+        self._note(asked, len(data))  # before the answer: who has it may look here at once
         self.send_response_only(answer.status)
         for name, told in answer.getheaders():
             value = self._later(told) if name.lower() == "date" else told
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                 self.send_header(name, value)
-        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(whole)
         self.send_header("Content-Length", length or "0")
         self.send_header("Connection", "close")
         self.end_headers()
-        if fault == "truncate":
-            data = data[: len(data) // 2]
-        self._note(asked, len(data))
         if fault == "slow":
             for start in range(0, len(data), 1 << 20):
                 self.wfile.write(data[start : start + (1 << 20)])
@@ -146,6 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
         first, _, last = asked.span.removeprefix("bytes=").partition("-")
         start, end = int(first or 0), int(last or size - 1) + 1
         self.send_response_only(206 if asked.span else 200)
+        if self.command == "HEAD":
+            self._note(asked)
         for name, value in (
             ("Content-Length", str(end - start)),
             ("Content-Range", f"bytes {start}-{end - 1}/{size}"),
@@ -156,7 +159,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
-            self._note(asked)
             return
         with path.open("rb") as data:
             data.seek(start)
