@@ -355,13 +355,29 @@ def _judge(child: _Child, exited: _Exit, wall_s: float, command: Sequence[str]) 
     raise ProcessFailed(program, exited.code, child.stderr)
 
 
+_NO_MEMORY = re.compile(
+    r"cannot allocate memory|memory allocation error|malloc of size \d+ failed"
+    r"|failed to map segment|pthread_create\(\) failed|thread creation failed"
+    r"|frame_thread_encoder_init failed",
+    re.IGNORECASE,
+)
+"""Words of the loader, FFmpeg, x264, libvpx. A thread fails for want of a place for its stack."""
+
+
+def _is_silent_refusal(stderr: str) -> bool:
+    """Does an encoder not open without a word of its own? x264 lacks memory then; what it thinks
+    of its settings it says (`[libx264 @ …]`)."""
+    refused = "Error while opening encoder" in stderr and "error in an external library" in stderr
+    return refused and not re.search(r"^\[lib\w+ @", stderr, re.MULTILINE)
+
+
 def _blame_the_machine(stderr: str, folder: Path) -> None:
     """Raise what is no fault of the input: it would else be called corrupt."""
     if "No space left on device" in stderr or "Disk quota exceeded" in stderr:
         raise ResourceExhausted(
             f"no space left on the disk of {folder}; free some, or write somewhere else"
         )
-    if re.search(r"Cannot allocate memory|malloc of size \d+ failed", stderr):
+    if _NO_MEMORY.search(stderr) or _is_silent_refusal(stderr):
         raise ResourceExhausted(f"the memory a child process may take was not enough: {stderr}")
     if "Error opening output" in stderr or "Read-only file system" in stderr:
         raise StorageUnavailable(f"{folder} cannot be written: {stderr}")

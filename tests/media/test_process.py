@@ -10,12 +10,13 @@ import pytest
 from longtake.errors import ProcessStalled, ResourceExhausted, StorageUnavailable
 from media import isolate
 from media.command import Ffmpeg
-from media.process import Limits, run_ffmpeg
+from media.process import Limits, ProcessFailed, run_ffmpeg
 
 
-def _encode(target: Path) -> list[str]:
-    source = ("-f", "lavfi", "-i", "testsrc2=s=1920x1080:d=1")
-    return Ffmpeg.quiet().then(*source, "-c:v", "libx264").write(target, "mp4").arguments()
+def _encode(target: Path, *options: str) -> list[str]:
+    source = ("-f", "lavfi", "-i", "testsrc2=s=1920x1080:d=0.2")
+    encoder = ("-c:v", "libx264", *options)
+    return Ffmpeg.quiet().then(*source, *encoder).write(target, "mp4").arguments()
 
 
 async def test_an_output_that_cannot_be_opened_is_no_fault_of_the_input(tmp_path: Path) -> None:
@@ -23,9 +24,17 @@ async def test_an_output_that_cannot_be_opened_is_no_fault_of_the_input(tmp_path
         await run_ffmpeg(_encode(tmp_path / "gone" / "a.mp4"))
 
 
-async def test_too_little_memory_is_no_fault_of_the_input(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mib", [180, 260, 340, 420, 500])
+async def test_too_little_memory_is_no_fault_of_the_input(tmp_path: Path, mib: int) -> None:
+    """Wherever it is missed first: by the loader, a thread's stack, the encoder's buffers."""
+    command = _encode(tmp_path / "a.mp4", "-threads", "8")
     with pytest.raises(ResourceExhausted, match="memory"):
-        await run_ffmpeg(_encode(tmp_path / "a.mp4"), limits=Limits(memory_bytes=400 << 20))
+        await run_ffmpeg(command, limits=Limits(memory_bytes=mib << 20))
+
+
+async def test_settings_that_an_encoder_refuses_are_no_lack_of_memory(tmp_path: Path) -> None:
+    with pytest.raises(ProcessFailed, match="baseline"):
+        await run_ffmpeg(_encode(tmp_path / "a.mp4", "-profile:v", "baseline", "-pix_fmt", "gbrp"))
 
 
 async def test_a_reader_that_stands_still_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
