@@ -14,11 +14,12 @@ def outputs_in_place(result: JobResult, closed_at: datetime | None, *, here: boo
     """Are a finished job's outputs still what it made?
 
     Cheap where nothing was touched since: only a file changed after the job's end is hashed.
-    Outputs that cannot be seen from this host (`here` is false) are believed to be there.
+    Those that cannot be seen from this host are passed over. `here`: the workers see the files
+    that are seen here.
     """
     for output in result.outputs:
         path = local_path(output.uri)
-        if path is None or (not here and not path.parent.is_dir()):
+        if path is None or not is_seen(output.uri, here=here):
             continue
         try:
             found = path.stat()
@@ -30,6 +31,12 @@ def outputs_in_place(result: JobResult, closed_at: datetime | None, *, here: boo
         except OSError:
             return False
     return True
+
+
+def is_seen(uri: str, *, here: bool) -> bool:
+    """Can an output be looked at from this host?"""
+    path = local_path(uri)
+    return path is not None and (here or path.parent.is_dir())
 
 
 def _sha256(path: Path) -> str:

@@ -25,7 +25,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 
 from longtake.contracts.result import State
-from longtake.contracts.steps.common import CHECK_SOURCES
+from longtake.contracts.steps.common import LOOK_AGAIN_WORKFLOW
 from longtake.errors import JobNotFound
 from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import service_errors
@@ -169,7 +169,7 @@ async def why_canceled(client: Client, job_id: str, run_id: str | None) -> str:
 
 def own_jobs() -> str:
     """The visibility query for jobs of Longtake, whoever started them."""
-    return f"TaskQueue = '{CONTROL_QUEUE}' AND WorkflowType != '{CHECK_SOURCES}'"
+    return f"TaskQueue = '{CONTROL_QUEUE}' AND WorkflowType != '{LOOK_AGAIN_WORKFLOW}'"
 
 
 async def _run(client: Client, info: WorkflowExecutionInfo, steps: tuple[Step, ...] = ()) -> Run:

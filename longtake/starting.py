@@ -26,12 +26,12 @@ from longtake.contracts.steps.common import JobRecord
 from longtake.errors import CapabilityMissing, InvalidJob, LongtakeError
 from longtake.index import JobIndex
 from longtake.kinds import AnyJob, parse, to_json
+from longtake.look_again import unseen_as_they_were
 from longtake.outcome import outcome
 from longtake.outputs import outputs_in_place
 from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of
-from longtake.sources import sources_unchanged
 
 SEARCH_ATTRIBUTES = ("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset")
 """All of them keywords. Without them a job that sets them cannot be started."""
@@ -122,7 +122,7 @@ async def _still_true(
 ) -> bool:
     """Is what was made still there, and still what would be made? The cheap look comes first."""
     in_place = await asyncio.to_thread(outputs_in_place, result, closed_at, here=here)
-    return in_place and await sources_unchanged(client, job, result)
+    return in_place and await unseen_as_they_were(client, job, result, here=here)
 
 
 async def _must_match(client: Client, run: Run, job: AnyJob) -> None:

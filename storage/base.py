@@ -21,6 +21,10 @@ class Storage(Protocol):
         """Whether what lies at an address is still of this version, by a look that reads nothing.
         Raises InputNotFound, InputForbidden."""
 
+    async def holds(self, uri: str, sha256: str, size: int) -> bool:
+        """Whether an output is there as it was published, by a look that reads nothing. What may
+        not be looked at is believed."""
+
     async def localize(self, source: Source) -> Path:
         """A local path to read the pinned bytes from, there until the calling task ends.
 

@@ -147,6 +147,10 @@ class HttpStorage:
             raise changed(link.shown)
         return held.path
 
+    async def holds(self, uri: str, sha256: str, size: int) -> bool:
+        """Raises InvalidJob: links are only read."""
+        raise _only_read(uri)
+
     def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
         """Raises InvalidJob: links are only read."""
         raise _only_read(uri)

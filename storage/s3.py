@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from longtake.contracts.steps.common import Source
 from longtake.errors import (
+    InputForbidden,
     InputNotFound,
     InvalidJob,
     LongtakeError,
@@ -105,6 +106,16 @@ class S3Storage:
         """Compare ETag, size and version id. Raises InputNotFound, InputForbidden."""
         found = await transfer(lambda _: _look(Address.of(uri)))
         return found.version == version
+
+    async def holds(self, uri: str, sha256: str, size: int) -> bool:
+        """Compare size and the hash that publishing noted. Raises StorageUnavailable."""
+        address = Address.of(uri)
+        try:
+            return _is_ours(await transfer(lambda _: _look_at(address)), sha256, size)
+        except InputNotFound:
+            return False
+        except InputForbidden:
+            return True
 
     async def localize(self, source: Source) -> Path:
         """The object's bytes in the host's cache, kept there until the calling task ends.
@@ -260,9 +271,13 @@ _TRYING = "may we write?"
 _PUBLISHING = "publish()"
 
 
-def _look(address: Address) -> S3Object:
+def _look_at(address: Address) -> HeadObjectOutputTypeDef:
     with reading(address):
-        found = client().head_object(Bucket=address.bucket, Key=address.key)
+        return client().head_object(Bucket=address.bucket, Key=address.key)
+
+
+def _look(address: Address) -> S3Object:
+    found = _look_at(address)
     size, etag = found["ContentLength"], found["ETag"]
     parts = [etag.strip('"'), f"{size:x}"]
     if found.get("VersionId", "null") != "null":

@@ -13,15 +13,15 @@ from workers.settings import WorkerSettings
 def workflows() -> list[type]:
     """Workflows, for `control`. Imported here: the sandbox imports them once more."""
     from workflows.command import CommandWorkflow
+    from workflows.look_again import LookAgainWorkflow
     from workflows.normalize import NormalizeWorkflow
     from workflows.preview import PreviewWorkflow
-    from workflows.sources import CheckSourcesWorkflow
     from workflows.stitch import StitchWorkflow
     from workflows.transcode import TranscodeWorkflow
 
     return [
         *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
-        *(CheckSourcesWorkflow, StitchWorkflow),
+        *(LookAgainWorkflow, StitchWorkflow),
     ]
 
 
@@ -40,11 +40,11 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.command import admit_command
         from activities.conclude import conclude
         from activities.fleet import count_workers
+        from activities.look_again import look_again
         from activities.normalize import plan as plan_normalize
         from activities.plan import plan
         from activities.preview import plan as plan_preview
         from activities.publish import publish
-        from activities.sources import look_again
         from activities.stitch import plan as plan_stitch
         from activities.tags import tag
 

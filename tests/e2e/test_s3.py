@@ -137,6 +137,10 @@ def test_the_same_command_again_encodes_only_what_was_replaced(
     assert again.returncode == 0, again.stderr
     assert "done before" in again.stderr
     assert len(proxy.of("GET", "in/cut.mov")) == gets, "to know this, nothing need be read"
+    box.s3.delete_object(Bucket="films", Key="out/cut.mp4")
+    restored = service.json(*command)
+    assert restored["stats"]["chunks_reused"] == restored["stats"]["chunks"], "nothing is encoded"
+    assert box.sha256("out/cut.mp4") == first["outputs"][0]["sha256"]
     box.put("in/cut.mov", film("blue"))
     replaced = service.json(*command)
     assert replaced["stats"]["chunks_reused"] == 0

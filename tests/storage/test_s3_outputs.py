@@ -199,6 +199,22 @@ async def test_an_endpoint_without_conditions_is_written_without(
     assert box.sha256("film.mp4") == sha256
 
 
+async def test_an_output_is_known_again_and_what_is_not_told_is_believed(
+    s3: S3Storage, box: Bucket, proxy: FaultyProxy
+) -> None:
+    uri = f"s3://{box.name}/film.mp4"
+    sha256 = await write(s3, uri, SMALL)
+    assert await s3.holds(uri, sha256, len(SMALL))
+    assert not await s3.holds(uri, "0" * 64, len(SMALL))
+    proxy.faults = lambda *_: "403"
+    assert await s3.holds(uri, "0" * 64, len(SMALL))
+    proxy.faults = lambda *_: None
+    box.put("film.mp4", SMALL)
+    assert not await s3.holds(uri, sha256, len(SMALL)), "another's, which noted no hash"
+    box.s3.delete_object(Bucket=box.name, Key="film.mp4")
+    assert not await s3.holds(uri, sha256, len(SMALL))
+
+
 async def test_a_taken_output_is_refused_early(s3: S3Storage, box: Bucket) -> None:
     uri = box.put("film.mp4", b"somebody else's")
     with pytest.raises(OutputConflict, match="--overwrite"):

@@ -102,8 +102,8 @@ class PublishRequest(Contract):
     """Whether each output must be media that can be read back."""
 
 
-CHECK_SOURCES = "CheckSources"
-"""Type of the workflow that takes SourcesAsked and gives SourcesChanged. It is no job."""
+LOOK_AGAIN_WORKFLOW = "LookAgain"
+"""Type of the workflow that takes PlacesAsked and gives PlacesChanged. It is no job."""
 
 
 class SourceKnown(Contract):
@@ -113,14 +113,23 @@ class SourceKnown(Contract):
     versions: tuple[str, ...]
 
 
-class SourcesAsked(Contract):
-    """Asks whether sources are still what they were."""
+class OutputKnown(Contract):
+    """An address, and what a job left there."""
 
-    sources: tuple[SourceKnown, ...]
+    uri: Uri
+    bytes: int
+    sha256: str
 
 
-class SourcesChanged(Contract):
-    """Those that are not."""
+class PlacesAsked(Contract):
+    """Asks whether what a job read and made is still what it was."""
+
+    sources: tuple[SourceKnown, ...] = ()
+    outputs: tuple[OutputKnown, ...] = ()
+
+
+class PlacesChanged(Contract):
+    """What is not."""
 
     uris: tuple[Uri, ...]
 
@@ -155,6 +164,6 @@ class WorkersAlive(Contract):
 
 ASSEMBLE = Step("assemble", "io", AssembleRequest, Published)
 CONCLUDE = Step("conclude", "io", JobRecord, Nothing)
-LOOK_AGAIN = Step("look_again", "io", SourcesAsked, SourcesChanged)
+LOOK_AGAIN = Step("look_again", "io", PlacesAsked, PlacesChanged)
 COUNT_WORKERS = Step("count_workers", "io", WorkersAsked, WorkersAlive)
 PUBLISH = Step("publish", "io", PublishRequest, Published)

@@ -13,22 +13,23 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from longtake import InputNotFound, InvalidJob, Longtake, ServiceUnreachable, Transcode, sources
-from longtake.contracts.result import JobResult, JobSummary, SourceRead
-from longtake.contracts.steps.common import JobRecord, SourcesAsked, SourcesChanged
+from longtake import InputNotFound, InvalidJob, Longtake, ServiceUnreachable, Transcode, look_again
+from longtake.contracts.result import JobResult, JobSummary, Output, SourceRead
+from longtake.contracts.steps.common import JobRecord, PlacesAsked, PlacesChanged
 from longtake.identity import job_id
 from longtake.index import JobIndex
 from longtake.kinds import to_json
 from longtake.queues import CONTROL_QUEUE, task_queue
 from tests.client.stand_in import StandIn
-from workflows.sources import CheckSourcesWorkflow
+from workflows.look_again import LookAgainWorkflow
 
 SOURCE = "s3://films/in.mov"
+OUTPUT = "s3://films/out.mp4"
 LINK = "https://host/get?mark=1"
 JOB = Transcode.model_validate(
     {
         "input": SOURCE,
-        "output": "s3://films/out.mp4",
+        "output": OUTPUT,
         "video": {"watermark": {"image": LINK}},
         "labels": {"hold": "yes"},
     }
@@ -40,17 +41,19 @@ class Storages:
 
     def __init__(self) -> None:
         self.versions = {SOURCE: "one", LINK: "logo"}
+        self.made = {OUTPUT: "1" * 64}
         self.looks = 0
 
     @activity.defn(name="look_again")
-    async def look_again(self, asked: SourcesAsked) -> SourcesChanged:
+    async def look_again(self, asked: PlacesAsked) -> PlacesChanged:
         self.looks += 1
         for source in asked.sources:
             if source.uri not in self.versions:
                 words = f"there is no object {source.uri}"
                 raise ApplicationError(words, type="InputNotFound", non_retryable=True)
         changed = [s.uri for s in asked.sources if self.versions[s.uri] not in s.versions]
-        return SourcesChanged(uris=tuple(changed))
+        changed += [o.uri for o in asked.outputs if self.made.get(o.uri) != o.sha256]
+        return PlacesChanged(uris=tuple(changed))
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ async def storages(temporal: Client) -> AsyncIterator[Storages]:
     config = temporal.config()
     config["data_converter"] = pydantic_data_converter
     typed = Client(**config)
-    control = Worker(typed, task_queue=CONTROL_QUEUE, workflows=[StandIn, CheckSourcesWorkflow])
+    control = Worker(typed, task_queue=CONTROL_QUEUE, workflows=[StandIn, LookAgainWorkflow])
     io = Worker(typed, task_queue=task_queue("io"), activities=[storages.look_again])
     async with control, io:
         yield storages
@@ -79,6 +82,7 @@ def record() -> JobRecord:
     result = JobResult(
         job_id=job_id(JOB),
         state="succeeded",
+        outputs=(Output(uri=OUTPUT, role="main", bytes=4, sha256="1" * 64),),
         sources=tuple(
             SourceRead(uri=uri, bytes=4, sha256="0" * 64, version=version) for uri, version in read
         ),
@@ -108,6 +112,14 @@ async def test_a_replaced_source_is_done_again(
     assert (await longtake.start(JOB)).found == "new"
 
 
+@pytest.mark.parametrize("there", [{}, {OUTPUT: "2" * 64}], ids=["gone", "replaced"])
+async def test_an_output_that_is_not_there_as_it_was_made_is_made_again(
+    longtake: Longtake, storages: Storages, there: dict[str, str]
+) -> None:
+    storages.made = there
+    assert (await longtake.start(JOB)).found == "new"
+
+
 async def test_a_source_that_is_gone_leaves_the_job_done(
     longtake: Longtake, storages: Storages
 ) -> None:
@@ -120,7 +132,7 @@ async def test_a_source_that_is_gone_leaves_the_job_done(
 async def test_without_a_worker_nothing_is_claimed(
     longtake: Longtake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "ANSWER_WITHIN", sources.ANSWER_WITHIN / 30)
+    monkeypatch.setattr(look_again, "ANSWER_WITHIN", look_again.ANSWER_WITHIN / 30)
     with pytest.raises(ServiceUnreachable, match="no worker said within 2 s"):
         await longtake.start(JOB)
 
