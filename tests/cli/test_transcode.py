@@ -7,13 +7,10 @@ from time import monotonic
 
 import pytest
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey
-from temporalio.testing import WorkflowEnvironment
 
 from longtake import JobResult
-from longtake.embedded import server_binary
-from longtake.starting import SEARCH_ATTRIBUTES
 from tests.cli.conftest import Command
+from tests.dev_server import dev_server
 from tests.patience import WAIT_S
 
 OF_A_RESULT = {"job_id", "state", "outputs", "sources", "stats", "decisions", "warnings"}
@@ -113,13 +110,8 @@ async def test_ctrl_c_prints_the_job_that_goes_on_as_json(longtake: Command) -> 
 
 
 async def test_a_service_that_dies_meanwhile_leaves_stdout_clean(alone: Command) -> None:
-    binary = str(server_binary())
-    keys = [SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES]
     asked = ("transcode", "talk.mov", "-o", "talk.mp4", "--id", "mine", "--json")
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary, search_attributes=keys
-    ) as environment:
-        client = environment.client
+    async with dev_server() as client:
         alone.environment["TEMPORAL_ADDRESS"] = client.service_client.config.target_host
         process = await alone.start(*asked)
         await line_with(process.stderr, "queued")

@@ -7,26 +7,18 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from longtake import Longtake
-from longtake.embedded import server_binary
 from longtake.queues import CONTROL_QUEUE, task_queue
-from longtake.starting import SEARCH_ATTRIBUTES
 from tests.client.stand_in import StandIn, encode_chunk
+from tests.dev_server import dev_server
 
 
 @pytest.fixture
 async def temporal() -> AsyncIterator[Client]:
-    binary = server_binary()
-    assert binary is not None
-    keys = [SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES]
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(binary), search_attributes=keys
-    ) as environment:
-        yield environment.client
+    async with dev_server() as client:
+        yield client
 
 
 @pytest.fixture

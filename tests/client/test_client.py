@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from longtake import (
+    CapabilityMissing,
     InputCorrupt,
     InvalidJob,
     JobCanceled,
@@ -23,6 +24,7 @@ from longtake import (
 )
 from longtake.queues import CONTROL_QUEUE
 from tests.client.stand_in import StandIn
+from tests.dev_server import dev_server
 
 
 def job(clip: Path, **asked: Any) -> Transcode:
@@ -243,16 +245,9 @@ async def test_the_temporal_ui_shows_plain_words(
 
 
 async def test_a_service_without_the_search_attributes_is_named(clip: Path) -> None:
-    from temporalio.testing import WorkflowEnvironment
-
-    from longtake import CapabilityMissing
-    from longtake.embedded import server_binary
-
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(server_binary())
-    ) as environment:
+    async with dev_server(attributes=()) as client:
         with pytest.raises(CapabilityMissing, match="search-attribute create --name LongtakeKind"):
-            await Longtake(environment.client).start(job(clip))
+            await Longtake(client).start(job(clip))
 
 
 async def test_a_client_with_the_plain_converter_and_a_sandboxed_worker_do(

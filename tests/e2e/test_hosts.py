@@ -14,13 +14,10 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey
-from temporalio.testing import WorkflowEnvironment
 
 from longtake import InputCorrupt, JobResult, Longtake, Transcode
-from longtake.embedded import server_binary
-from longtake.starting import SEARCH_ATTRIBUTES
 from media.sandbox import holds_reads
+from tests.dev_server import dev_server
 from tests.media.engine import run
 from tests.storage.bucket import CREDENTIALS, bucket, s3_server
 from tests.storage.faulty import FaultyProxy, faulty_proxy
@@ -111,11 +108,8 @@ class Hosts:
 
 @pytest.fixture
 async def hosts(server: str, tmp_path: Path) -> AsyncIterator[Hosts]:
-    keys = [SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES]
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(server_binary()), search_attributes=keys
-    ) as environment:
-        yield Hosts(environment.client, server, tmp_path)
+    async with dev_server() as client:
+        yield Hosts(client, server, tmp_path)
 
 
 async def test_a_host_that_encodes_some_chunks_reads_about_their_bytes(

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sysconfig
 import uuid
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from longtake.contracts import EncodeSettings, JobResult, MediaFacts, Output, Stats, Transcode
@@ -55,13 +51,13 @@ from longtake.contracts.steps.transcode import (
     PlanSummary,
 )
 from longtake.errors import LongtakeError
+from tests.dev_server import dev_server
 from tests.media.test_picture import video
 from tests.patience import WAIT_S
 from workflows.control import WINDOW
 from workflows.transcode import TranscodeWorkflow
 
 JOB = {"input": "/media/talk.mov", "output": "/media/talk.mp4", "preset": "web-720p"}
-KEYS = ("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset")
 
 
 class Pretend:
@@ -176,15 +172,8 @@ class Pretend:
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(Path(sysconfig.get_path("scripts")) / "temporal"),
-        ui=False,
-        data_converter=pydantic_data_converter,
-        search_attributes=[SearchAttributeKey.for_keyword(key) for key in KEYS],
-        dev_server_extra_args=["--log-level", "error"],
-    )
-    async with environment:
-        yield environment.client
+    async with dev_server(data_converter=pydantic_data_converter) as client:
+        yield client
 
 
 @pytest.fixture
