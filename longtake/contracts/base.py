@@ -6,7 +6,15 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 _CLOCK = re.compile(r"(?:(?:(\d+):)?([0-5]?\d):)?(\d+(?:\.\d+)?)")
 
@@ -23,6 +31,20 @@ class Report(Contract):
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def spelt(pattern: str, words: str) -> AfterValidator:
+    """Refuses a string that `pattern` does not match whole, in words instead of with the pattern.
+
+    The JSON Schema does not tell of it: the type says so itself (`WithJsonSchema`).
+    """
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"{value!r} will not do; {words}")
+        return value
+
+    return AfterValidator(check)
 
 
 def _parse_seconds(value: object) -> Fraction:

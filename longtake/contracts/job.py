@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, WithJsonSchema
 
-from longtake.contracts.base import Contract
+from longtake.contracts.base import Contract, spelt
 from longtake.contracts.result import Stage
 from longtake.places import places
 
-JobId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,199}$")]
-"""Letters, digits and `._:-`, at most 200 characters."""
+_ID = "[A-Za-z0-9][A-Za-z0-9._:-]{0,199}"
+JobId = Annotated[
+    str,
+    spelt(_ID, "use letters, digits and . _ : -, up to 200, a letter or digit first"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_ID}$"}),
+]
 
-Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+_TENANT = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+Tenant = Annotated[
+    str,
+    spelt(_TENANT, "use letters, digits and . _ -, up to 64, a letter or digit first"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_TENANT}$"}),
+]
 
 GpuUse = Literal["never", "prefer", "require"]
 
