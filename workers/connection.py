@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -28,10 +29,12 @@ from temporalio.service import RPCError
 from longtake import tracing
 from longtake.embedded import NAMESPACE
 from longtake.errors import CapabilityMissing, ServiceUnreachable
+from workers.failures import PlainFailures
 from workers.settings import WorkerSettings
 
 log = structlog.get_logger("longtake.worker")
 
+CONVERTER = replace(pydantic_data_converter, failure_converter_class=PlainFailures)
 BEAT = timedelta(seconds=5)
 """Heartbeats of the worker itself: longtake/fleet.py judges by their age."""
 PATIENCE_S = 60.0
@@ -73,7 +76,7 @@ def _options(settings: WorkerSettings) -> dict[str, Any]:
         )
     return {
         **where,
-        "data_converter": pydantic_data_converter,
+        "data_converter": CONVERTER,
         "identity": f"{os.getpid()}@{socket.gethostname()} {settings.name}",
         "interceptors": tracing.interceptors("longtake-worker"),
         "runtime": _runtime(settings.metrics),

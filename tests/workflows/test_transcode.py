@@ -275,20 +275,21 @@ async def test_chunks_that_do_not_hold_are_planned_whole(client: Client, pretend
 
 
 @pytest.mark.parametrize(
-    "job",
+    ("job", "words"),
     [
-        {"input": "/media/talk.mov"},
-        {**JOB, "crff": 3},
-        {**JOB, "output": "/media/talk.xyz"},
-        {**JOB, "priority": 9},
+        ({"input": "/media/talk.mov"}, "output: Field required"),
+        ({**JOB, "crff": 3}, "crff: Extra inputs are not permitted"),
+        ({**JOB, "output": "/media/talk.xyz"}, "output ends in '.xyz': use one of "),
+        ({**JOB, "priority": 9}, "priority: Input should be less than or equal to 5"),
     ],
     ids=["no output", "unknown field", "unknown container", "priority out of range"],
 )
 async def test_a_bad_job_fails_at_once_with_the_field(
-    client: Client, pretend: Pretend, job: dict[str, Any]
+    client: Client, pretend: Pretend, job: dict[str, Any], words: str
 ) -> None:
     error = await asyncio.wait_for(failure(await begin(client, job)), WAIT_S)
-    assert "Transcode" in error.message
+    assert error.type == "ValidationError"
+    assert error.message.startswith(words)
     assert pretend.plans == []
 
 
