@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import multiprocessing
+import multiprocessing.util
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -33,6 +37,21 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["media.inspect", __name__])
 
 
+_SOCKET_PATH = 103
+"""Bytes that the path of a socket may have: sockaddr_un holds 104 on macOS, 108 on Linux."""
+
+
+@functools.cache
+def _keep_sockets_short() -> None:
+    """Let the server's sockets lie in /tmp where TMPDIR is too long for a socket's path."""
+    longest = Path(tempfile.gettempdir(), "pymp-12345678", "listener-12345678")
+    if len(bytes(longest)) > _SOCKET_PATH:
+        folder = tempfile.mkdtemp(prefix="pymp-", dir="/tmp")
+        multiprocessing.util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-100)
+        # As multiprocessing.util.get_temp_dir does it, which has no way to be told.
+        multiprocessing.current_process()._config["tempdir"] = folder  # type: ignore[attr-defined]
+
+
 async def in_child(
     function: Callable[..., Result],
     *arguments: Any,
@@ -45,6 +64,7 @@ async def in_child(
     crashed; ProcessStalled after `timeout_s` seconds, or when it stands still. Cancelling the
     task ends the child.
     """
+    _keep_sockets_short()
     ours, theirs = _context.Pipe(duplex=False)
     child = _context.Process(target=_serve, args=(theirs, limits, function, arguments), daemon=True)
     began_at, started = time.time(), time.monotonic()

@@ -45,6 +45,14 @@ async def test_a_probe_of_something_else_says_why(alone: Command) -> None:
     assert no_media.document["error"]["type"] == "InputUnsupported"
 
 
+async def test_a_long_path_of_temporary_files_is_no_hindrance(alone: Command, sound: Path) -> None:
+    folder = alone.folder / ("temporary-" * 9)  # too long for the path of a socket
+    folder.mkdir()
+    alone.environment["TMPDIR"] = str(folder)
+    assert "pcm_s16le" in (await alone("probe", str(sound))).out
+    assert list(folder.iterdir()) == []
+
+
 async def test_the_version_and_the_commands_are_told(alone: Command) -> None:
     assert (await alone("--version")).out == f"longtake {__version__}\n"
     told = (await alone("--help")).out
