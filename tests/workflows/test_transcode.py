@@ -13,7 +13,6 @@ import pytest
 from pydantic import ValidationError
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -54,6 +53,7 @@ from longtake.errors import LongtakeError
 from tests.dev_server import dev_server
 from tests.media.test_picture import video
 from tests.patience import WAIT_S
+from workers.connection import CONVERTER
 from workflows.control import WINDOW
 from workflows.transcode import TranscodeWorkflow
 
@@ -172,7 +172,7 @@ class Pretend:
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    async with dev_server(data_converter=pydantic_data_converter) as client:
+    async with dev_server(data_converter=CONVERTER) as client:
         yield client
 
 
