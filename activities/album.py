@@ -29,7 +29,7 @@ from longtake.contracts.steps.normalize import MeasureDone, NormalizeSummary
 from longtake.paths import name_of
 from media.album import album_warnings, best_round, first_album_stage, judge, next_album_stage
 from media.assemble import assemble, verify
-from media.audio import aligned, recipe
+from media.audio import aligned, recipe, shaping
 from media.limiter import LevelStage
 from media.loudness import Measured, together
 from media.normalize import (
@@ -41,7 +41,6 @@ from media.normalize import (
 )
 from media.plan import Plan
 from media.process import Finished, in_turn
-from media.sounds import given_back
 from media.tags import tag_kind
 from media.tools import device_class, engine_version
 from storage.work import content_key
@@ -154,8 +153,8 @@ async def encode_stage(request: StageRequest, beat: Beat) -> MeasureDone:
     key = content_key(
         "stage",
         source=asked.source.sha256,
-        recipe=[made.demuxer, *aligned(made, audio), *recipe(audio), *given_back(audio)],
-        level=stage.filters(audio.sample_rate),
+        recipe=[made.demuxer, *aligned(made, audio), *recipe(audio)],
+        level=shaping(audio, stage),
         device=device_class(audio.settings.codec),
         engine=engine_version(),
     )

@@ -26,7 +26,7 @@ from media.level import levelled
 from media.loudness import Measured
 from media.normalize import level_track, measure_track, plan_normalize
 from media.process import Finished
-from media.sounds import given_back
+from media.sounds import dither, given_back
 from media.tools import device_class, engine_version
 from storage.work import content_key
 
@@ -100,6 +100,7 @@ async def level(request: LevelRequest, beat: Beat) -> LevelDone:
         "level",
         source=asked.source.sha256,
         recipe=[made.demuxer, *aligned(made, audio), *recipe(audio), *given_back(audio)],
+        dither=dither(audio),
         aim=request.aim.model_dump(mode="json"),
         before=request.before.model_dump(mode="json"),
         search="sketched",

@@ -54,6 +54,7 @@ from media.process import Finished, in_turn
 from media.programme import Encoding, front, prove
 from media.programme import finish as finish_file
 from media.programme import level_sound as level_file
+from media.sounds import dither
 from media.stitch import StitchPlan, plan_stitch
 from media.tagging import chapters_json, cover_at, metadata, not_taken, tags_of
 from media.timeline import Mark
@@ -196,6 +197,7 @@ async def level_sound(request: LevelSoundRequest, beat: Beat) -> LevelDone:
         "level",
         sound=request.key,
         recipe=[*encoding.arguments, *front(sound, encoding, alone=alone), sound.rate_hz],
+        dither=dither(encoding.track),
         aim=made.aim.model_dump(mode="json"),
         before=request.before.model_dump(mode="json"),
         device=device_class(encoding.output.codec),

@@ -6,25 +6,24 @@ from pathlib import Path
 
 from longtake.errors import InputCorrupt
 from media.command import Ffmpeg, filters
+from media.limiter import LevelStage
 from media.plan import AudioPlan, Plan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
-from media.sounds import ENCODERS, given_back, layout_filters
+from media.sounds import ENCODERS, dither, given_back, layout_filters
 from media.tools import simd_baseline
 
 
 def audio_command(
-    source: Path, plan: Plan, number: int, target: Path, level: tuple[str, ...] = ()
+    source: Path, plan: Plan, number: int, target: Path, stage: LevelStage | None = None
 ) -> Ffmpeg:
     """The command that encodes track `number` of the plan to a file of its own in `target`.
 
-    `level`: filters that the aligned track goes through at last; then what the encoder takes from
-    the level is given back.
+    `stage`: sets the level of the aligned track.
     """
     audio = plan.audio[number]
-    level = (*level, *given_back(audio)) if level else ()
     return (
         read_track(source, plan, number)
-        .then("-af", filters((*aligned(plan, audio), *level)))
+        .then("-af", filters((*aligned(plan, audio), *shaping(audio, stage))))
         .then(*encoder(audio))
         .then("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
         .write(target, ENCODERS[audio.settings.codec].muxer, *_options(audio))
@@ -59,6 +58,14 @@ def aligned(plan: Plan, audio: AudioPlan) -> tuple[str | None, ...]:
     )
 
 
+def shaping(audio: AudioPlan, stage: LevelStage | None) -> tuple[str, ...]:
+    """Filters between the aligned track and its encoder: the level, what the encoder takes from it
+    given back, and dither where samples are rounded."""
+    level = (*stage.filters(audio.sample_rate), *given_back(audio)) if stage else ()
+    rounds = audio.finer or (stage is not None and stage.changes)
+    return (*level, *(dither(audio) if rounds else ()))
+
+
 def encoder(audio: AudioPlan) -> tuple[str, ...]:
     """The encoder and its settings."""
     arguments = ENCODERS[audio.settings.codec].arguments(audio)
@@ -67,7 +74,7 @@ def encoder(audio: AudioPlan) -> tuple[str, ...]:
 
 def recipe(audio: AudioPlan) -> tuple[str, ...]:
     """Everything of the track's settings that shapes its bytes."""
-    return (str(audio.stream), *layout_filters(audio), *encoder(audio))
+    return (str(audio.stream), *layout_filters(audio), *shaping(audio, None), *encoder(audio))
 
 
 def _options(audio: AudioPlan) -> tuple[str, ...]:
@@ -88,13 +95,13 @@ async def encode_audio(
     number: int,
     target: Path,
     on_tick: OnTick,
-    level: tuple[str, ...] = (),
+    stage: LevelStage | None = None,
 ) -> Finished:
-    """Encode a track to `target`, through the filters of `level` at last.
+    """Encode a track to `target`, at the level that `stage` sets.
 
     Raises InputCorrupt, and what `run_ffmpeg` raises.
     """
-    command = audio_command(source, plan, number, target, level)
+    command = audio_command(source, plan, number, target, stage)
     try:
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:

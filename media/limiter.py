@@ -26,6 +26,11 @@ class LevelStage:
     """Of the limiter; None: there is none, and samples keep their ratios."""
     evened: bool = False
 
+    @property
+    def changes(self) -> bool:
+        """Whether samples come out otherwise than they go in."""
+        return self != LevelStage(0.0)
+
     def filters(self, rate_hz: int) -> tuple[str, ...]:
         """The filters, for a sound of `rate_hz`; they keep its length to the sample."""
         limiter = self._limiter()

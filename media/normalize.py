@@ -136,8 +136,7 @@ async def render_track(
     source: Path, plan: Plan, number: int, stage: LevelStage, target: Path, on_tick: OnTick
 ) -> Finished:
     """Encode track `number` through `stage`. Raises InputCorrupt, and what `run_ffmpeg` raises."""
-    filters = stage.filters(plan.audio[number].sample_rate)
-    return await encode_audio(source, plan, number, target, on_tick, filters)
+    return await encode_audio(source, plan, number, target, on_tick, stage)
 
 
 async def measure_rendered(

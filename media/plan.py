@@ -84,6 +84,8 @@ class AudioPlan(Contract):
     channels: int = 2
     bits: int = 16
     """Of a sample, where the codec keeps samples."""
+    finer: bool = False
+    """Whether the samples that are rounded to `bits` have more."""
     length_s: float = 0.0
     """From zero on the output's clock to the end of the sound, in seconds."""
     language: str | None = None

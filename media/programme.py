@@ -24,7 +24,7 @@ from media.pcm import Pcm, removed
 from media.plan import AudioPlan
 from media.prepare import read_pcm, spread
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
-from media.sounds import ENCODERS
+from media.sounds import ENCODERS, dither
 from media.tagging import Cover
 from media.tools import simd_baseline
 
@@ -43,28 +43,29 @@ class Encoding:
     channels: int
 
     @property
+    def track(self) -> AudioPlan:
+        """The output as a track."""
+        output = self.output
+        return AudioPlan(
+            stream=0,
+            copied=False,
+            codec="pcm",
+            source_channels=self.channels,
+            source_layout="mono" if self.channels == 1 else "stereo",
+            sample_rate=self.rate_hz,
+            channels=self.channels,
+            bits=output.bit_depth or 16,
+            settings=AudioSettings(
+                codec=output.codec, bitrate_bps=output.bitrate_bps, channels=self.channels
+            ),
+        )
+
+    @property
     def arguments(self) -> tuple[str, ...]:
         """The encoder and its settings."""
-        output = self.output
-        settings = AudioSettings(
-            codec=output.codec, bitrate_bps=output.bitrate_bps, channels=self.channels
-        )
-        words = encoder(
-            AudioPlan(
-                stream=0,
-                copied=False,
-                codec="pcm",
-                source_channels=self.channels,
-                source_layout="mono" if self.channels == 1 else "stereo",
-                sample_rate=self.rate_hz,
-                channels=self.channels,
-                bits=output.bit_depth or 16,
-                settings=settings,
-            )
-        )
-        if output.vbr is None:
-            return words
-        return ("-c:a", "libmp3lame", "-q:a", str(output.vbr), "-ar", str(self.rate_hz))
+        if self.output.vbr is None:
+            return encoder(self.track)
+        return ("-c:a", "libmp3lame", "-q:a", str(self.output.vbr), "-ar", str(self.rate_hz))
 
     @property
     def muxer(self) -> tuple[str, ...]:
@@ -107,10 +108,11 @@ async def level_sound(
     """
     codec = encoding.output.codec
     carrier = ENCODERS[codec]
-    first = front(sound, encoding, alone=alone)
+    first, silent = front(sound, encoding, alone=alone), before.sample_peak_dbfs is None
 
     async def render(stage: LevelStage, path: Path) -> Finished:
-        steps = (*first, *stage.filters(sound.rate_hz), _resampled(sound, encoding))
+        level = (*stage.filters(sound.rate_hz), _resampled(sound, encoding))
+        steps = (*first, *level, *(() if silent else dither(encoding.track)))
         command = (
             read_pcm(sound)
             .then("-af", filters(steps), *encoding.arguments)

@@ -69,17 +69,21 @@ def _plan_track(
     facts: MediaFacts, track: AudioFacts, settings: EncodeSettings, clip: Clip, *, copied: bool
 ) -> AudioPlan:
     audio = settings.audio
+    rate, channels = track.sample_rate, track.channels
+    if not copied:
+        rate, channels = rate_of(audio.codec, rate, audio.sample_rate), _channels(track, audio)
+    # A lossy codec left out far more than rounding adds: its sound is taken as decoders give it.
+    computed = rate != track.sample_rate or (channels < track.channels and not audio.take_side)
     return AudioPlan(
         stream=track.index,
         copied=copied,
         codec=track.codec,
         source_channels=track.channels,
         source_layout=track.layout,
-        sample_rate=track.sample_rate
-        if copied
-        else rate_of(audio.codec, track.sample_rate, audio.sample_rate),
-        channels=track.channels if copied else _channels(track, audio),
+        sample_rate=rate,
+        channels=channels,
         bits=audio.bit_depth or (24 if (track.bits or 16) > 16 else 16),
+        finer=(track.bits or 16) > 16 or computed,
         length_s=_sound_length(facts, track, clip),
         language=track.language,
         title=track.title,

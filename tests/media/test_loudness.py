@@ -1,10 +1,10 @@
 """The meter: EBU Tech 3341 and 3342's own signals, an independent meter, and what has no level.
 
-Of Tech 3341's 23 signals (version 4, table 1) those that a description gives are made here: all but
-7 and 8. These two, and 5 and 6 of Tech 3342, are recordings of programmes that EBU hands out as
-files: they cannot be made, and recordings of the corpus stand in their place, on which an
-independent meter agrees. Cases 13 and 14 hold where a burst of 0.4 s lies on the steps of 0.1 s
-that loudness is told at.
+Of Tech 3341's 23 signals those that a description gives are made here: all but 7 and 8. These two,
+and 5 and 6 of Tech 3342, are recordings of programmes that EBU hands out as files: they cannot be
+made, and their place is taken by the recordings of the corpus, on which an independent meter
+agrees. Cases 13 and 14 hold where a burst of 0.4 s lies on the steps of 0.1 s that loudness is told
+at.
 """
 
 from __future__ import annotations
