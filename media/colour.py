@@ -104,10 +104,10 @@ def is_tagged(facts: VideoFacts) -> bool:
 
 
 def output_colour(facts: VideoFacts, settings: VideoSettings, size: tuple[int, int]) -> Colour:
-    """The output's colour. SD colour becomes BT.709 in an HD picture: players that do not read
-    tags assume it there."""
+    """The output's colour: BT.709 for pictures that are to come out alike, and for SD colour in an
+    HD picture: players that do not read tags assume it there."""
     source = source_colour(facts)
-    if tone_map(facts, settings) is not None:
+    if settings.conform or tone_map(facts, settings) is not None:
         return BT709
     if settings.pixel_format == "source":
         return source

@@ -17,6 +17,8 @@ def constant_rate(facts: VideoFacts, settings: VideoSettings) -> Fraction | None
     asked, own = settings.frame_rate, facts.frame_rate
     if asked is None or own is None:  # a single frame has no rate
         return None
+    if settings.conform:
+        return asked
     return asked if own > asked or facts.variable_frame_rate else None
 
 

@@ -244,6 +244,9 @@ class VideoSettings(Contract):
     max_bitrate_bps: BitRate | None = None
     keyframe_interval_s: Seconds | None = None
     smart_copy: bool = False
+    conform: bool = False
+    """Whether pictures come out alike, whatever they were: slower ones are brought to
+    `frame_rate`, too, and all to BT.709."""
 
     @model_validator(mode="before")
     @classmethod
