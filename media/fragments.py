@@ -10,6 +10,7 @@ import os
 import shutil
 import struct
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -40,12 +41,20 @@ class Joining:
     def __exit__(self, *_: object) -> None:
         self._joined.close()
 
-    def add(self, chunk: Path) -> None:
-        """Write the next chunk. Raises InputCorrupt if it does not fit those before it."""
+    def add(self, chunk: Path, later_s: Fraction = Fraction()) -> None:
+        """Write the next chunk, all of it so many seconds later than it says.
+
+        Raises InputCorrupt if it does not fit those before it.
+        """
         with chunk.open("rb") as file:
+            begin = 0
             if self._count > 1:  # the only one need not be made of fragments
-                self._check(file.read(split_init(chunk)))
-            shutil.copyfileobj(file, self._joined, 1 << 20)
+                begin = split_init(chunk)
+                self._check(file.read(begin))
+            if later_s:
+                _copy_later(file, begin, self._joined, int(later_s * time_scale(chunk)))
+            else:
+                shutil.copyfileobj(file, self._joined, 1 << 20)
         self._added += 1
 
     def _check(self, init: bytes) -> None:
@@ -66,6 +75,25 @@ def split_init(path: Path) -> int:
             if kind in (b"moof", b"styp", b"sidx"):
                 return start
     raise InputCorrupt("no frame of the source could be decoded")
+
+
+def _copy_later(file: BinaryIO, begin: int, target: BinaryIO, ticks: int) -> None:
+    """Copy fragments with their decode times moved."""
+    for kind, start, end in _boxes_of_file(file, begin):
+        file.seek(start)
+        data = bytearray(file.read(end - start))
+        if kind == b"moof":
+            _move(data, ticks)
+        target.write(data)
+
+
+def _move(moof: bytearray, ticks: int) -> None:
+    for kind, start, end in _boxes(moof, 8, len(moof)):
+        for inner, at, _ in _boxes(moof, start, end) if kind == b"traf" else ():
+            if inner == b"tfdt":
+                form = ">q" if moof[at] == 1 else ">I"
+                (time,) = struct.unpack_from(form, moof, at + 4)
+                struct.pack_into(form, moof, at + 4, time + ticks)
 
 
 def presentation_times(path: Path) -> list[int]:
@@ -102,7 +130,7 @@ def _boxes_of_file(file: BinaryIO, at: int) -> Iterator[Box]:
         at = end
 
 
-def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
+def _boxes(data: bytes | bytearray, start: int, end: int) -> Iterator[Box]:
     at = start
     while at + 8 <= end:
         length, kind = struct.unpack_from(">I4s", data, at)
