@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 import struct
 from fractions import Fraction
@@ -55,7 +56,12 @@ def video_facts(track: Track, index: Index) -> VideoFacts:
         open_gop=track.leading > 0,
         hidden_frames=track.hidden,
         hdr_light=hdr_light(frame),
+        header_sha256=_sha256(context.extradata),
     )
+
+
+def _sha256(data: bytes | None) -> str | None:
+    return hashlib.sha256(data).hexdigest() if data else None
 
 
 _LUMINANCE = (72, 80)

@@ -48,6 +48,9 @@ class VideoFacts(Report):
     """Frames that an edit list hides."""
     hdr_light: str | None = None
     """Static HDR metadata in words: the mastering display, MaxCLL and MaxFALL."""
+    header_sha256: str | None = None
+    """Of what a decoder is told before the first frame: alike, streams can be joined as they
+    are."""
 
 
 class AudioFacts(Report):
