@@ -11,6 +11,7 @@ from pathlib import Path
 
 from activities.admit import probe
 from activities.encode import check_engine, once
+from activities.film import film_pieces
 from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.base import Contract
@@ -25,6 +26,7 @@ from longtake.contracts.steps.stitch import (
     LEVEL_SOUND,
     MIX,
     PLAN_STITCH,
+    PLAN_STITCH_WHOLE,
     PREPARE_PART,
     ChapterMark,
     DescribeRequest,
@@ -73,29 +75,45 @@ class _Told(Contract):
 @implements(PLAN_STITCH, stage="planning")
 async def plan(job: Stitch, beat: Beat) -> StitchSummary:
     """Resolve the preset, check all ends, pin and probe every source, and keep the plan."""
+    return await _plan(job, whole=False)
+
+
+@implements(PLAN_STITCH_WHOLE, stage="planning")
+async def plan_whole(job: Stitch, beat: Beat) -> StitchSummary:
+    """The same, with each part's picture in one piece."""
+    return await _plan(job, whole=True)
+
+
+async def _plan(job: Stitch, *, whole: bool) -> StitchSummary:
     here = place()
-    whole = resolve_stitch(job)
+    complete = resolve_stitch(job)
     segments = tuple(
-        (number, uri) for number in whole.line if (uri := whole.segment_uri(number)) is not None
+        (number, uri)
+        for number in complete.line
+        if (uri := complete.segment_uri(number)) is not None
     )
-    beside = tuple((kind, whole.beside_uri(kind)) for kind in whole.beside or ())
-    for uri in whole.files:
+    beside = tuple((kind, complete.beside_uri(kind)) for kind in complete.beside or ())
+    for uri in complete.files:
         check = here.storage(uri).check_output
         await asyncio.to_thread(partial(check, uri, job.sources[0], overwrite=job.overwrite))
-    pinned = {uri: await here.storage(uri).fingerprint(uri) for uri in dict.fromkeys(whole.sources)}
-    sources = tuple(pinned[part.source] for part in whole.timeline)
-    facts = [(await probe(here, source))[0] for source in sources]
-    cover = pinned[whole.cover] if whole.cover else None
+    pinned = {
+        uri: await here.storage(uri).fingerprint(uri) for uri in dict.fromkeys(complete.sources)
+    }
+    sources = tuple(pinned[part.source] for part in complete.timeline)
+    probes = [await probe(here, source) for source in sources]
+    facts, index_keys = [found[0] for found in probes], [found[1] for found in probes]
+    indexes = {n: await here.index(key) for n, key in enumerate(index_keys) if key is not None}
+    cover = pinned[complete.cover] if complete.cover else None
     if cover is not None:
         cover_at(await here.storage(cover.uri).localize(cover))
-    made = plan_stitch(whole, facts)
+    made = plan_stitch(complete, facts, indexes, whole=whole)
     document = made.model_dump_json()
     key = content_key("plan", plan=document)
     await here.store.put(key, document.encode())
     return StitchSummary(
         plan_key=key,
         sources=sources,
-        names=tuple(part.name for part in made.parts),
+        names=made.names,
         cover=cover,
         segments=segments,
         beside=beside,
@@ -103,6 +121,8 @@ async def plan(job: Stitch, beat: Beat) -> StitchSummary:
         media_s=made.media_s,
         engine=engine_version(),
         warnings=made.warnings,
+        film=await film_pieces(here, made.film, index_keys) if made.film else (),
+        decisions=made.film.decisions(made.names) if made.film else {},
     )
 
 

@@ -10,9 +10,9 @@ from longtake.contracts.sound import SOUNDS
 from longtake.contracts.stitch import (
     Part,
     PartOptions,
-    SoundOutput,
     Stitch,
     StitchOptions,
+    StitchOutput,
     StitchPreset,
 )
 from longtake.errors import InvalidJob
@@ -68,7 +68,7 @@ def _part(part: Part, preset: StitchPreset) -> Part:
     )
 
 
-def _output(output: SoundOutput, preset: StitchPreset) -> SoundOutput:
+def _output(output: StitchOutput, preset: StitchPreset) -> StitchOutput:
     """With a bit rate, where its codec has one."""
     if output.bitrate_bps is not None or output.vbr is not None:
         return output

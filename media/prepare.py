@@ -9,10 +9,10 @@ from pathlib import Path
 from longtake.contracts.loudness import Loudness
 from longtake.contracts.stitch import Trim
 from longtake.errors import InputCorrupt
-from media.audio import aligned, read_track
+from media.audio import read_track
 from media.command import Ffmpeg, filters
 from media.loudness import measure
-from media.pcm import ENCODER, MUXER, Pcm, removed
+from media.pcm import ENCODER, MUXER, SAMPLE_BYTES, Pcm, removed
 from media.process import Finished, OnTick, ProcessFailed, in_turn, run_ffmpeg
 from media.silence import cut, kept, scan
 from media.stitch import PartPlan
@@ -79,9 +79,11 @@ def spread(channels: int, wanted: int) -> str | None:
 
 
 async def _decode(source: Path, part: PartPlan, target: Path, on_tick: OnTick) -> Finished:
+    if part.silent:
+        return await _be_silent(part, target)
     command = (
         read_track(source, part.decode, 0)
-        .then("-af", filters(aligned(part.decode, part.sound)))
+        .then("-af", filters(part.filters))
         .then("-c:a", ENCODER)
         .write(target, MUXER)
     )
@@ -91,3 +93,11 @@ async def _decode(source: Path, part: PartPlan, target: Path, on_tick: OnTick) -
         raise InputCorrupt(
             f"{part.name} could not be decoded (exit code {error.code}): {error.stderr}"
         ) from error
+
+
+async def _be_silent(part: PartPlan, target: Path) -> Finished:
+    """The samples of a picture without sound."""
+    samples = part.samples or round(part.decode.media_s * part.sound.sample_rate)
+    with target.open("wb") as file:
+        file.truncate(samples * part.sound.channels * SAMPLE_BYTES)
+    return Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)

@@ -10,7 +10,7 @@ from longtake.contracts.encode import AudioSettings
 from longtake.contracts.loudness import Aim, Loudness
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.sound import SOUNDS
-from longtake.contracts.stitch import SoundOutput, StitchCodec
+from longtake.contracts.stitch import StitchCodec, StitchOutput
 from longtake.errors import InputCorrupt
 from longtake.paths import shown
 from media.audio import encoder
@@ -38,7 +38,7 @@ _COUNT = re.compile(r"Number of samples: (\d+)")
 class Encoding:
     """How an output is encoded."""
 
-    output: SoundOutput
+    output: StitchOutput
     rate_hz: int
     channels: int
 

@@ -5,17 +5,22 @@ A pure function of job and probes; how long the parts are is known when they are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from types import MappingProxyType
 
 from longtake.contracts.base import Contract
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
 from longtake.contracts.loudness import Aim
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.sound import SOUNDS
-from longtake.contracts.stitch import Join, Part, SoundOutput, Stitch
+from longtake.contracts.stitch import Join, Stitch, StitchOutput
 from longtake.errors import InputUnsupported, InvalidJob
 from longtake.paths import name_of
 from media.audio import aligned
+from media.film import FilmPlan
+from media.film_planning import joined_sound, plan_film, sound_clip
+from media.index import Index
 from media.plan import AudioPlan, Clip, Plan
 from media.planning import make_plan
 from media.sounds import rate_of
@@ -32,6 +37,10 @@ class PartPlan(Contract):
     name: str
     """For people: its number and its file."""
     decode: Plan
+    silent: bool = False
+    """Whether there is no sound to decode."""
+    samples: int | None = None
+    """Its exact length, where a picture says it."""
 
     @property
     def sound(self) -> AudioPlan:
@@ -41,7 +50,14 @@ class PartPlan(Contract):
     @property
     def recipe(self) -> list[str | None]:
         """What of the plan shapes the samples."""
-        return [self.decode.demuxer, str(self.sound.stream), *aligned(self.decode, self.sound)]
+        return [self.decode.demuxer, str(self.sound.stream), *self.filters]
+
+    @property
+    def filters(self) -> tuple[str | None, ...]:
+        """From the track to the part's samples."""
+        length = self.samples
+        exact = (f"apad=whole_len={length}", f"atrim=end_sample={length}") if length else ()
+        return (*aligned(self.decode, self.sound), *exact)
 
 
 class StitchPlan(Contract):
@@ -52,6 +68,7 @@ class StitchPlan(Contract):
     channels: int
     parts: tuple[PartPlan, ...]
     """As in the job's timeline."""
+    film: FilmPlan | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -64,6 +81,11 @@ class StitchPlan(Contract):
         """The parts as they are given, without music beds."""
         return round(sum(self.parts[number].decode.media_s for number in self.job.line), 6)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parts, for people."""
+        return tuple(part.name for part in self.parts)
+
     def loudness_of(self, number: int) -> float | None:
         """The loudness of a part in the mix; None: as it is."""
         part = self.job.timeline[number]
@@ -74,7 +96,7 @@ class StitchPlan(Contract):
         below = BED_BELOW_LU if part.role == "music-bed" else 0.0
         return self.aim.integrated_lufs - below
 
-    def output_rate(self, output: SoundOutput) -> int:
+    def output_rate(self, output: StitchOutput) -> int:
         """The rate of an output in Hz: the programme's, where the codec has it."""
         return rate_of(output.codec, self.rate_hz, None)
 
@@ -85,29 +107,58 @@ class StitchPlan(Contract):
         return place([lengths[number] for number in self.job.line], joins, self.rate_hz)
 
 
-def plan_stitch(job: Stitch, facts: Sequence[MediaFacts]) -> StitchPlan:
-    """Plan a programme. `job`: resolved; `facts`: of each part's source.
+def plan_stitch(
+    job: Stitch,
+    facts: Sequence[MediaFacts],
+    indexes: Mapping[int, Index] = MappingProxyType({}),
+    *,
+    whole: bool = False,
+) -> StitchPlan:
+    """Plan a programme. `job`: resolved; `facts`: of each part's source; `indexes`: of those
+    that have a picture, by their number; `whole`: as for `plan_film`.
 
     Raises InvalidJob and InputUnsupported that name the part.
     """
     names = [f"part {n} ({name_of(part.source)})" for n, part in enumerate(job.timeline, 1)]
-    tracks = [_track(name, found) for name, found in zip(names, facts, strict=True)]
-    rate = job.sample_rate or _rate(tracks)
-    channels = job.channels or min(2, max(track.channels for track in tracks))
-    parts = tuple(
-        PartPlan(name=name, decode=_decode(name, part, found, rate, channels))
-        for name, part, found in zip(names, job.timeline, facts, strict=True)
-    )
-    plan = StitchPlan(job=job, rate_hz=rate, channels=channels, parts=parts)
-    return plan.model_copy(update={"warnings": tuple(_warnings(plan, tracks))})
-
-
-def _track(name: str, facts: MediaFacts) -> AudioFacts:
-    if facts.video:
-        raise InputUnsupported(
-            f"{name} has a picture, and stitch joins sound only: take its sound out first, with "
-            "`longtake transcode IN -o OUT.wav`"
+    film = None
+    if job.film is not None:
+        film = plan_film(job, names, facts, indexes, whole=whole)
+    tracks = [_track(name, found, film) for name, found in zip(names, facts, strict=True)]
+    heard = [track for track in tracks if track is not None]
+    rate = job.sample_rate or (HIGHEST_HZ if film else _rate(heard))
+    channels = job.channels or min(2, max((track.channels for track in heard), default=2))
+    shots = {shot.number: shot for shot in film.shots} if film else {}
+    parts = []
+    for number, (name, part, track) in enumerate(zip(names, job.timeline, tracks, strict=True)):
+        shot, index = shots.get(number), indexes.get(number)
+        clip = Clip(start=part.start, end=part.end)
+        if shot is not None and index is not None:
+            clip = sound_clip(shot, index)
+        parts.append(
+            PartPlan(
+                name=name,
+                decode=_decode(name, facts[number], index, rate, channels, clip),
+                silent=track is None,
+                samples=round(shot.frames / shot.grid.rate * rate) if shot else None,
+            )
         )
+    plan = StitchPlan(
+        job=joined_sound(job, film) if film else job,
+        rate_hz=rate,
+        channels=channels,
+        parts=tuple(parts),
+        film=film,
+    )
+    shortened = _shortened(job, film, names) if film else []
+    return plan.model_copy(update={"warnings": (*_warnings(plan, tracks, facts), *shortened)})
+
+
+def _track(name: str, facts: MediaFacts, film: FilmPlan | None) -> AudioFacts | None:
+    """The track to take; None in a film for a part that has none."""
+    if not facts.audio:
+        if film is None:
+            raise InputUnsupported(f"{name} has no sound")
+        return None
     return next((track for track in facts.audio if track.default), facts.audio[0])
 
 
@@ -115,24 +166,65 @@ def _rate(tracks: Sequence[AudioFacts]) -> int:
     return HIGHEST_HZ if any(track.sample_rate > USUAL_HZ for track in tracks) else USUAL_HZ
 
 
-def _decode(name: str, part: Part, facts: MediaFacts, rate: int, channels: int) -> Plan:
+def _decode(
+    name: str, facts: MediaFacts, index: Index | None, rate: int, channels: int, clip: Clip
+) -> Plan:
     settings = EncodeSettings(
         preset="stitch",
         video=VideoSettings(codec="none"),
         audio=AudioSettings(codec="pcm", channels=channels, sample_rate=rate),
         container="wav",
     )
+    if not facts.audio:
+        return _silence(facts, settings, rate, channels)
     try:
-        return make_plan(facts, None, settings, clip=Clip(start=part.start, end=part.end))
+        return make_plan(facts, index, settings, clip=clip)
     except InvalidJob as error:
         raise InvalidJob(f"{name}: {error.message}") from error
 
 
-def _warnings(plan: StitchPlan, tracks: Sequence[AudioFacts]) -> list[str]:
+def _silence(facts: MediaFacts, settings: EncodeSettings, rate: int, channels: int) -> Plan:
+    """A plan without a source for its one track."""
+    track = AudioPlan(
+        stream=0,
+        copied=False,
+        codec="none",
+        source_channels=channels,
+        source_layout="mono" if channels == 1 else "stereo",
+        sample_rate=rate,
+        channels=channels,
+        settings=settings.audio,
+    )
+    return Plan(
+        demuxer=facts.container,
+        container=settings.container,
+        origin_s=Fraction(),
+        end_s=None,
+        video=None,
+        audio=(track,),
+        media_s=facts.duration_s,
+        decisions={},
+        warnings=(),
+    )
+
+
+def _warnings(
+    plan: StitchPlan, tracks: Sequence[AudioFacts | None], facts: Sequence[MediaFacts]
+) -> list[str]:
+    parts = list(zip(plan.parts, tracks, facts, strict=True))
     words = [
         f"{part.name}: {track.channels} channels are mixed down to {plan.channels}"
-        for part, track in zip(plan.parts, tracks, strict=True)
-        if track.channels > plan.channels
+        for part, track, _ in parts
+        if track is not None and track.channels > plan.channels
+    ]
+    words += [
+        f"{part.name} has no sound: it is silent" for part, track, _ in parts if track is None
+    ]
+    shown = plan.job.line if plan.film else ()
+    words += [
+        f"{part.name}: its picture is left out"
+        for number, (part, _, own) in enumerate(parts)
+        if own.video and number not in shown
     ]
     for output in plan.job.outputs:
         rate, rates = plan.output_rate(output), SOUNDS[output.codec].rates
@@ -142,3 +234,16 @@ def _warnings(plan: StitchPlan, tracks: Sequence[AudioFacts]) -> list[str]:
                 f"{', '.join(map(str, sorted(rates or ())))}"
             )
     return words
+
+
+def _shortened(job: Stitch, film: FilmPlan, names: Sequence[str]) -> list[str]:
+    """Words for crossfades that the pictures have no room for."""
+    found = []
+    for shot in film.shots[1:]:
+        join = job.timeline[shot.number].join or job.join or Join()
+        if shot.overlap < round(join.crossfade_s * film.rate):
+            found.append(
+                f"{names[shot.number]}: its crossfade was shortened to "
+                f"{float(shot.overlap / film.rate):.3f} s, for a picture is in one join at a time"
+            )
+    return found

@@ -15,7 +15,7 @@ from typing import Literal
 
 from longtake.contracts.containers import CONTAINER_OF_SUFFIX
 from longtake.contracts.media import MediaFacts
-from longtake.contracts.stitch import SoundOutput, Stitch
+from longtake.contracts.stitch import Stitch, StitchOutput
 from longtake.errors import InputTooLarge, InputUnsupported
 from longtake.paths import name_of
 from media.carry import lost
@@ -83,7 +83,7 @@ def not_taken(
     chapters: Sequence[Mark],
     cover: Cover | None,
     facts: MediaFacts,
-    output: SoundOutput,
+    output: StitchOutput,
 ) -> tuple[str, ...]:
     """Words for tags, chapters and a cover that a finished file does not have."""
     holder = CONTAINER_OF_SUFFIX[PurePath(name_of(output.uri)).suffix.lower()]

@@ -98,19 +98,20 @@ def _filters(
     video: VideoPlan, chunk: Chunk, files: Mapping[str, str], *, kept: bool
 ) -> tuple[str, ...]:
     """With `kept` the frames come a second time, to be compared with."""
-    chain, finish = _chain(video, chunk, files), _finish(video)
+    steps, finish = chain(video, chunk, files), _finish(video)
     if video.mark is None and not kept and not ENCODERS[video.encoder].parts:
-        chain = filters((chain, finish))
-        return ("-map", f"0:{video.stream}", *(("-vf", chain) if chain else ()))
-    graph = filters((_graph(video, chain), finish))
+        steps = filters((steps, finish))
+        return ("-map", f"0:{video.stream}", *(("-vf", steps) if steps else ()))
+    graph = filters((_graph(video, steps), finish))
     if kept:
         graph += f",format={video.pixel_format},split[out][{KEPT}]"
         return ("-filter_complex", graph, "-map", "[out]")
     return ("-filter_complex", f"{graph}[out]", "-map", "[out]")
 
 
-def _chain(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> str:
-    chain = filters(
+def chain(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> str:
+    """The filters from the decoded source to the chunk's frames, on the rendition's clock."""
+    steps = filters(
         (
             trim(chunk.lead_pts, chunk.tail_pts),
             shift(video.first_pts),
@@ -120,13 +121,13 @@ def _chain(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> str:
         )
     )
     for name, path in files.items():
-        chain = chain.replace(f"{{{name}}}", path)
-    return chain
+        steps = steps.replace(f"{{{name}}}", path)
+    return steps
 
 
-def _graph(video: VideoPlan, chain: str) -> str:
+def _graph(video: VideoPlan, steps: str) -> str:
     """The source is input 0 and the watermark's image, where there is one, input 1."""
-    film = f"[0:{video.stream}]{chain or 'null'}"
+    film = f"[0:{video.stream}]{steps or 'null'}"
     if video.mark is None:
         return film
     image, laid = overlay(video.mark, video.pixel_format, SCALER)
@@ -252,7 +253,7 @@ def verify_chunk(
         if wrong:
             raise ChunkMismatch(f"{wrong}. {stderr}".strip())
         return 0
-    found = _in_time_base(target, clock(video))
+    found = in_ticks(target, clock(video))
     if video.exact and found != wanted:
         raise ChunkMismatch(
             f"{len(found)} of {len(wanted)} frames, or not at their times. {stderr}".strip()
@@ -264,7 +265,8 @@ def verify_chunk(
     return max(0, len(wanted) - len(found))
 
 
-def _in_time_base(target: Path, time_base: Fraction) -> Sequence[Fraction | int]:
+def in_ticks(target: Path, time_base: Fraction) -> Sequence[Fraction | int]:
+    """When the frames of CMAF fragments are shown, in ticks of `time_base` seconds."""
     scale = Fraction(1, time_scale(target)) / time_base
     return [_whole(ticks * scale) for ticks in presentation_times(target)]
 

@@ -39,6 +39,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.assemble import assemble
         from activities.command import admit_command
         from activities.conclude import conclude
+        from activities.film import copy_picture, finish_film
         from activities.fleet import count_workers
         from activities.look_again import look_again
         from activities.normalize import plan as plan_normalize
@@ -46,12 +47,14 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.preview import plan as plan_preview
         from activities.publish import publish
         from activities.stitch import plan as plan_stitch
+        from activities.stitch import plan_whole as plan_stitch_whole
         from activities.tags import tag
 
         return [
             *(admit, plan, assemble, conclude, count_workers),
             *(admit_command, plan_preview, plan_normalize, publish, look_again),
-            *(plan_album, judge_album, finish, tag, plan_stitch),
+            *(plan_album, judge_album, finish, tag),
+            *(plan_stitch, plan_stitch_whole, copy_picture, finish_film),
         ]
     if role in ("cpu", "gpu"):
         from activities.album import encode_stage
@@ -59,6 +62,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.chapters import find_chapters
         from activities.command import run_command
         from activities.encode import analyse_chunk, encode_audio, encode_chunk, score_chunk
+        from activities.film import encode_crossfade
         from activities.normalize import level, measure
         from activities.preview import make_part
         from activities.stitch import describe, level_sound, mix, prepare
@@ -67,6 +71,6 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         return [
             *(find_borders, find_chapters, analyse_chunk, encode_chunk, score_chunk),
             *(encode_audio, run_command, make_part, measure, level, encode_stage),
-            *(prepare, mix, level_sound, finish_sound, describe),
+            *(prepare, mix, level_sound, finish_sound, describe, encode_crossfade),
         ]
     return []

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.job import Job
     from longtake.contracts.result import JobError, JobResult, JobSummary, Progress, Stage
     from longtake.contracts.steps.common import CONCLUDE, JobRecord, Step
+    from longtake.contracts.steps.transcode import CHUNK_MISMATCH
     from longtake.queues import task_queue
 
 In = TypeVar("In", bound=Contract)
@@ -263,6 +264,12 @@ async def side_by_side(steps: Iterable[Awaitable[Result]]) -> list[Result]:
     except (Exception, asyncio.CancelledError):
         await end(tasks)
         raise
+
+
+def is_mismatch(error: ActivityError) -> bool:
+    """Did a chunk not hold its planned frames?"""
+    cause = error.cause
+    return isinstance(cause, ApplicationError) and cause.type == CHUNK_MISMATCH
 
 
 async def end(tasks: Collection[asyncio.Future[Result]]) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.account import damage, read, total
-from workflows.control import JobWorkflow, side_by_side
+from workflows.control import JobWorkflow, is_mismatch, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.loudness import Loudness
@@ -23,23 +25,31 @@ with workflow.unsafe.imports_passed_through():
     )
     from longtake.contracts.steps.normalize import LevelDone
     from longtake.contracts.steps.stitch import (
+        COPY_PICTURE,
         DESCRIBE_SOUND,
+        ENCODE_CROSSFADE,
+        FINISH_FILM,
         FINISH_SOUND,
         LEVEL_SOUND,
         MIX,
         PLAN_STITCH,
+        PLAN_STITCH_WHOLE,
         PREPARE_PART,
         DescribeRequest,
+        FilmPiece,
         FinishDone,
+        FinishFilmRequest,
         FinishSoundRequest,
         LevelSoundRequest,
         MixDone,
         MixRequest,
+        PieceRequest,
         PrepareDone,
         PreparedPart,
         PrepareRequest,
         StitchSummary,
     )
+    from longtake.contracts.steps.transcode import ENCODE_CHUNK, ChunkRequest
     from longtake.contracts.stitch import Beside, Stitch
     from longtake.errors import InvalidJob
     from longtake.paths import name_of
@@ -55,6 +65,8 @@ class Wanted:
     role: str
     output: int
     number: int | None = None
+    film: bool = False
+    """Whether the pictures are in it."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +94,34 @@ class StitchWorkflow(JobWorkflow):
         self.enter("probing")
         count = len(job.timeline)
         plan = await self.step(PLAN_STITCH, job, f"look at {count} parts, plan the programme")
-        wanted = _wanted(job, plan)
-        self.total = self.frames_total = count + 1 + len(wanted)
+        try:
+            return await self._make(job, plan)
+        except ActivityError as error:
+            if not is_mismatch(error):
+                raise
+        # What was finished of it is found under its keys.
+        plan = await self.step(PLAN_STITCH_WHOLE, job, "plan each picture in one piece")
+        try:
+            return await self._make(job, plan)
+        except ActivityError as error:
+            if not is_mismatch(error):
+                raise
+            words = f"a picture does not decode as it is indexed: {error.cause}"
+            raise ApplicationError(words, type="InputCorrupt", non_retryable=True) from error
+
+    async def _make(self, job: Stitch, plan: StitchSummary) -> JobResult:
+        count, wanted = len(job.timeline), _wanted(job, plan)
+        self.done = self.frames_done = 0
+        self.total = self.frames_total = count + 1 + len(wanted) + len(plan.film)
         self.enter("stitching")
-        prepared = await side_by_side(self._prepare(plan, n) for n in range(count))
-        mixed = await self._mix(plan, [each.part for each in prepared])
-        self.enter("normalizing")
-        levelled = await side_by_side(self._level(plan, w, prepared, mixed) for w in wanted)
+        heard = asyncio.ensure_future(self._sound(plan, count, wanted))
+        seen = asyncio.ensure_future(side_by_side(self._piece(plan, p) for p in plan.film))
+        await side_by_side((heard, seen))
+        prepared, mixed, levelled = heard.result()
+        pieces = seen.result()
         self.enter("assembling")
         made = await side_by_side(
-            self._finish(plan, w, each, prepared, mixed)
+            self._finish(plan, w, each, prepared, mixed, pieces if w.film else ())
             for w, each in zip(wanted, levelled, strict=True)
         )
         described = await side_by_side(
@@ -99,7 +129,46 @@ class StitchWorkflow(JobWorkflow):
         )
         self.enter("publishing")
         published = await self._publish(job, plan, made, described)
-        return self._result(plan, prepared, mixed, made, published)
+        return self._result(plan, prepared, mixed, made, published, pieces)
+
+    async def _sound(
+        self, plan: StitchSummary, count: int, wanted: list[Wanted]
+    ) -> tuple[list[PrepareDone], MixDone, list[LevelDone]]:
+        prepared = await side_by_side(self._prepare(plan, n) for n in range(count))
+        mixed = await self._mix(plan, [each.part for each in prepared])
+        self.enter("normalizing")
+        levelled = await side_by_side(self._level(plan, w, prepared, mixed) for w in wanted)
+        return prepared, mixed, levelled
+
+    async def _piece(self, plan: StitchSummary, piece: FilmPiece) -> EncodeDone:
+        """A chunk of a part's picture, as a transcode has them; or two parts, where one fades
+        into the other."""
+        source, name = plan.sources[piece.part], plan.names[piece.part]
+        if piece.copied or piece.into is not None:
+            others = () if piece.into is None else (plan.sources[piece.into],)
+            request = PieceRequest(
+                plan_key=plan.plan_key,
+                engine=plan.engine,
+                piece=piece.number,
+                sources=(source, *others),
+            )
+            if piece.into is None:
+                done = await self.step(COPY_PICTURE, request, f"copy the picture of {name}")
+            else:
+                words = f"fade {name} into {plan.names[piece.into]}"
+                done = await self.step(ENCODE_CROSSFADE, request, words)
+        else:
+            chunk = ChunkRequest(
+                source=source,
+                plan_key=piece.plan_key,
+                index_key=piece.index_key,
+                engine=plan.engine,
+                number=piece.chunk,
+            )
+            words = f"encode chunk {piece.chunk + 1} of {name}"
+            done = await self.step(ENCODE_CHUNK, chunk, words)
+        self.finished(1)
+        return done
 
     async def _prepare(self, plan: StitchSummary, number: int) -> PrepareDone:
         request = PrepareRequest(
@@ -141,6 +210,7 @@ class StitchWorkflow(JobWorkflow):
         levelled: LevelDone,
         prepared: list[PrepareDone],
         mixed: MixDone,
+        pieces: Sequence[EncodeDone],
     ) -> Made:
         _, _, samples = _sound(wanted, prepared, mixed)
         request = FinishSoundRequest(
@@ -153,8 +223,12 @@ class StitchWorkflow(JobWorkflow):
             cover=plan.cover,
             number=wanted.number,
         )
-        done = await self.step(FINISH_SOUND, request, f"tag and verify {name_of(wanted.uri)}")
-        return Made(wanted, levelled, done)
+        words = f"tag and verify {name_of(wanted.uri)}"
+        if wanted.film:
+            keys = tuple(piece.key for piece in pieces)
+            film = FinishFilmRequest(**request.model_dump(), pieces=keys)
+            return Made(wanted, levelled, await self.step(FINISH_FILM, film, words))
+        return Made(wanted, levelled, await self.step(FINISH_SOUND, request, words))
 
     async def _describe(
         self, plan: StitchSummary, kind: Beside, made: Made, mixed: MixDone
@@ -200,9 +274,10 @@ class StitchWorkflow(JobWorkflow):
         mixed: MixDone,
         made: list[Made],
         published: Published,
+        pieces: Sequence[EncodeDone],
     ) -> JobResult:
         decoded = [each.done for each in prepared]
-        counted = [*decoded, mixed.done, *(_part(each.levelled) for each in made)]
+        counted = [*pieces, *decoded, mixed.done, *(_part(each.levelled) for each in made)]
         sources = {source.uri: source for source in plan.sources}.values()
         return JobResult(
             job_id=workflow.info().workflow_id,
@@ -213,9 +288,9 @@ class StitchWorkflow(JobWorkflow):
                 *(plan.media_s, sum(each.bytes for each in sources), counted),
                 *([each.finished.done for each in made], published),
             ),
-            decisions=mixed.decisions,
+            decisions=plan.decisions | mixed.decisions,
             warnings=(
-                *(*plan.warnings, *mixed.warnings, *damage(decoded)),
+                *(*plan.warnings, *mixed.warnings, *damage([*decoded, *pieces])),
                 *(w for each in made for w in _words(each)),
                 *published.warnings,
             ),
@@ -224,7 +299,7 @@ class StitchWorkflow(JobWorkflow):
 
 def _wanted(job: Stitch, plan: StitchSummary) -> list[Wanted]:
     """The outputs, and then the parts that become files of their own, like the first output."""
-    whole = [Wanted(output.uri, "main", n) for n, output in enumerate(job.outputs)]
+    whole = [Wanted(o.uri, "main", n, film=o.film) for n, o in enumerate(job.outputs)]
     return [*whole, *(Wanted(uri, "segment", 0, number) for number, uri in plan.segments)]
 
 

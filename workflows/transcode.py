@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 from workflows.account import damage, read, total
 from workflows.beside import beside
-from workflows.control import PRESET, JobWorkflow, end, side_by_side
+from workflows.control import PRESET, JobWorkflow, end, is_mismatch, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.encode import VideoSettings
@@ -28,7 +28,6 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.steps.transcode import (
         ADMIT,
         ANALYSE_CHUNK,
-        CHUNK_MISMATCH,
         ENCODE_AUDIO,
         ENCODE_CHUNK,
         FIND_BORDERS,
@@ -98,7 +97,7 @@ class TranscodeWorkflow(JobWorkflow):
             try:
                 encoded = await self._encode(job, admission, crop, gpu=gpu, whole=False)
             except ActivityError as error:
-                if not _is_mismatch(error):
+                if not is_mismatch(error):
                     raise
                 encoded = await self._encode(job, admission, crop, gpu=gpu, whole=True)
                 decision["chunks"] = "one: chunks of this source did not hold their planned frames"
@@ -333,8 +332,3 @@ def _chapters_in_words(found: ChaptersFound, admission: Admission) -> str:
         return f"{found.count} found, by the breaks between them"
     kept = "; the source's stay" if admission.facts.chapter_count else ""
     return f"none: no break was found{kept}"
-
-
-def _is_mismatch(error: ActivityError) -> bool:
-    cause = error.cause
-    return isinstance(cause, ApplicationError) and cause.type == CHUNK_MISMATCH

@@ -11,7 +11,7 @@ import typer
 from longtake.cli import options, values
 from longtake.cli.submit import envelope, given, start_and_follow
 from longtake.contracts.loudness import Target
-from longtake.contracts.stitch import Stitch
+from longtake.contracts.stitch import FilmCodec, Stitch
 from longtake.errors import InvalidJob
 from longtake.kinds import parse
 from longtake.paths import local_path
@@ -24,6 +24,10 @@ def _bumper(words: str) -> Any:
     return typer.Option(help=words, metavar="FILE")
 
 
+def _picture(words: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=words, metavar=metavar, rich_help_panel="Picture")
+
+
 def stitch(
     parts: Annotated[
         list[str],
@@ -34,7 +38,8 @@ def stitch(
         typer.Option(
             "-o",
             "--output",
-            help="File to make: .mp3, .m4a, .opus, .flac or .wav; may be repeated.",
+            help="File to make: .mp3, .m4a, .opus, .flac, .wav, or with the pictures .mp4, .mov, "
+            ".mkv; may be repeated.",
             metavar="OUT",
         ),
     ] = None,
@@ -58,6 +63,12 @@ def stitch(
     target: Annotated[
         Target | None, typer.Option("-t", "--target", help="Default: podcast.")
     ] = None,
+    video: Annotated[FilmCodec | None, _picture("Default: the first part's, or h264.")] = None,
+    crf: options.Crf = None,
+    size: Annotated[
+        str | None, _picture("Default: the first part's.", metavar="WIDTHxHEIGHT")
+    ] = None,
+    frame_rate: Annotated[str | None, _picture("Default: the first part's.", metavar="FPS")] = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     no_wait: options.NoWait = False,
@@ -67,19 +78,27 @@ def stitch(
     label: options.Label = None,
     deadline: options.Deadline = None,
 ) -> None:
-    """Join recordings to one programme: trimmed, levelled, faded, encoded, tagged.
+    """Join recordings or films to one programme: trimmed, levelled, faded, encoded, tagged.
 
     What else a job may say (chapters, tags, music beds, segments) stands in a SHOW.yaml.
     """
+    picture = {"size": size, "frame_rate": frame_rate, "codec": video, "crf": crf}
     asked = {
         "outputs": [{"uri": uri} for uri in output or []] or None,
         "preset": values.stitch_preset(preset),
         "target": target,
         "join": given({"crossfade_s": values.seconds(crossfade)}) or None,
+        "picture": given(picture) or None,
     }
     bumpers = {"--intro": intro, "--outro": outro, "--between": between}
     if len(parts) == 1 and parts[0].lower().endswith(_SHOWS):
-        others = {"-o": output, "--preset": preset, "--target": target, "--crossfade": crossfade}
+        others: dict[str, Any] = {
+            "-o": output,
+            "--preset": preset,
+            "--target": target,
+            "--crossfade": crossfade,
+        }
+        others |= {"--size": size, "--frame-rate": frame_rate, "--video": video, "--crf": crf}
         named = given(bumpers | others | {"--trim-silence": trim_silence or None})
         document = _show(Path(parts[0]), list(named))
     else:

@@ -9,9 +9,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from longtake.contracts.base import Contract, Seconds, Uri
-from longtake.contracts.encode import BitRate, SampleRate
+from longtake.contracts.encode import BitRate, Crf, SampleRate, Speed
 from longtake.contracts.job import Job
 from longtake.contracts.loudness import Aim, LevelMode, Target, aim_at
+from longtake.contracts.picture import FrameRate, Size
 from longtake.paths import shown
 
 MOST_PARTS = 100
@@ -25,6 +26,7 @@ Curve = Literal[
 ]  # fmt: skip
 """Named as in FFmpeg's `afade`."""
 Beside = Literal["chapters", "peaks", "waveform"]
+FilmCodec = Literal["h264", "hevc"]
 StitchCodec = Literal["mp3", "aac", "opus", "flac", "pcm"]
 
 CODEC_OF_SUFFIX: dict[str, StitchCodec] = {
@@ -35,7 +37,8 @@ CODEC_OF_SUFFIX: dict[str, StitchCodec] = {
     ".flac": "flac",
     ".wav": "pcm",
 }
-_PICTURES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".gif", ".webp", ".avif")
+FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+"""Outputs with the parts' pictures; their sound is AAC."""
 _BESIDE: dict[Beside, str] = {
     "chapters": ".chapters.json",
     "peaks": ".peaks.json",
@@ -119,7 +122,9 @@ class PartOptions(Contract):
 class Part(PartOptions):
     """A part of the timeline."""
 
-    source: Uri = Field(description="Its default sound track is taken.")
+    source: Uri = Field(
+        description="Its default sound track is taken, and its picture where an output has one."
+    )
     start: Seconds | None = Field(default=None, description="Clip in; included.")
     end: Seconds | None = Field(default=None, description="Clip out; not included.")
     role: Role = Field(
@@ -151,10 +156,13 @@ class Part(PartOptions):
         return self
 
 
-class SoundOutput(Contract):
+class StitchOutput(Contract):
     """A file to make of the whole."""
 
-    uri: Uri = Field(description=f"Its suffix decides the format: {', '.join(CODEC_OF_SUFFIX)}.")
+    uri: Uri = Field(
+        description=f"Its suffix decides the format: {', '.join(CODEC_OF_SUFFIX)}; with the "
+        f"parts' pictures {', '.join(FILM_SUFFIXES)}."
+    )
     bitrate_bps: BitRate | None = Field(
         default=None, description="Left out: mp3 160,000, aac 128,000, opus 96,000."
     )
@@ -167,20 +175,27 @@ class SoundOutput(Contract):
     )
 
     @property
+    def suffix(self) -> str:
+        """In small letters."""
+        return PurePosixPath(shown(self.uri)).suffix.lower()
+
+    @property
+    def film(self) -> bool:
+        """Whether the pictures are in it."""
+        return self.suffix in FILM_SUFFIXES
+
+    @property
     def codec(self) -> StitchCodec:
-        """What its suffix asks for. Raises ValueError for one that holds no sound alone."""
-        suffix = PurePosixPath(shown(self.uri)).suffix.lower()
-        if suffix in _PICTURES:
-            raise ValueError(
-                f"stitch makes sound only, no {suffix}: use one of {', '.join(CODEC_OF_SUFFIX)}"
-            )
-        if suffix not in CODEC_OF_SUFFIX:
+        """What its suffix asks of the sound. Raises ValueError for one that is not known."""
+        suffix = self.suffix
+        if suffix not in CODEC_OF_SUFFIX and not self.film:
             ends = f"ends in {suffix!r}" if suffix else "has no suffix"
-            raise ValueError(f"output {ends}: use one of {', '.join(CODEC_OF_SUFFIX)}")
-        return CODEC_OF_SUFFIX[suffix]
+            known = ", ".join((*CODEC_OF_SUFFIX, *FILM_SUFFIXES))
+            raise ValueError(f"output {ends}: use one of {known}")
+        return "aac" if self.film else CODEC_OF_SUFFIX[suffix]
 
     @model_validator(mode="after")
-    def _fits_the_codec(self) -> SoundOutput:
+    def _fits_the_codec(self) -> StitchOutput:
         codec = self.codec
         if self.vbr is not None and codec != "mp3":
             raise ValueError(f"vbr is for mp3; {codec} has none: leave it out")
@@ -191,6 +206,24 @@ class SoundOutput(Contract):
         if self.bit_depth is not None and codec not in ("flac", "pcm"):
             raise ValueError(f"bit_depth is for flac and pcm; {codec} has none: leave it out")
         return self
+
+
+class FilmOptions(Contract):
+    """How pictures of all kinds become one."""
+
+    codec: FilmCodec | None = Field(
+        default=None, description="h264 or hevc; left out, the first part's, or h264."
+    )
+    crf: Crf | None = Field(default=None, description="Constant quality; left out, the codec's.")
+    speed: Speed | None = Field(default=None, description="The encoder's own preset.")
+    size: Size | None = Field(
+        default=None,
+        description="WIDTHxHEIGHT; left out, that of the first part. Other shapes are fitted in, "
+        "on black.",
+    )
+    frame_rate: FrameRate | None = Field(
+        default=None, description="Frames per second; left out, those of the first part."
+    )
 
 
 class StitchOptions(Contract):
@@ -214,6 +247,9 @@ class StitchOptions(Contract):
     )
     sample_rate: SampleRate | None = Field(
         default=None, description="Hz. Left out: 44,100, or 48,000 where a part has more."
+    )
+    picture: FilmOptions | None = Field(
+        default=None, description="Of an output with the parts' pictures; see there."
     )
     segments: bool | tuple[Role, ...] | None = Field(
         default=None,
@@ -254,7 +290,7 @@ class Stitch(Job, StitchOptions):
     timeline: tuple[Part, ...] = Field(
         description=f"The parts, one after the other; 1 to {MOST_PARTS}."
     )
-    outputs: tuple[SoundOutput, ...] = Field(
+    outputs: tuple[StitchOutput, ...] = Field(
         description=f"The files to make of the whole; 1 to {MOST_OUTPUTS}."
     )
     preset: str | StitchPreset | None = Field(
@@ -280,6 +316,13 @@ class Stitch(Job, StitchOptions):
             raise ValueError("a timeline needs a part that is no music-bed")
         if self.timeline[-1].role == "music-bed":
             raise ValueError("a music-bed lies under the parts behind it, and here are none")
+        if sum(output.film for output in self.outputs) > 1:
+            raise ValueError("one output may have the pictures: drop the others")
+        if self.segments and self.outputs[0].film:
+            raise ValueError(
+                "segments are files of sound, in the form of the first output: name one of sound "
+                "first"
+            )
         if set(self.files) & set(self.sources):
             raise ValueError("outputs must be files of their own, none of them a source")
         files = self.files
@@ -292,6 +335,11 @@ class Stitch(Job, StitchOptions):
     def preset_name(self) -> str | None:
         """What the job's preset is called; None without one."""
         return "inline" if isinstance(self.preset, StitchPreset) else self.preset
+
+    @property
+    def film(self) -> int | None:
+        """Number of the output with the pictures; None if all are of sound alone."""
+        return next((n for n, output in enumerate(self.outputs) if output.film), None)
 
     @property
     def line(self) -> tuple[int, ...]:

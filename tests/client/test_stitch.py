@@ -24,8 +24,12 @@ def job(*parts: dict[str, Any], **asked: Any) -> Stitch:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        ({"outputs": [{"uri": "film.mp4"}]}, "stitch makes sound only, no .mp4"),
         ({"outputs": [{"uri": "song.wma"}]}, "use one of .mp3, .m4a, .opus"),
+        ({"outputs": [{"uri": "film.webm"}]}, "use one of .*.mp4, .m4v, .mov, .mkv"),
+        ({"outputs": [{"uri": "a.mp4"}, {"uri": "b.mov"}]}, "one output may have the pictures"),
+        ({"outputs": [{"uri": "a.mp4"}], "segments": True}, "name one of sound first"),
+        ({"picture": {"size": "321x180"}}, "even number"),
+        ({"picture": {"codec": "vp9"}}, "h264"),
         ({"outputs": [{"uri": "a.flac", "vbr": 2}]}, "vbr is for mp3"),
         ({"outputs": [{"uri": "a.mp3", "vbr": 2, "bitrate_bps": 96_000}]}, "drop one"),
         ({"outputs": [{"uri": "a.wav", "bitrate_bps": 96_000}]}, "keeps every sample"),

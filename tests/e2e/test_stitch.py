@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.e2e.service import Service, until
@@ -31,8 +32,97 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(service: Service) -> dict[str, int]:
     """Finished parts in the work store, and their inodes."""
     objects = (service.home / "work" / "objects").glob("*/*")
-    kinds = ("prepared-", "mix-", "level-")
+    kinds = ("prepared-", "mix-", "level-", "chunk-", "crossfade-", "copied-")
     return {path.name: path.stat().st_ino for path in objects if path.name.startswith(kinds)}
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three parts, each of another kind, long enough to be met while they are encoded."""
+    folder = tmp_path_factory.mktemp("films")
+    kinds = [
+        ("a.mp4", "640x360", "25", "libx264", 12),
+        ("b.webm", "360x640", "30", "libvpx-vp9", 6),
+        ("c.mov", "480x360", "30000/1001", "libx264", 6),
+    ]
+    for name, size, rate, codec, seconds in kinds:
+        run(
+            *("-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}:d={seconds}"),
+            *("-f", "lavfi", "-i", f"sine=330:r=48000:d={seconds}", "-pix_fmt", "yuv420p"),
+            *("-c:v", codec, "-g", "30", "-b:v", "1M"),
+            *(("-cpu-used", "8", "-deadline", "realtime") if codec == "libvpx-vp9" else ()),
+            *("-c:a", "libopus" if name.endswith("webm") else "aac", folder / name),
+        )
+    return [folder / name for name, *_ in kinds]
+
+
+def film(parts: list[Path], out: Path, crossfade_s: str = "0.5") -> dict[str, Any]:
+    return {
+        "timeline": [{"source": str(part)} for part in parts],
+        "join": {"crossfade_s": crossfade_s},
+        "picture": {"speed": "slow"},
+        "outputs": [{"uri": str(out)}],
+        "tags": {"title": "A film"},
+    }
+
+
+@pytest.mark.kill
+def test_a_film_goes_on_after_kills_and_gives_the_same_bytes(
+    service: Service, films: list[Path]
+) -> None:
+    folder = films[0].parent
+    job = written(folder, "a", film(films, service.out / "undisturbed.mp4"))
+    first = service.json("stitch", job)
+    service.forget_work()
+    job = written(folder, "b", film(films, service.out / "film.mp4"))
+    assert service.run("stitch", job, "--id", "film", "--no-wait").returncode == 0
+    until(lambda: pictures(service) and encoding(service), 90, "a piece is made, another begun")
+    before = made(service)
+    encoding(service)[0].kill()
+    until(lambda: len(pictures(service)) > 1 and encoding(service), 90, "another is made")
+    before |= made(service)
+    service.worker().kill()
+    assert service.run("watch", "film", timeout=WAIT_S).returncode == 0
+    result = service.json("status", "film")
+    assert result["state"] == "succeeded"
+    assert before.items() <= made(service).items(), "a finished piece was made again"
+    assert result["stats"]["retries"] >= 2
+    (output,) = result["outputs"]
+    assert output["sha256"] == first["outputs"][0]["sha256"]
+    assert output["media"]["video"][0]["frames"] == (12 + 6 + 6) * 25 - 2 * 12
+    assert output["media"]["tags"]["title"] == "A film"
+    assert output["loudness"][0]["after"]["integrated_lufs"] == pytest.approx(-19, abs=0.1)  # mono
+    assert result["decisions"]["picture"].startswith("encoded, 640x360 at 25 frames per second")
+
+    # Another end: what is before it stays, but for the frames in which it was faded in.
+    ending = films[0].with_name("end.mov")
+    run("-i", films[2], "-vf", "negate", "-c:a", "copy", ending)
+    before = made(service)
+    job = written(folder, "c", film([*films[:2], ending], service.out / "other.mp4"))
+    again = service.json("stitch", job)
+    new = sorted(name.partition("-")[0] for name in made(service).keys() - before.keys())
+    ends = new.count("chunk")
+    assert new == [*["chunk"] * ends, "crossfade", "level", "mix", "prepared"]
+    assert again["stats"]["chunks"] - again["stats"]["chunks_reused"] == ends + 4
+    assert ends <= 2
+
+
+def pictures(service: Service) -> list[str]:
+    """Finished pieces of the picture."""
+    return [name for name in made(service) if name.startswith(("chunk-", "crossfade-"))]
+
+
+def encoding(service: Service) -> list[psutil.Process]:
+    """Encoders of pieces of the picture."""
+    return [each for each in service.encoders() if "libx264" in each.cmdline()]
+
+
+def test_films_that_are_alike_are_copied(service: Service, films: list[Path]) -> None:
+    document = film([films[0], films[0]], service.out / "twice.mp4", "0")
+    del document["picture"]
+    result = service.json("stitch", written(films[0].parent, "d", document))
+    assert result["decisions"]["picture"] == "copied: the parts are alike"
+    assert result["outputs"][0]["media"]["video"][0]["frames"] == 2 * 12 * 25
 
 
 def show(studio: Path, out: Path, name: str, **changed: Any) -> dict[str, Any]:
@@ -133,7 +223,7 @@ def test_the_short_form_makes_a_show(service: Service, studio: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("a.wav", "-o", "out.mp4"), "stitch makes sound only"),
+        (("a.wav", "-o", "out.webm"), "use one of"),
         (("a.wav",), "-o OUT.mp3"),
         (("gone.wav", "-o", "out.mp3"), "gone.wav"),
         (("a.wav", "-o", "out.mp3", "-p", "radio"), "podcast-episode"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ from typing import Any
 from longtake.contracts import MediaFacts, Stitch
 from longtake.contracts.loudness import Loudness
 from longtake.stitching import resolve_stitch
+from media.crossfade import encode_crossfade
 from media.edges import Ready
+from media.film import FilmPlan
+from media.film_copy import copy_shot
+from media.film_file import mux_film, prove_film
+from media.fragments import Joining
+from media.index import Index
 from media.isolate import inspect_in_child
 from media.level import Result
 from media.mix import mix, warnings_of
@@ -21,6 +28,7 @@ from media.programme import Encoding, finish, level_sound, prove
 from media.stitch import StitchPlan, plan_stitch
 from media.tagging import cover_at, metadata, tags_of
 from media.timeline import Mark, Timeline
+from media.video import encode_chunk
 from tests.media.engine import no_tick, run
 
 
@@ -43,8 +51,9 @@ class Made:
 async def stitch(folder: Path, **asked: Any) -> Made:
     """Make a job's outputs. `folder`: for what lies between the steps."""
     job = resolve_stitch(Stitch.model_validate(asked))
-    facts = [(await inspect_in_child(Path(part.source)))[0] for part in job.timeline]
-    plan = plan_stitch(job, facts)
+    looks = [await inspect_in_child(Path(part.source)) for part in job.timeline]
+    indexes = {n: index for n, (_, index) in enumerate(looks) if index is not None}
+    plan = plan_stitch(job, [facts for facts, _ in looks], indexes)
     parts = []
     for number, part in enumerate(plan.parts):
         options, target = job.timeline[number], folder / f"part-{number}.pcm"
@@ -64,6 +73,12 @@ async def stitch(folder: Path, **asked: Any) -> Made:
         carrier, path = folder / f"carrier-{number}", Path(output.uri)
         results.append(await level_sound(whole, encoding, before, plan.aim, carrier, no_tick))
         told = metadata(tags_of(job, None), chapters, plan.rate_hz, output.codec, cover)
+        if plan.film is not None and output.film:
+            rendition = await pictures(plan, plan.film, indexes, folder)
+            await mux_film(rendition, carrier, output.suffix, told, cover, path, no_tick)
+            proven = prove_film(path, plan.film, encoding, timeline.samples, plan.rate_hz)
+            found.append(await proven)
+            continue
         await finish(carrier, encoding, told, cover, path, no_tick)
         found.append(await prove(path, encoding, timeline.samples, plan.rate_hz))
     return Made(
@@ -78,6 +93,29 @@ async def stitch(folder: Path, **asked: Any) -> Made:
         chapters=chapters,
         warnings=warnings_of(plan, ready, timeline),
     )
+
+
+async def pictures(
+    plan: StitchPlan, film: FilmPlan, indexes: Mapping[int, Index], folder: Path
+) -> Path:
+    """The joined picture of a programme, encoded piece by piece."""
+    joined, pieces = folder / "rendition", film.pieces()
+    with Joining(joined, len(pieces)) as track:
+        for number, piece in enumerate(pieces):
+            shot, path = film.shots[piece.shot], folder / f"piece-{number}"
+            source = Path(plan.job.timeline[shot.number].source)
+            if film.encoded is None:
+                await copy_shot(source, film, piece, path, no_tick)
+            elif piece.fades:
+                into = film.shots[piece.shot + 1].number
+                both = (source, Path(plan.job.timeline[into].source))
+                await encode_crossfade(both, film, piece, path, no_tick)
+            else:
+                chunk = shot.plan.picture.chunks[piece.chunk]
+                index = indexes[shot.number]
+                await encode_chunk(source, shot.plan, index, chunk, path, no_tick)
+            track.add(path, (piece.first - piece.own) / film.rate)
+    return joined
 
 
 def channel(sound: Pcm, number: int = 0) -> array[float]:

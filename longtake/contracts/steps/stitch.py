@@ -10,6 +10,24 @@ from longtake.contracts.steps.normalize import LevelDone
 from longtake.contracts.stitch import Beside, Stitch
 
 
+class FilmPiece(Contract):
+    """Frames of a programme that are encoded at a time."""
+
+    part: int
+    """Number of the part, from 0; of two that fade into each other, the first."""
+    plan_key: str
+    """Of the part's own picture."""
+    index_key: str
+    chunk: int
+    """Number of the chunk in that plan."""
+    into: int | None = None
+    """Number of the part that it fades into."""
+    copied: bool = False
+    number: int
+    """Of the piece."""
+    frames: int
+
+
 class StitchSummary(Contract):
     """What the workflow must know of a programme; the plan itself lies under `plan_key`."""
 
@@ -27,6 +45,9 @@ class StitchSummary(Contract):
     media_s: float
     engine: str
     warnings: tuple[str, ...] = ()
+    film: tuple[FilmPiece, ...] = ()
+    """The picture's pieces, where an output has pictures."""
+    decisions: dict[str, str] = {}
 
 
 class PrepareRequest(Contract):
@@ -115,6 +136,23 @@ class FinishDone(Contract):
     warnings: tuple[str, ...] = ()
 
 
+class PieceRequest(Contract):
+    """A piece of the picture that is no chunk: a part's copied whole, or where one part fades
+    into the next."""
+
+    plan_key: str
+    engine: str
+    piece: int
+    sources: tuple[Source, ...]
+
+
+class FinishFilmRequest(FinishSoundRequest):
+    """An encoded sound (`key`) and the pieces of the picture to put into one file."""
+
+    pieces: tuple[str, ...]
+    """Work store keys, in their order."""
+
+
 class DescribeRequest(Contract):
     """A file that tells of a finished output (`key`)."""
 
@@ -126,8 +164,13 @@ class DescribeRequest(Contract):
 
 
 PLAN_STITCH = Step("plan_stitch", "io", Stitch, StitchSummary)
+PLAN_STITCH_WHOLE = Step("plan_stitch_whole", "io", Stitch, StitchSummary)
+"""Again, with each part's picture encoded in one piece: as chunks it did not come out."""
 PREPARE_PART = Step("prepare_part", "cpu", PrepareRequest, PrepareDone)
 MIX = Step("mix", "cpu", MixRequest, MixDone)
 LEVEL_SOUND = Step("level_sound", "cpu", LevelSoundRequest, LevelDone)
 FINISH_SOUND = Step("finish_sound", "cpu", FinishSoundRequest, FinishDone)
+COPY_PICTURE = Step("copy_picture", "io", PieceRequest, EncodeDone)
+ENCODE_CROSSFADE = Step("encode_crossfade", "cpu", PieceRequest, EncodeDone)
+FINISH_FILM = Step("finish_film", "io", FinishFilmRequest, FinishDone)
 DESCRIBE_SOUND = Step("describe_sound", "cpu", DescribeRequest, EncodeDone)

@@ -1,0 +1,83 @@
+"""The file of a programme with pictures: picture and sound side by side, tagged, and proven."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+from longtake.contracts.media import MediaFacts
+from longtake.errors import InputCorrupt
+from media.command import Ffmpeg
+from media.film import FilmPlan
+from media.isolate import inspect_in_child
+from media.pcm import removed
+from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.programme import Encoding, prove
+from media.sounds import ENCODERS
+from media.tagging import Cover
+
+_PROGRESSIVE = ("-movflags", "+faststart", "-write_tmcd", "0")
+_MUXERS = {
+    ".mp4": ("mp4", *_PROGRESSIVE),
+    ".m4v": ("mp4", *_PROGRESSIVE),
+    ".mov": ("mov", *_PROGRESSIVE),
+    ".mkv": ("matroska",),
+}
+_TICK_S = {".mkv": Fraction(1, 1000)}
+"""Of containers with a coarse clock."""
+
+
+async def mux_film(
+    rendition: Path,
+    sound: Path,
+    suffix: str,
+    metadata: str,
+    cover: Cover | None,
+    target: Path,
+    on_tick: OnTick,
+) -> Finished:
+    """Put the joined picture and the encoded sound into the format of a suffix: a copy.
+
+    Raises InputCorrupt, and what `run_ffmpeg` raises.
+    """
+    told = target.with_name(f"{target.name}.tags")
+    with removed(told):
+        told.write_text(metadata, "utf-8")
+        command = Ffmpeg.quiet().read(rendition, "mov").read(sound, ENCODERS["aac"].demuxer)
+        command = command.read_metadata(told)
+        maps = ["-map", "0:v:0", "-map", "1:a:0"]
+        if cover is not None and suffix != ".mkv":
+            command = command.read_image(cover.path, cover.codec)
+            maps += ["-map", "3:v:0", "-disposition:v:1", "attached_pic"]
+        muxer, *options = _MUXERS[suffix]
+        command = (
+            command.then(*maps, "-c", "copy", "-map_metadata", "2", "-map_chapters", "2")
+            .then("-fflags", "+bitexact", "-max_interleave_delta", "0")
+            .write(target, muxer, *options)
+        )
+        try:
+            return await run_ffmpeg(command.arguments(), on_tick=on_tick)
+        except ProcessFailed as error:
+            raise InputCorrupt(
+                f"the film could not be written (exit code {error.code}): {error.stderr}"
+            ) from error
+
+
+async def prove_film(
+    target: Path, film: FilmPlan, encoding: Encoding, samples: int, rate_hz: int
+) -> MediaFacts:
+    """Look at a finished film as a stranger would: every frame at its time, and as much sound.
+
+    Raises InputCorrupt if it is not what was planned.
+    """
+    facts = await prove(target, encoding, samples, rate_hz)
+    _, index = await inspect_in_child(target)
+    shown = [pts * index.time_base for pts in index.pts] if index else []
+    slack = _TICK_S.get(encoding.output.suffix, Fraction(1, 1_000_000))
+    wanted = [number / film.rate for number in range(film.frames)]
+    late = max((abs(a - b) for a, b in zip(shown, wanted, strict=False)), default=Fraction())
+    if len(shown) != len(wanted) or late > slack:
+        raise InputCorrupt(
+            f"the film shows {len(shown)} of {len(wanted)} frames, up to {float(late):.6f} s off"
+        )
+    return facts
