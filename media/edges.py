@@ -58,9 +58,9 @@ def edges_of(plan: StitchPlan, parts: Sequence[Ready], timeline: Timeline) -> li
         follows = at + 1 < len(line)
         meets = follows and not placed[at + 1].gap and not asked[at + 1].fade_in
         behind = line[at + 1] if meets else None
-        jumps_in = not placed[at].overlap and _jumps(plan, parts, before, number)
+        jumps_in = not placed[at].overlap and jumps(plan, parts, before, number)
         overlaps = follows and placed[at + 1].overlap
-        jumps_out = not overlaps and _jumps(plan, parts, number, behind)
+        jumps_out = not overlaps and jumps(plan, parts, number, behind)
         samples = placed[at].samples
         found.append(
             Edges(
@@ -77,9 +77,7 @@ def fade_length(plan: StitchPlan, fade: Fade | None, samples: int, *, edge: bool
     return min(samples, round(seconds * plan.rate_hz))
 
 
-def _jumps(
-    plan: StitchPlan, parts: Sequence[Ready], before: int | None, behind: int | None
-) -> bool:
+def jumps(plan: StitchPlan, parts: Sequence[Ready], before: int | None, behind: int | None) -> bool:
     """Whether the step from one part to the next (None: silence) is larger than all the steps
     within them around it, in one of the channels."""
     count = round(_AROUND_S * plan.rate_hz)

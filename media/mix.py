@@ -7,16 +7,19 @@ down by the speech itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from longtake.contracts.stitch import Fade
 from longtake.errors import InputCorrupt
 from media.command import Ffmpeg, filters
 from media.edges import Edges, Ready, edges_of, fade_length, gain_db
-from media.pcm import ENCODER, MUXER, Pcm
+from media.loops import blended, write_loop
+from media.pcm import ENCODER, MUXER, Pcm, removed
 from media.prepare import spread
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.silence import blend_of
 from media.stitch import StitchPlan
 from media.timeline import Bed, Timeline, beds
 from media.tools import simd_baseline
@@ -38,13 +41,20 @@ async def mix(
     Raises InputCorrupt if not every sample came out, and what `run_ffmpeg` raises.
     """
     timeline = plan.timeline([part.sound.samples for part in parts])
-    command = mix_command(plan, parts, timeline, target)
-    try:
-        finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
-    except ProcessFailed as error:
-        raise InputCorrupt(
-            f"the parts could not be mixed (exit code {error.code}): {error.stderr}"
-        ) from error
+    loops = {
+        number: target.with_name(f"{target.name}.loop-{number}")
+        for number in blended(plan, parts, _laid(plan, timeline))
+    }
+    command = mix_command(plan, parts, timeline, target, loops)
+    with removed(*loops.values()):
+        for number, loop in loops.items():
+            await asyncio.to_thread(write_loop, parts[number].sound, loop)
+        try:
+            finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
+        except ProcessFailed as error:
+            raise InputCorrupt(
+                f"the parts could not be mixed (exit code {error.code}): {error.stderr}"
+            ) from error
     made = Pcm(target, plan.rate_hz, plan.channels).samples
     if made != timeline.samples:
         raise InputCorrupt(f"the mix came out with {made} of {timeline.samples} samples")
@@ -52,14 +62,23 @@ async def mix(
 
 
 def mix_command(
-    plan: StitchPlan, parts: Sequence[Ready], timeline: Timeline, target: Path
+    plan: StitchPlan,
+    parts: Sequence[Ready],
+    timeline: Timeline,
+    target: Path,
+    loops: Mapping[int, Path],
 ) -> Ffmpeg:
-    """The command that mixes the prepared parts."""
-    command = Ffmpeg.quiet().cpu_level(simd_baseline())
+    """The command that mixes the prepared parts. `loops`: of beds that repeat with a blend, by
+    their numbers."""
+    command, forever = Ffmpeg.quiet().cpu_level(simd_baseline()), ("-stream_loop", "-1")
     for number, part in enumerate(parts):
         # A bed is read over and over; what lies under its last part is cut off.
-        loop = ("-stream_loop", "-1") if number not in plan.job.line else ()
-        command = command.read_samples(part.sound.path, plan.rate_hz, part.sound.channels, *loop)
+        bed = number not in plan.job.line and number not in loops
+        sound, again = part.sound, forever if bed else ()
+        command = command.read_samples(sound.path, plan.rate_hz, sound.channels, *again)
+    for number, loop in loops.items():
+        channels = parts[number].sound.channels
+        command = command.read_samples(loop, plan.rate_hz, channels, *forever)
     return (
         command.then("-filter_complex", graph_of(plan, parts, timeline), "-map", "[mix]")
         .then("-c:a", ENCODER)
@@ -158,26 +177,36 @@ def _fades(edges: Edges, samples: int, fade_in: Fade | None, fade_out: Fade | No
 
 def _under(plan: StitchPlan, parts: Sequence[Ready], timeline: Timeline) -> Iterator[str]:
     """The music beds under the line, as `[mix]`."""
-    under = {
-        number: part.under
-        for number, part in enumerate(plan.job.timeline)
-        if part.role == "music-bed"
-    }
-    laid = beds(plan.job.line, under, timeline)
+    laid = _laid(plan, timeline)
     if not laid:
         yield "[line]anull[mix]"
         return
     keys = [bed for bed in laid if _duck_db(plan, bed)]
     names = "".join(f"[k{bed.part}]" for bed in keys)
     yield f"[line]asplit={1 + len(keys)}[voices]{names}"
+    looped = blended(plan, parts, laid)
     for bed in laid:
-        yield from _bed(plan, parts[bed.part], bed, timeline)
+        source = f"[{bed.part}:a]"
+        if bed.part in looped:
+            head, loop = f"[h{bed.part}]", f"[{len(parts) + looped.index(bed.part)}:a]"
+            yield f"{source}atrim=end_sample={blend_of(plan.rate_hz)}{head}"
+            source = f"{head}{loop}concat=n=2:v=0:a=1,"
+        yield from _bed(plan, parts[bed.part], bed, timeline, source)
     inputs = "".join(f"[b{bed.part}]" for bed in laid)
     # Sums: nothing is made softer because something is added.
     yield f"[voices]{inputs}amix=inputs={1 + len(laid)}:duration=first:normalize=0[mix]"
 
 
-def _bed(plan: StitchPlan, part: Ready, bed: Bed, timeline: Timeline) -> Iterator[str]:
+def _laid(plan: StitchPlan, timeline: Timeline) -> tuple[Bed, ...]:
+    under = {
+        number: part.under
+        for number, part in enumerate(plan.job.timeline)
+        if part.role == "music-bed"
+    }
+    return beds(plan.job.line, under, timeline)
+
+
+def _bed(plan: StitchPlan, part: Ready, bed: Bed, timeline: Timeline, source: str) -> Iterator[str]:
     options, samples = plan.job.timeline[bed.part], bed.end - bed.first
     edges = Edges(
         fade_length(plan, options.fade_in, samples, edge=True),
@@ -188,10 +217,12 @@ def _bed(plan: StitchPlan, part: Ready, bed: Bed, timeline: Timeline) -> Iterato
         *_voice(plan, bed.part, part),
         *_fades(edges, samples, options.fade_in, options.fade_out),
         f"adelay=delays={bed.first}S:all=1" if bed.first else None,
-        f"apad=whole_len={timeline.samples}",
+        # Endless, as its key is: a compressor whose inputs end drops what it holds of them, more or
+        # less of it from run to run (measured). The line ends the mix.
+        "apad",
     )
     depth = _duck_db(plan, bed)
-    yield f"[{bed.part}:a]{filters(steps)}[{'m' if depth else 'b'}{bed.part}]"
+    yield f"{source}{filters(steps)}[{'m' if depth else 'b'}{bed.part}]"
     if depth:
         # What is no speech does not duck: the key is the line without it.
         spoken = "+".join(
@@ -199,7 +230,7 @@ def _bed(plan: StitchPlan, part: Ready, bed: Bed, timeline: Timeline) -> Iterato
             for placed, number in zip(timeline.placed, plan.job.line, strict=True)
             if plan.job.timeline[number].role == "speech"
         )
-        yield f"[k{bed.part}]volume=volume=0:enable='not({spoken or 0})'[s{bed.part}]"
+        yield f"[k{bed.part}]apad,volume=volume=0:enable='not({spoken or 0})'[s{bed.part}]"
         yield f"[m{bed.part}][s{bed.part}]{_ducking(plan, depth)}[b{bed.part}]"
 
 

@@ -263,6 +263,36 @@ async def test_a_music_bed_goes_down_under_speech_and_comes_back(tmp_path: Path)
     assert made.timeline.samples == made.mix.samples
 
 
+@pytest.mark.parametrize(
+    ("seconds", "period"),
+    # The first ends in the middle of a wave; the second was made to be repeated.
+    [("0.8007", round(0.8007 * RATE) - RATE // 100), ("0.8", round(0.8 * RATE))],
+    ids=["cut anywhere", "seamless"],
+)
+async def test_a_music_bed_is_repeated_without_a_click(
+    seconds: str, period: int, tmp_path: Path
+) -> None:
+    run("-f", "lavfi", "-i", f"anullsrc=r={RATE}:cl=mono:d=3", tmp_path / "nobody.wav")
+    made = await stitch(
+        tmp_path,
+        timeline=[
+            {"source": tone(tmp_path / "bed.wav", 440, seconds), "role": "music-bed"},
+            {"source": str(tmp_path / "nobody.wav")},
+        ],
+        outputs=[{"uri": str(tmp_path / "out.wav")}],
+    )
+    samples = channel(made.mix)
+    assert len(samples) == 3 * RATE
+    inner = samples[RATE // 100 : -RATE // 100]  # both ends are faded, and it lasts to the last one
+    own = largest_step(inner, 0, RATE // 2)
+    # Two sines in step add up by 3 dB where they are blended; a cut would be a step of 10 times.
+    assert largest_step(inner, 0, len(inner)) < 1.45 * own
+    levels = [rms_db(inner[at : at + 441]) for at in range(0, len(inner) - 441, 441)]
+    assert min(levels) > max(levels) - 3.5, "a blend of equal power leaves no hole"
+    behind = RATE // 100  # what a blend takes of the first pass
+    assert samples[behind:][:20_000] == samples[behind + period :][:20_000], "it comes again"
+
+
 def heard(mix: Path, placed: Placed, folder: Path) -> list[float]:
     """Level of 1000 Hz in quarters of a part, in dB."""
     raw = folder / "band.f32"
