@@ -5,26 +5,18 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+from longtake.contracts.containers import CONTAINER_OF_SUFFIX
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
 from media.command import Ffmpeg
 from media.film import FilmPlan
 from media.isolate import inspect_in_child
+from media.mux import MILLISECONDS, MUXERS
 from media.pcm import removed
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.programme import Encoding, prove
 from media.sounds import ENCODERS
 from media.tagging import Cover
-
-_PROGRESSIVE = ("-movflags", "+faststart", "-write_tmcd", "0")
-_MUXERS = {
-    ".mp4": ("mp4", *_PROGRESSIVE),
-    ".m4v": ("mp4", *_PROGRESSIVE),
-    ".mov": ("mov", *_PROGRESSIVE),
-    ".mkv": ("matroska",),
-}
-_TICK_S = {".mkv": Fraction(1, 1000)}
-"""Of containers with a coarse clock."""
 
 
 async def mux_film(
@@ -40,16 +32,16 @@ async def mux_film(
 
     Raises InputCorrupt, and what `run_ffmpeg` raises.
     """
-    told = target.with_name(f"{target.name}.tags")
+    told, container = target.with_name(f"{target.name}.tags"), CONTAINER_OF_SUFFIX[suffix]
     with removed(told):
         told.write_text(metadata, "utf-8")
         command = Ffmpeg.quiet().read(rendition, "mov").read(sound, ENCODERS["aac"].demuxer)
         command = command.read_metadata(told)
         maps = ["-map", "0:v:0", "-map", "1:a:0"]
-        if cover is not None and suffix != ".mkv":
+        if cover is not None and container != "mkv":
             command = command.read_image(cover.path, cover.codec)
             maps += ["-map", "3:v:0", "-disposition:v:1", "attached_pic"]
-        muxer, *options = _MUXERS[suffix]
+        muxer, *options = MUXERS[container]
         command = (
             command.then(*maps, "-c", "copy", "-map_metadata", "2", "-map_chapters", "2")
             .then("-fflags", "+bitexact", "-max_interleave_delta", "0")
@@ -73,7 +65,8 @@ async def prove_film(
     facts = await prove(target, encoding, samples, rate_hz)
     _, index = await inspect_in_child(target)
     shown = [pts * index.time_base for pts in index.pts] if index else []
-    slack = _TICK_S.get(encoding.output.suffix, Fraction(1, 1_000_000))
+    coarse = CONTAINER_OF_SUFFIX[encoding.output.suffix] in MILLISECONDS
+    slack = Fraction(1, 1000) if coarse else Fraction(1, 1_000_000)
     wanted = [number / film.rate for number in range(film.frames)]
     late = max((abs(a - b) for a, b in zip(shown, wanted, strict=False)), default=Fraction())
     if len(shown) != len(wanted) or late > slack:

@@ -18,7 +18,7 @@ from media.subtitles import cut
 _PROGRESSIVE = ("-movflags", "+faststart", "-write_tmcd", "0")
 """The index before the media, so that players begin before they have everything."""
 
-_MUXERS: dict[Container, tuple[str, ...]] = {
+MUXERS: dict[Container, tuple[str, ...]] = {
     "mp4": ("mp4", *_PROGRESSIVE),
     "mov": ("mov", *_PROGRESSIVE),
     "m4a": ("ipod", *_PROGRESSIVE),
@@ -80,7 +80,7 @@ def mux_command(
         command, marked, behind = command.read_metadata(chapters), behind, behind + 1
     if comment is not None:
         command = command.read_metadata(comment)
-    muxer, *options = _MUXERS[plan.container]
+    muxer, *options = MUXERS[plan.container]
     return (
         command.then(*(word for where in maps for word in ("-map", where)))
         .then("-c", "copy", *_carried(plan), *attachments(plan, covers))
