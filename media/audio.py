@@ -43,16 +43,18 @@ def read_track(source: Path, plan: Plan, number: int) -> Ffmpeg:
 def aligned(plan: Plan, audio: AudioPlan) -> tuple[str | None, ...]:
     """Filters that put a track on the output's clock, and give it its rate and its channels."""
     rate = audio.sample_rate
-    # Zero of the output's clock, in samples: silence is put before late sound, and what lies
-    # before is dropped. Without it, sound that starts late ends up early (measured).
-    first = round(plan.origin_s * rate)
     end = None if plan.end_s is None else round((plan.end_s - plan.origin_s) * rate)
     return (
+        # Moved before `aresample`, which counts its `first_pts` in samples of its input: another
+        # number than of its output wherever the rate changes (measured: a clip from 600 s on, from
+        # 44.1 to 48 kHz, lost 53 s).
+        f"asetpts=PTS-round({plan.origin_s}/TB)" if plan.origin_s else None,
+        # From zero on: silence is put before late sound, and what lies before is dropped. Without
+        # it, sound that starts late ends up early (measured).
         # A hole is filled from 10 ms on (swresample's own threshold, 100 ms, lets all behind it
         # come early); less is jitter: recorders stamp up to 8 ms off.
         # A mix is scaled so that no sum of channels clips, also in float samples.
-        f"aresample={rate}:async=1:min_hard_comp=0.01:first_pts={first}:rematrix_maxval=1",
-        f"asetpts=PTS-({first})" if first else None,
+        f"aresample={rate}:async=1:min_hard_comp=0.01:first_pts=0:rematrix_maxval=1",
         f"atrim=end_pts={end}" if end is not None else None,
         *layout_filters(audio),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PLAYED_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+"""What players are sure to play."""
+_LOW_RATES = (8_000, 11_025, 12_000)
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Sound:
 
 
 SOUNDS: dict[str, Sound] = {
-    "aac": Sound(128_000, (*PLAYED_RATES, 8_000, 96_000), 8, 2),
+    "aac": Sound(128_000, (*PLAYED_RATES, *_LOW_RATES, 64_000, 88_200, 96_000), 8, 2),
     "opus": Sound(96_000, (48_000,), 8, 2),
-    "mp3": Sound(160_000, PLAYED_RATES, 2, 2),
+    "mp3": Sound(160_000, (*PLAYED_RATES, *_LOW_RATES), 2, 2),
     "ac3": Sound(384_000, (32_000, 44_100, 48_000), 6, 6),
     "flac": Sound(None, None, 8, 8),
     "pcm": Sound(None, None, 8, 8),

@@ -49,18 +49,8 @@ def flash_time(path: Path) -> float:
 def beep_time(path: Path, folder: Path) -> float:
     """Seconds on the file's own clock until the beep; silence is put where sound starts late."""
     wav = folder / "sound.wav"
-    run(
-        "-copyts",
-        "-i",
-        path,
-        "-map",
-        "0:a:0",
-        "-af",
-        "aresample=async=1:first_pts=0",
-        "-ac",
-        "1",
-        wav,
-    )
+    zero = f"aresample={RATE}:async=1:first_pts=0"
+    run("-copyts", "-i", path, "-map", "0:a:0", "-af", zero, "-ac", "1", wav)
     with wave.open(str(wav)) as sound:
         samples = memoryview(sound.readframes(sound.getnframes())).cast("h")
     onset = next(n for n, sample in enumerate(samples) if abs(sample) > 3000)
@@ -134,9 +124,11 @@ async def test_a_start_offset_becomes_zero_for_both(tmp_path: Path) -> None:
     assert flash == pytest.approx(5, abs=0.05)
 
 
-async def test_a_clip_begins_at_zero_for_both(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rate", [RATE, 16_000, 44_100])
+async def test_a_clip_begins_at_zero_for_both(rate: int, tmp_path: Path) -> None:
     source = flash_and_beep(tmp_path / "in.mp4", 5)
-    made = await transcode(source, tmp_path / "out.mp4", start="2.5", end=7, **SMALL)
+    options: dict[str, Any] = {"audio": {"sample_rate": rate}, "start": "2.5", "end": 7}
+    made = await transcode(source, tmp_path / "out.mp4", **options, **SMALL)
     assert made.facts.duration_s == pytest.approx(4.5, abs=0.04)
     flash, beep = flash_time(made.path), beep_time(made.path, tmp_path)
     assert flash == pytest.approx(2.5, abs=0.041)  # the first frame of the clip lies up to one late

@@ -146,6 +146,25 @@ async def test_a_recording_that_was_cut_is_joined_as_it_was(tmp_path: Path) -> N
     assert list(channel(made.mix)[inner]) == list(original[inner])
 
 
+@pytest.mark.parametrize("rate", [8_000, 24_000, 48_000])
+async def test_a_clip_of_another_rate_begins_and_ends_where_it_should(
+    rate: int, tmp_path: Path
+) -> None:
+    source = tmp_path / "clicks.wav"
+    click = "0.5*between(t,2,2.01)*sin(2*PI*1000*t)"
+    run("-f", "lavfi", "-i", f"aevalsrc='{click}':s={rate}:d=4", "-c:a", "pcm_s24le", source)
+    made = await stitch(
+        tmp_path,
+        timeline=[{"source": str(source), "start": "1.5", "end": "3.25", "loudness_lufs": "keep"}],
+        outputs=[{"uri": str(tmp_path / "out.wav")}],
+        sample_rate=RATE,
+    )
+    samples, hertz = channel(made.mix), made.plan.rate_hz
+    assert made.timeline.samples == 1.75 * hertz
+    loudest = max(range(len(samples)), key=lambda n: abs(samples[n]))
+    assert loudest / hertz == pytest.approx(0.505, abs=0.006)
+
+
 async def test_parts_of_other_rates_channels_and_levels_join_without_a_step(
     tmp_path: Path,
 ) -> None:
