@@ -154,6 +154,34 @@ def test_the_same_command_again_encodes_only_what_was_replaced(
     assert service.json("status", replaced["job_id"])["state"] == "succeeded"
 
 
+def test_a_programme_is_made_of_parts_in_a_bucket(
+    service: Service, proxy: FaultyProxy, box: Bucket, tmp_path: Path
+) -> None:
+    talks = {}
+    for name, hertz, rate in (("caller", 330, 24_000), ("answer", 440, 48_000)):
+        talks[name] = tmp_path / f"{name}.flac"
+        wave = f"aevalsrc='0.2*abs(sin(3*t))*sin(2*PI*{hertz}*t)':s={rate}:d=20"
+        run("-f", "lavfi", "-i", wave, talks[name])
+    options = ("--crossfade", "1s", "--target", "podcast", "--between", talks["answer"])
+    local = service.json("stitch", *talks.values(), *options, "-o", service.out / "show.mp3")
+    service.forget_work()
+    turns = itertools.count()
+    proxy.faults = lambda *_: "503" if next(turns) % 4 == 0 else None
+    parts = [box.put(f"in/{path.name}", path.read_bytes()) for path in talks.values()]
+    there = (*parts, *options[:-1], parts[1], "-o", "s3://films/out/show.mp3")
+    service.start("stitch", *there, "--id", "show")
+    objects = service.home / "work" / "objects"
+    until(lambda: list(objects.glob("*/prepared-*")), 120, "a part is prepared")
+    service.worker().send_signal(signal.SIGKILL)
+    watched = service.run("watch", "show", timeout=WAIT_S)
+    assert watched.returncode == 0, watched.stderr
+    assert box.sha256("out/show.mp3") == local["outputs"][0]["sha256"]
+    assert box.open_uploads() == []
+    for name, path in talks.items():
+        read = sum(asked.gave for asked in proxy.of("GET", f"in/{name}.flac"))
+        assert read <= 1.1 * path.stat().st_size
+
+
 def test_media_behind_two_gibibytes_is_read_once_though_its_worker_dies(
     service: Service, proxy: FaultyProxy, box: Bucket, tmp_path: Path
 ) -> None:
