@@ -216,7 +216,12 @@ async def level_sound(request: LevelSoundRequest, beat: Beat) -> LevelDone:
     key = content_key(
         "level",
         sound=request.key,
-        recipe=[*encoding.arguments, *front(sound, encoding, alone=alone), sound.rate_hz],
+        recipe=[
+            *encoding.arguments,
+            *encoding.given_back,
+            *front(sound, encoding, alone=alone),
+            sound.rate_hz,
+        ],
         dither=dither(encoding.track),
         aim=made.aim.model_dump(mode="json"),
         before=request.before.model_dump(mode="json"),

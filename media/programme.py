@@ -19,12 +19,12 @@ from media.edges import EDGE_S
 from media.isolate import inspect_in_child
 from media.level import Result, bring_to_level
 from media.limiter import LevelStage
-from media.loudness import measure
+from media.loudness import measure, measure_gated
 from media.pcm import Pcm, removed
 from media.plan import AudioPlan
 from media.prepare import read_pcm, spread
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
-from media.sounds import ENCODERS, dither
+from media.sounds import ENCODERS, dither, given_back
 from media.tagging import Cover
 from media.tools import simd_baseline
 
@@ -66,6 +66,11 @@ class Encoding:
         if self.output.vbr is None:
             return encoder(self.track)
         return ("-c:a", "libmp3lame", "-q:a", str(self.output.vbr), "-ar", str(self.rate_hz))
+
+    @property
+    def given_back(self) -> tuple[str, ...]:
+        """The filter that raises the sound by what the encoder takes at a constant bit rate."""
+        return given_back(self.track) if self.output.vbr is None else ()
 
     @property
     def muxer(self) -> tuple[str, ...]:
@@ -111,7 +116,7 @@ async def level_sound(
     first, silent = front(sound, encoding, alone=alone), before.sample_peak_dbfs is None
 
     async def render(stage: LevelStage, path: Path) -> Finished:
-        level = (*stage.filters(sound.rate_hz), _resampled(sound, encoding))
+        level = (*stage.filters(sound.rate_hz), _resampled(sound, encoding), *encoding.given_back)
         steps = (*first, *level, *(() if silent else dither(encoding.track)))
         command = (
             read_pcm(sound)
@@ -126,7 +131,14 @@ async def level_sound(
         command = command.then("-map", "0:a:0")
         return await measure(command, (), encoding.rate_hz, path, on_tick)
 
-    return await bring_to_level(render, remeasure, before, aim, target, lossy=SOUNDS[codec].lossy)
+    async def sketch(stage: LevelStage) -> tuple[float | None, Finished]:
+        command = read_pcm(sound).then("-map", "0:a")
+        return await measure_gated(
+            command, (*first, *stage.sketch()), sound.rate_hz, target, on_tick
+        )
+
+    lossy = SOUNDS[codec].lossy
+    return await bring_to_level(render, remeasure, before, aim, target, lossy=lossy, sketch=sketch)
 
 
 async def finish(
