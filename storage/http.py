@@ -89,6 +89,10 @@ class Link:
                 raise changed(self.shown)
             if self.ranged and answer.status_code != 206:
                 raise StorageUnavailable(f"{self.shown}: the server gave all instead of a range")
+            if not self.ranged and answer.status_code == 206:
+                raise StorageUnavailable(f"{self.shown}: the server gave a part instead of all")
+            if _first(answer) != start:  # a cache may give other bytes than it was asked for
+                raise StorageUnavailable(f"{self.shown}: the server gave another range than asked")
             yield self._bounded(answer)
 
     def _bounded(self, answer: httpx.Response) -> Iterator[bytes]:
@@ -219,8 +223,8 @@ def _look(url: str) -> Link:
 def _described(url: str, answer: httpx.Response) -> Link:
     """What an answer says of the whole, be it a range or all of it."""
     size: int | None = None
-    span = _SPAN.fullmatch(answer.headers.get("Content-Range", ""))
-    if answer.status_code == 206 and span and span[3] != "*":
+    span = _span(answer)
+    if span and span[3] != "*":
         size = int(span[3])
     elif answer.status_code == 416:  # of an empty file not even one byte can be asked
         raise InputUnsupported(f"{shown(url)} is empty")
@@ -229,6 +233,21 @@ def _described(url: str, answer: httpx.Response) -> Link:
     etag = answer.headers.get("ETag")
     ranged = answer.status_code == 206 and size is not None
     return Link(url, etag, answer.headers.get("Last-Modified"), size, ranged)
+
+
+def _span(answer: httpx.Response) -> re.Match[str] | None:
+    """Where the bytes of a partial answer lie in the whole, if it says so."""
+    partial = answer.status_code == 206
+    return _SPAN.fullmatch(answer.headers.get("Content-Range", "")) if partial else None
+
+
+def _first(answer: httpx.Response) -> int | None:
+    """Where an answer begins in the whole; None if a part does not say so, as it must (RFC 9110,
+    15.3.7)."""
+    if answer.status_code != 206:
+        return 0
+    span = _span(answer)
+    return int(span[1]) if span else None
 
 
 @contextlib.contextmanager

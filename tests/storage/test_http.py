@@ -44,6 +44,7 @@ class Web(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Page)
         self.data, self.says_size, self.etag = b"film" * 1000, True, '"one"'
         self.redirects: dict[str, str] = {}
+        self.says_span: str | None = None
         self.gets = 0
 
     @property
@@ -62,7 +63,9 @@ class _Page(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        self.send_response(200)
+        self.send_response(206 if self.server.says_span else 200)
+        if self.server.says_span:
+            self.send_header("Content-Range", self.server.says_span)
         if self.server.etag:
             self.send_header("ETag", self.server.etag)
         if self.server.says_size:
@@ -130,6 +133,20 @@ async def test_a_server_without_ranges_is_read_in_one_piece(
     assert await read(http_storage, f"http://{web.host}/a") == web.data
     web.says_size = False
     assert await read(http_storage, f"http://{web.host}/c") == web.data
+
+
+@pytest.mark.parametrize(
+    ("size", "start", "words"),
+    [(2 * RANGE_BYTES, RANGE_BYTES, "another range than asked"), ("*", 0, "a part instead of all")],
+)
+async def test_other_bytes_than_were_asked_for_are_not_taken_for_them(
+    web: Web, size: int | str, start: int, words: str
+) -> None:
+    """A cache on the way that knows one range may give it to whoever asks for any."""
+    web.data, web.says_span = os.urandom(4000), f"bytes 0-3999/{size}"
+    link = links.look(f"http://{web.host}/in.mov")
+    with pytest.raises(StorageUnavailable, match=words), link.read(start, None):
+        pass
 
 
 async def test_a_server_that_says_nothing_of_its_bytes_is_asked_anew_for_each_job(
