@@ -48,7 +48,7 @@ FIRST_PAUSE_S = 0.2
 """Of one look; then its step fails, and is tried again later."""
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_PASSING = {408, 425, 429}
 
 
 @dataclass(frozen=True)
@@ -259,7 +259,7 @@ def _ask(url: str, span: str | None) -> Iterator[httpx.Response]:
     at = url
     for _ in range(HOPS + 1):
         with _get(at, headers) as answer:
-            if answer.is_redirect:
+            if answer.has_redirect_location:
                 at = urljoin(at, answer.headers["Location"])
                 continue
             if answer.status_code not in (200, 206, 416):
@@ -316,7 +316,7 @@ def _refused(url: str, status: int) -> LongtakeError:
         return InputForbidden(
             f"{shown(url)} may not be read (HTTP {status}); has a signed link run out?"
         )
-    if status in _PASSING:
+    if status in _PASSING or status >= 500:  # also what proxies say of a server that is away
         return StorageUnavailable(f"{shown(url)}: the server is not ready (HTTP {status})")
     return InputUnsupported(f"{shown(url)}: the server answered HTTP {status}")
 

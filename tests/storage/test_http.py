@@ -21,7 +21,9 @@ from longtake.errors import (
     InputForbidden,
     InputNotFound,
     InputTooLarge,
+    InputUnsupported,
     InvalidJob,
+    LongtakeError,
     StorageUnavailable,
 )
 from storage import egress
@@ -45,6 +47,7 @@ class Web(http.server.ThreadingHTTPServer):
         self.data, self.says_size, self.etag = b"film" * 1000, True, '"one"'
         self.redirects: dict[str, str] = {}
         self.says_span: str | None = None
+        self.status = 200
         self.gets = 0
 
     @property
@@ -63,7 +66,7 @@ class _Page(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        self.send_response(206 if self.server.says_span else 200)
+        self.send_response(206 if self.server.says_span else self.server.status)
         if self.server.says_span:
             self.send_header("Content-Range", self.server.says_span)
         if self.server.etag:
@@ -283,6 +286,26 @@ async def test_a_private_name_is_refused_before_any_connection(
     url = f"https://intranet.example:{watched.getsockname()[1]}/film.mov"
     with pytest.raises(InputForbidden, match="not a public address"):
         await http_storage.fingerprint(url)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        *((status, StorageUnavailable) for status in (429, 500, 503, 507, 522)),
+        *((status, InputForbidden) for status in (401, 403)),
+        *((status, InputNotFound) for status in (404, 410)),
+        *((status, InputUnsupported) for status in (204, 300, 302, 304, 400, 451)),
+    ],
+)
+def test_what_a_server_says_is_told_and_tried_again_where_that_helps(
+    web: Web, monkeypatch: pytest.MonkeyPatch, status: int, error: type[LongtakeError]
+) -> None:
+    """A redirect may also lack a place to go to."""
+    monkeypatch.setattr(links, "FIRST_PAUSE_S", 0)
+    web.status, web.data = status, b""
+    with pytest.raises(error, match=f"HTTP {status}"):
+        links.look(f"http://{web.host}/in.mov")
+    assert web.gets == (links.TRIES if error.retry else 1)
 
 
 def test_endless_redirects_and_missing_pages_end_in_words(web: Web) -> None:
