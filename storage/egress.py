@@ -19,6 +19,12 @@ from longtake.settings import http_allowed
 
 _PORTS = {"https": 443, "http": 80}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that is assigned of IPv6 for the internet (IANA). Elsewhere lie other ways to write an IPv4
+address inside, of which each version of Python knows others."""
+_OF_CLOUDS = tuple(map(ipaddress.ip_network, ("168.63.129.16/32", "192.0.0.0/24")))
+"""Metadata services at addresses that look public: Azure's, and Oracle's among those that IETF
+keeps for protocols."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,9 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-        if ip.is_site_local:
+        if ip not in _GLOBAL_UNICAST:
             return False
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in net for net in _OF_CLOUDS)
 
 
 def _parse(url: str) -> tuple[str, int, str]:

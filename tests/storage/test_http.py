@@ -244,6 +244,9 @@ async def test_neither_a_link_nor_a_redirect_leads_inside(
         *((address, False) for address in ("::1", "::", "fe80::1%eth0", "fc00::1", "ff02::1")),
         *((address, False) for address in ("::ffff:10.0.0.1", "64:ff9b::7f00:1", "fec0::1")),
         *((address, False) for address in ("2002:7f00:1::", "fd00:ec2::254")),
+        ("64:ff9b::808:808", True),
+        *((address, False) for address in ("::127.0.0.1", "64:ff9b:1::7f00:1", "::ffff:0:7f00:1")),
+        *((address, False) for address in ("168.63.129.16", "192.0.0.192", "100.100.100.200")),
     ],
 )
 def test_public_addresses_are_told_from_all_others(address: str, public: bool) -> None:
