@@ -13,7 +13,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from longtake.errors import InputForbidden, InvalidJob, StorageUnavailable
+from longtake.errors import InputForbidden, InputNotFound, InvalidJob, StorageUnavailable
 from longtake.paths import shown
 from longtake.settings import http_allowed
 
@@ -41,7 +41,7 @@ def check(url: str) -> Place:
     """Where `url` leads, if a worker may go there.
 
     Raises InvalidJob for what is no plain link, InputForbidden for what is not allowed,
-    StorageUnavailable if the name cannot be resolved.
+    InputNotFound for a name that does not exist, StorageUnavailable if nobody can be asked.
     """
     host, port, scheme = _parse(url)
     allowed = (host, port) in http_allowed()
@@ -96,11 +96,15 @@ def _parse(url: str) -> tuple[str, int, str]:
 def _resolve(host: str, port: int, url: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as error:
-        raise StorageUnavailable(
-            f"{shown(url)}: the name {host} cannot be resolved ({error}); check the link, or the "
-            "workers' DNS"
-        ) from error
+    except UnicodeError as error:
+        raise InvalidJob(f"{shown(url)} is no link: {host} cannot be a name") from error
+    except socket.gaierror as error:
+        words = (
+            f"{shown(url)}: the name {host} cannot be resolved ({error.strerror}); check the link"
+        )
+        if error.errno == socket.EAI_NONAME:  # the DNS has answered: there is none
+            raise InputNotFound(f"{words}, and the workers' DNS") from error
+        raise StorageUnavailable(f"{words}, or the workers' DNS") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

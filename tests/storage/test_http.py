@@ -277,6 +277,26 @@ async def test_a_name_that_means_something_else_the_second_time_leads_nowhere_el
     assert went == [("8.8.8.8", 443)]
 
 
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [(socket.EAI_NONAME, InputNotFound), (socket.EAI_AGAIN, StorageUnavailable)],
+)
+def test_a_name_that_does_not_exist_is_told_from_a_dns_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, number: int, error: type[LongtakeError]
+) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(number, "not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(error, match=r"exmaple\.com cannot be resolved"):
+        egress.check("https://exmaple.com/film.mov?token=secret")
+
+
+def test_what_cannot_be_a_name_is_no_link() -> None:
+    with pytest.raises(InvalidJob, match="is no link"):
+        egress.check(f"https://{'a' * 64}.com/film.mov")
+
+
 async def test_a_private_name_is_refused_before_any_connection(
     http_storage: HttpStorage, watched: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
