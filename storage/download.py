@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +29,11 @@ TRIES = 6
 """Of one range without a byte of progress, before the step fails and is tried again later."""
 FIRST_PAUSE_S = 0.1
 _PIECE = 1 << 20
+GROWTH_BYTES = 64 << 20
+"""So much more room is asked for whenever a file of unknown size has grown into what it had."""
+
+Room = Callable[[int], None]
+"""Makes room for a file of so many bytes, or raises ResourceExhausted."""
 
 
 class Known(Protocol):
@@ -40,14 +45,21 @@ class Known(Protocol):
         """The bytes from `start` up to `end`, cut into what is here and what is not."""
 
 
-def download(remote: Remote, part: Path, stop: threading.Event, known: Known | None = None) -> str:
+def download(
+    remote: Remote, part: Path, stop: threading.Event, room: Room, known: Known | None = None
+) -> str:
     """Bring the object's bytes into `part`, flushed, and return their SHA-256. What of them is
-    `known`, because it was fetched in portions, is copied.
+    `known`, because it was fetched in portions, is copied. There is room for the size that is
+    known; `room` is asked for more.
 
     Raises StorageUnavailable (finished ranges are kept), InputCorrupt if the object changed.
     """
     if remote.size is None or not remote.ranged:
-        return _in_one_piece(remote, part, stop)
+        try:
+            return _in_one_piece(remote, part, stop, room)
+        except BaseException:
+            part.unlink(missing_ok=True)  # it begins anew each time: nothing of it is of use
+            raise
     with contextlib.ExitStack() as stack:
         file = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
         stack.callback(os.close, file)
@@ -163,18 +175,22 @@ def _write(file: int, piece: bytes, position: int) -> int:
     return written
 
 
-def _in_one_piece(remote: Remote, part: Path, stop: threading.Event) -> str:
+def _in_one_piece(remote: Remote, part: Path, stop: threading.Event, room: Room) -> str:
     """From a server that cannot begin in the middle, or does not say where the end is."""
     note_of(part).unlink(missing_ok=True)
-    sha256, position = hashlib.sha256(), 0
-    with part.open("wb") as file, remote.read(0, remote.size) as pieces:
+    sha256, position, reserved = hashlib.sha256(), 0, remote.size or 0
+    with part.open("r+b") as file, remote.read(0, remote.size) as pieces:
         for piece in pieces:
             check(stop)
             position += len(piece)
+            if remote.size is None and position > reserved:
+                reserved = position + GROWTH_BYTES
+                room(reserved)
             sha256.update(piece)
             file.write(piece)
         if remote.size is not None and position != remote.size:
             raise StorageUnavailable(f"{remote.shown}: the answer broke off after {position} bytes")
+        file.truncate(position)
         file.flush()
         os.fsync(file.fileno())
     return sha256.hexdigest()

@@ -158,7 +158,8 @@ class HostCache:
         portions = self._entry(_in_portions(remote))
         with portions.reading() as there:
             known = Portions(remote, remote.size or 0, portions.data) if there else None
-            sha256 = download(remote, entry.part, stop, known)
+            room = functools.partial(self._make_room, entry)
+            sha256 = download(remote, entry.part, stop, room, known)
         if wanted is None:
             self._hashes.put(remote.identity, sha256)
         elif sha256 != wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import hashlib
 import http.server
@@ -26,8 +27,9 @@ from longtake.errors import (
     LongtakeError,
     StorageUnavailable,
 )
-from storage import egress
+from storage import download, egress
 from storage import http as links
+from storage.cache import FingerprintCache
 from storage.download import RANGE_BYTES
 from storage.host_cache import HostCache
 from storage.http import HttpStorage
@@ -102,6 +104,10 @@ def watched() -> Iterator[socket.socket]:
         listening.settimeout(0.2)
         with pytest.raises(TimeoutError):
             listening.accept()
+
+
+def bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 async def read(storage: HttpStorage, url: str) -> bytes:
@@ -190,13 +196,35 @@ async def test_a_look_tells_a_replaced_link_as_far_as_its_server_does(
 
 
 @pytest.mark.parametrize("says_size", [True, False])
-async def test_what_is_too_large_is_refused(
-    http_storage: HttpStorage, web: Web, monkeypatch: pytest.MonkeyPatch, says_size: bool
+async def test_what_is_too_large_is_refused_and_leaves_nothing(
+    http_storage: HttpStorage,
+    web: Web,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    says_size: bool,
 ) -> None:
-    monkeypatch.setenv("LONGTAKE_HTTP_MAX_SIZE", "3k")
-    web.says_size = says_size
+    monkeypatch.setenv("LONGTAKE_HTTP_MAX_SIZE", "1M")
+    web.says_size, web.data = says_size, bytes(2 << 20)
     with pytest.raises(InputTooLarge, match="LONGTAKE_HTTP_MAX_SIZE"):
         await http_storage.fingerprint(f"http://{web.host}/in.mov")
+    assert bytes_below(tmp_path) == 0
+
+
+async def test_others_leave_the_cache_while_a_source_without_a_size_comes(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 1 << 20
+    monkeypatch.setattr(download, "GROWTH_BYTES", size // 2)
+    cache = HostCache(tmp_path / "cache", 3 * size, FingerprintCache(tmp_path / "cache"))
+    storage = HttpStorage(cache)
+    for name in "abc":
+        web.data, web.etag = os.urandom(size), f'"{name}"'
+        await asyncio.ensure_future(read(storage, f"http://{web.host}/{name}"))
+        await asyncio.sleep(0)  # the task that held it lets go
+    web.data, web.etag, web.says_size = os.urandom(3 * size // 2), '"long"', False
+    assert await asyncio.ensure_future(read(storage, f"http://{web.host}/long")) == web.data
+    left = sorted(path.stat().st_size for path in (tmp_path / "cache" / "sources").glob("*.data"))
+    assert left == [size, 3 * size // 2]
 
 
 @pytest.mark.parametrize(
