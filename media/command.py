@@ -65,7 +65,7 @@ class Ffmpeg:
         demuxer = {"png": "png_pipe", "mjpeg": "jpeg_pipe"}[codec]
         guarded = (
             *("-protocol_whitelist", "file", "-format_whitelist", demuxer),
-            *("-codec_whitelist", codec, "-threads", "1"),
+            *("-codec_whitelist", codec, "-max_pixels", str(MAX_PIXELS), "-threads", "1"),
         )
         source = (*guarded, "-f", demuxer, "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))

@@ -109,18 +109,26 @@ def claims_4_gib(folder: Path) -> Path:
     return target
 
 
-def png_bomb(folder: Path) -> Path:
-    """20,000 x 20,000 pixels in a few kilobytes, as PNG."""
+def png_bomb(folder: Path, side: int = 20_000) -> Path:
+    """`side` x `side` pixels in a few kilobytes, as PNG."""
 
     def part(kind: bytes, body: bytes) -> bytes:
         crc = zlib.crc32(kind + body)
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", crc)
 
     target = folder / "bomb.png"
-    rows = zlib.compress(bytes(1 + 2500) * 20_000)  # one bit a pixel
-    header = struct.pack(">IIBBBBB", 20_000, 20_000, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(1 + side // 8) * side)  # one bit a pixel
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     signature = b"\x89PNG\r\n\x1a\n"
     target.write_bytes(signature + part(b"IHDR", header) + part(b"IDAT", rows) + part(b"IEND", b""))
+    return target
+
+
+def png_with_bomb_behind(folder: Path) -> Path:
+    """A small PNG, and behind it in the same file one of 81 megapixels."""
+    target = folder / "logo.png"
+    run("-f", "lavfi", "-i", "color=red:s=64x64:d=0.04", target)
+    target.write_bytes(target.read_bytes() + png_bomb(folder, side=9000).read_bytes())
     return target
 
 

@@ -15,6 +15,7 @@ from media.command import Ffmpeg
 from media.isolate import inspect_in_child
 from media.process import Limits, ProcessFailed, run_ffmpeg
 from media.tools import ffmpeg
+from media.watermark import png_size
 from tests.conftest import CORPUS
 from tests.media import hostile
 from tests.media.engine import run, transcode
@@ -154,6 +155,14 @@ async def test_pictures_that_grow_beyond_the_limit_are_not_decoded(tmp_path: Pat
     finished = await run_ffmpeg(command)
     assert finished.errors
     assert "8192x8320 exceeds" in finished.stderr
+
+
+async def test_a_watermark_that_grows_beyond_the_limit_is_not_decoded(tmp_path: Path) -> None:
+    """Its size was read from the first picture of the file."""
+    image = hostile.png_with_bomb_behind(tmp_path)
+    assert png_size(image) == (64, 64)
+    finished = await run_ffmpeg(Ffmpeg.quiet().read_image(image).write("-", "null").arguments())
+    assert "9000x9000 exceeds" in finished.stderr
 
 
 REFUSED = {
