@@ -18,7 +18,7 @@ from typing import Any
 
 from longtake.contracts.base import Contract
 from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported, InvalidJob
-from media.formats import ALLOWED_DEMUXERS, open_for_reading, sniff
+from media.formats import READER_OPTIONS, open_for_reading, sniff
 from media.isolate import in_child
 
 MAX_BYTES = 10 << 20
@@ -145,8 +145,8 @@ def read_stream(path: str, number: int, origin: Fraction) -> Cues:
     """
     import av
 
-    options = {"protocol_whitelist": "file", "format_whitelist": ",".join(ALLOWED_DEMUXERS)}
-    with av.open(f"file:{path}", format=sniff(Path(path)), options=options) as container:
+    demuxer = sniff(Path(path))
+    with av.open(f"file:{path}", format=demuxer, options=READER_OPTIONS) as container:
         if number >= len(container.streams):
             raise InvalidJob(f"captions.stream {number}: the source has no such stream")
         stream: Any = container.streams[number]

@@ -26,6 +26,13 @@ ALLOWED_DECODERS = (
     *("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"),
 )
 
+READER_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(ALLOWED_DEMUXERS),
+    "codec_whitelist": ",".join(ALLOWED_DECODERS),
+}
+"""Of every file that PyAV opens: already as it looks for streams, it decodes."""
+
 MAX_PIXELS = 8192 * 8192
 """Of one picture: decoders refuse larger ones, also where a stream grows in the middle."""
 

@@ -17,7 +17,7 @@ from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported
 from media.bitstream import x264_build
 from media.demux import Track, demux
 from media.facts import audio_facts, rounded, video_facts
-from media.formats import ALLOWED_DECODERS, ALLOWED_DEMUXERS, MAX_PIXELS, sniff
+from media.formats import MAX_PIXELS, READER_OPTIONS, sniff
 from media.index import Index
 from media.layout import chapters, index_first
 
@@ -37,13 +37,8 @@ def inspect(path: str, *, salvage: bool = False) -> tuple[MediaFacts, Index | No
     """
     file = Path(path)
     demuxer = sniff(file)
-    options = {
-        "protocol_whitelist": "file",
-        "format_whitelist": ",".join(ALLOWED_DEMUXERS),
-        "codec_whitelist": ",".join(ALLOWED_DECODERS),
-    }
     try:
-        with av.open(f"file:{path}", format=demuxer, options=options) as container:
+        with av.open(f"file:{path}", format=demuxer, options=READER_OPTIONS) as container:
             _check_size(container, path)
             tracks = demux(container, demuxer)
             return _describe(file, container, demuxer, tracks, salvage)

@@ -158,6 +158,15 @@ def growing_bomb(folder: Path) -> Path:
     return target
 
 
+def rare_codec_with_captions(folder: Path) -> Path:
+    """Pictures of a codec that nobody needs, with words below them."""
+    target, words = folder / "rare.mkv", folder / "words.srt"
+    words.write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=1")
+    run(*picture, "-i", words, "-c:v", "asv1", "-c:s", "srt", target)
+    return target
+
+
 def many_streams(folder: Path) -> Path:
     """Seventy sound tracks."""
     target = folder / "tracks.mkv"

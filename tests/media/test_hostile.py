@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -163,6 +164,25 @@ async def test_a_watermark_that_grows_beyond_the_limit_is_not_decoded(tmp_path: 
     assert png_size(image) == (64, 64)
     finished = await run_ffmpeg(Ffmpeg.quiet().read_image(image).write("-", "null").arguments())
     assert "9000x9000 exceeds" in finished.stderr
+
+
+_READS_CAPTIONS = """
+import av.logging, sys
+from fractions import Fraction
+from media.captions import read_stream
+av.logging.set_level(av.logging.ERROR)
+with av.logging.Capture(local=False) as told:
+    print(read_stream(sys.argv[1], 1, Fraction(0)).cues[0].text)
+print([words.strip() for _, _, words in told])
+"""
+
+
+def test_rare_decoders_stay_shut_also_where_words_are_looked_for(tmp_path: Path) -> None:
+    source = hostile.rare_codec_with_captions(tmp_path)
+    command = [sys.executable, "-c", _READS_CAPTIONS, str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=WAIT_S)
+    assert done.stdout.startswith("hello")
+    assert "Codec (asv1) not on whitelist" in done.stdout
 
 
 REFUSED = {
