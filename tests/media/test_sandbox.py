@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
+import os
 import platform
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from longtake.errors import InputCorrupt
 from media import launch
 from media.isolate import in_child
-from media.process import ProcessFailed, run_ffmpeg
-from media.sandbox import sandbox
+from media.process import NICENESS, Limits, ProcessFailed, run_ffmpeg
+from media.sandbox import READER_LIMITS, sandbox
 from media.tools import ffmpeg
 from tests.media.engine import run
 from tests.media.listener import listening
@@ -155,6 +158,49 @@ def test_what_the_filter_says_to_a_system_call(
             return
         else:
             raise AssertionError(f"unknown instruction {code:#x}")
+
+
+_TELLS = """
+import json, os, resource, sys
+from pathlib import Path
+names = ("AS", "FSIZE", "NOFILE", "CORE")
+limits = {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}")) for name in names}
+status = dict(line.split(":\\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+kept = {name: status[name] for name in ("NoNewPrivs", "Seccomp")}
+told = {"limits": limits, "nice": os.nice(0), "secrets": "AWS_SECRET_ACCESS_KEY" in os.environ}
+"""
+
+
+def told_by_a_reader() -> dict[str, Any]:
+    """What a child says of itself."""
+    found: dict[str, Any] = {}
+    exec(_TELLS, found)
+    told: dict[str, Any] = json.loads(json.dumps(found["told"] | found["kept"]))
+    return told
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process tells this of itself on Linux")
+async def test_every_child_that_touches_media_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encoder and a reader, the two kinds there are (see the contracts of import-linter)."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for encoders")
+    script = f"{_TELLS}\nPath(sys.argv[1]).write_text(json.dumps(told | kept))"
+    await run_ffmpeg([sys.executable, "-I", "-c", script, str(tmp_path / "told")])
+    encoder = json.loads((tmp_path / "told").read_text())
+    reader = await in_child(told_by_a_reader)
+    assert not encoder["secrets"]
+    for child, most in ((encoder, Limits()), (reader, READER_LIMITS)):
+        held = {name: soft for name, (soft, hard) in child["limits"].items() if soft == hard}
+        assert held == {
+            "AS": most.memory_bytes,
+            "FSIZE": most.file_bytes,
+            "NOFILE": most.open_files,
+            "CORE": 0,
+        }
+        assert child["nice"] == min(19, os.nice(0) + NICENESS)
+        assert child["NoNewPrivs"] == "1"
+        assert (child["Seccomp"] == "2") is (sandbox() == "seccomp")
 
 
 def test_probe_leaves_the_file_to_a_child_that_is_shut_in(tmp_path: Path) -> None:
