@@ -6,6 +6,7 @@ from typing import Any
 
 from longtake.cli.console import out, print_json, warn
 from longtake.cli.display import duration
+from longtake.contracts.loudness import Loudness
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.result import JobError, JobResult, JobStatus, Output, Stats
 from longtake.errors import LongtakeError
@@ -21,6 +22,8 @@ def report(result: JobResult, *, as_json: bool) -> None:
         return
     for output in result.outputs:
         out.print(_output(output), markup=False)
+    if result.album:
+        out.print(f"  album: {_change(result.album.before, result.album.after)}", markup=False)
     for decision in result.decisions.items():
         out.print("  {}: {}".format(*decision), markup=False)
     if result.stats.wall_s:
@@ -98,7 +101,28 @@ def streams(facts: MediaFacts) -> str:
 
 def _output(output: Output) -> str:
     media = f"  {streams(output.media)}" if output.media else ""
-    return f"{output.uri}  {size(output.bytes)}{media}\n  sha256 {output.sha256}"
+    lines = [f"{output.uri}  {size(output.bytes)}{media}", f"  sha256 {output.sha256}"]
+    for track in output.loudness:
+        which = f" of sound {track.track}" if len(output.loudness) > 1 else ""
+        lines.append(f"  loudness{which}: {_change(track.before, track.after)}")
+    if output.tagged:
+        tags = ", ".join(f"{name} {value}" for name, value in output.tagged.tags.items())
+        lines.append(f"  tagged: {tags}")
+    return "\n".join(lines)
+
+
+def _change(before: Loudness, after: Loudness) -> str:
+    """`from -27.3 to -16.0 LUFS, true peak from -9.1 to -1.2 dBTP`."""
+    levels = (
+        ("", before.integrated_lufs, after.integrated_lufs, "LUFS"),
+        ("true peak ", before.true_peak_dbtp, after.true_peak_dbtp, "dBTP"),
+    )
+    told = [
+        f"{what}from {was:.1f} to {now:.1f} {unit}"
+        for what, was, now, unit in levels
+        if was is not None and now is not None
+    ]
+    return ", ".join(told) or "silent, or too short to have one"
 
 
 def _cost(stats: Stats) -> str:

@@ -59,6 +59,10 @@ def test_a_killed_worker_goes_on_and_gives_the_same_bytes(service: Service, talk
 def test_what_was_levelled_before_is_there(service: Service, talk: Path) -> None:
     again = service.json("normalize", talk, "-o", service.out / "again.mp3", "-t", "podcast")
     assert again["stats"]["chunks_reused"] == again["stats"]["chunks"] == 2
+    (track,) = again["outputs"][0]["loudness"]
+    told = service.run("normalize", talk, "-o", service.out / "again.mp3", "-t", "podcast").stdout
+    levels = [track[when]["integrated_lufs"] for when in ("before", "after")]
+    assert "  loudness: from {:.1f} to {:.1f} LUFS, true peak from ".format(*levels) in told
 
 
 @pytest.mark.parametrize(
