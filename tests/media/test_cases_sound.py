@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.media.engine import transcode
@@ -20,6 +22,24 @@ async def test_a_header_that_knows_only_the_first_part(cases: Path, tmp_path: Pa
     mp3 = await transcode(source, tmp_path / "out.mp3", audio={"bitrate_bps": 192_000})
     heard = len(samples(mp3.path, channels=1)) / mp3.facts.audio[0].sample_rate
     assert 8.00 <= heard <= 8.10
+    assert frames_promised(source) < frames_there(source)
+    assert frames_promised(mp3.path) == frames_there(mp3.path)
+
+
+def frames_promised(mp3: Path) -> int:
+    """What the header of LAME says (`Xing`, or `Info` at a constant rate), which has a field of it
+    behind its flags."""
+    data = mp3.read_bytes()
+    at = max(data.find(b"Xing"), data.find(b"Info"))
+    assert at > 0
+    flags, frames = struct.unpack_from(">II", data, at + 4)
+    assert flags & 1
+    return int(frames)
+
+
+def frames_there(mp3: Path) -> int:
+    with av.open(f"file:{mp3}") as container:
+        return sum(packet.size > 0 for packet in container.demux(audio=0))
 
 
 @pytest.mark.parametrize("preset", ["audio-mp3", "audio-aac"])
