@@ -24,12 +24,13 @@ def gc(
     ] = 7.0,
     as_json: Json = False,
 ) -> None:
-    """Remove finished chunks that no job has needed for a while, and abandoned files."""
+    """Remove finished chunks that no job has needed for a while, abandoned files, open uploads."""
     document = ask_engine("storage.sweep", "--older-than-days", str(older_than_days))
     if as_json:
         print_json(document)
     else:
-        say(f"removed {document['removed']} files, {size(document['bytes'])}")
+        uploads = f"; aborted {document['uploads']} uploads" if document["uploads"] else ""
+        say(f"removed {document['removed']} files, {size(document['bytes'])}{uploads}")
 
 
 def require_engine() -> None:

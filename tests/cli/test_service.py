@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from longtake.cli import engine
 from tests.cli.conftest import Command
 from tests.cli.test_transcode import line_with
 from tests.patience import WAIT_S
@@ -56,3 +57,12 @@ async def test_a_worker_of_no_known_role_is_a_bad_request(alone: Command) -> Non
 
 async def test_gc_tells_what_it_removed(alone: Command) -> None:
     assert (await alone("gc", "--json")).document == {"removed": 0, "bytes": 0, "uploads": 0}
+
+
+def test_gc_tells_of_uploads_that_it_aborted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swept = {"removed": 1, "bytes": 2_000, "uploads": 3}
+    monkeypatch.setattr(engine, "ask_engine", lambda *_: swept)
+    engine.gc()
+    assert "aborted 3 uploads" in capsys.readouterr().err
