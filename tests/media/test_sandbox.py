@@ -19,7 +19,7 @@ from longtake.errors import InputCorrupt
 from media import launch
 from media.isolate import in_child
 from media.process import NICENESS, Limits, ProcessFailed, run_ffmpeg
-from media.sandbox import READER_LIMITS, sandbox
+from media.sandbox import READER_LIMITS, WORDS, sandbox
 from media.tools import ffmpeg
 from tests.media.engine import run
 from tests.media.listener import listening
@@ -36,6 +36,19 @@ shut_in = pytest.mark.skipif(
 )
 def test_linux_takes_the_network_from_children() -> None:
     assert sandbox() in ("seccomp", "namespace")
+
+
+def test_a_child_that_is_not_shut_in_is_told_as_the_weaker_mode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a system that refuses both ways: the judge tries, and believes no answer."""
+
+    def as_it_is(parent: int, niceness: int, limits: str, program: list[str]) -> list[str]:
+        return program
+
+    monkeypatch.setattr(launch, "command", as_it_is)
+    assert sandbox.__wrapped__() == "none"
+    assert WORDS["none"].startswith("weaker")
 
 
 @shut_in
