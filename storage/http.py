@@ -46,6 +46,9 @@ HOPS = 5
 TRIES = 4
 FIRST_PAUSE_S = 0.2
 """Of one look; then its step fails, and is tried again later."""
+SLOW_S, SLOW_BYTES = 60.0, 60_000
+"""An answer that gives fewer bytes in so many seconds is broken off: the step's slot is for others,
+and what came is kept. Silence ends it earlier, by the time-out."""
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _PASSING = {408, 425, 429}
@@ -97,11 +100,20 @@ class Link:
 
     def _bounded(self, answer: httpx.Response) -> Iterator[bytes]:
         most, gave = http_most_bytes(), 0
+        since, before = time.monotonic(), 0
         for piece in answer.iter_raw():  # as it comes: what is gathered is lost with the line
             gave += len(piece)
             if gave > most:
                 raise _too_large(self.url)
             yield piece
+            took = time.monotonic() - since
+            if took < SLOW_S:
+                continue
+            if gave - before < SLOW_BYTES:
+                raise StorageUnavailable(
+                    f"{self.shown}: the server gave {gave - before} bytes in {took:.0f} s"
+                )
+            since, before = since + took, gave
 
 
 class HttpStorage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import hashlib
 import http.server
@@ -11,6 +12,8 @@ import os
 import socket
 import ssl
 import threading
+import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,7 @@ class Web(http.server.ThreadingHTTPServer):
         self.says_span: str | None = None
         self.status = 200
         self.gets = 0
+        self.pause_s = 0.0
 
     @property
     def host(self) -> str:
@@ -76,7 +80,13 @@ class _Page(http.server.BaseHTTPRequestHandler):
         if self.server.says_size:
             self.send_header("Content-Length", str(len(self.server.data)))
         self.end_headers()
-        self.wfile.write(self.server.data)
+        if not self.server.pause_s:
+            self.wfile.write(self.server.data)
+            return
+        with contextlib.suppress(ConnectionError):
+            for byte in self.server.data:
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.server.pause_s)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass
@@ -156,6 +166,16 @@ async def test_other_bytes_than_were_asked_for_are_not_taken_for_them(
     link = links.look(f"http://{web.host}/in.mov")
     with pytest.raises(StorageUnavailable, match=words), link.read(start, None):
         pass
+
+
+async def test_a_server_that_only_drips_holds_no_slot(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "SLOW_S", 0.3)
+    link = links.look(f"http://{web.host}/in.mov")
+    web.pause_s = 0.02
+    with pytest.raises(StorageUnavailable, match="bytes in 0 s"), link.read(0, None) as pieces:
+        deque(pieces, maxlen=0)
 
 
 async def test_a_server_that_says_nothing_of_its_bytes_is_asked_anew_for_each_job(
