@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
+import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from longtake.errors import InputUnsupported, InvalidJob
@@ -377,3 +380,41 @@ async def show(folder: Path) -> Made:
         ],
         outputs=[{"uri": str(folder / "episode.mp3")}],
     )
+
+
+async def test_a_long_programme_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    """Seven minutes: 74 MB of samples, held to a part of that."""
+    hum = tmp_path / "hum.flac"
+    run("-f", "lavfi", "-i", f"sine=200:r={RATE}:d=215", "-af", "volume=0.2", hum)
+    done, held = threading.Event(), [0]
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            held.append(_resident(children=True))
+
+    before = _resident(children=False)
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        made = await stitch(
+            tmp_path,
+            timeline=[{"source": str(hum)}, {"source": str(hum)}],
+            outputs=[{"uri": str(tmp_path / "out.flac")}],
+            join={"crossfade_s": 2},
+        )
+    finally:
+        done.set()
+        watching.join()
+    assert made.mix.path.stat().st_size > 70 << 20
+    assert max(held) - before < 120 << 20
+
+
+def _resident(*, children: bool) -> int:
+    """Bytes of memory that this process holds of its own, with its children."""
+    own = psutil.Process()
+    family = [own, *own.children(recursive=True)] if children else [own]
+    held = 0
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            held += process.memory_full_info().uss
+    return held
