@@ -22,7 +22,7 @@ from media.filter_files import written
 from media.index import Index
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, run_ffmpeg
-from media.rate_search import encode_to_size
+from media.rate_search import encode_to_rate, encode_to_size
 from media.timing import planned_times
 from media.video import chunk_command, encode_chunk
 from media.video import recipe as picture_recipe
@@ -99,10 +99,14 @@ async def encode_second_pass(
     with _logs(target) as log:
         _unpack(analysis, log)
         aim = int(target_bytes * 8 / chunk_seconds(plan.picture, index, chunk))
-        which = Pass(2, str(log), bitrate_bps=max(1000, aim))
-        return await encode_chunk(
-            source, plan, index, chunk, target, on_tick, which=which, mark=mark
-        )
+
+        async def encode_at(rate_bps: int, draft: Path) -> Finished:
+            which = Pass(2, str(log), bitrate_bps=rate_bps)
+            return await encode_chunk(
+                source, plan, index, chunk, draft, on_tick, which=which, mark=mark
+            )
+
+        return await encode_to_rate(max(1000, aim), target_bytes, target, encode_at)
 
 
 def chunk_seconds(video: VideoPlan, index: Index, chunk: Chunk) -> Fraction:

@@ -1,7 +1,8 @@
-"""A bit rate without rate control: the constant quality at which a chunk has its share of bytes.
+"""What a chunk's encoder must be told so that the chunk has its share of bytes.
 
-For encoders whose own rate control misses short chunks. In whole numbers, so that every machine
-finds the same quality.
+Rate control has too little room in a chunk: x264, x265 and libvpx are told another rate when they
+missed it, and an encoder that is lost altogether is told a constant quality. In whole numbers, so
+that every machine finds the same.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from media.process import Finished
 CLOSE = Fraction(3, 100)
 """So near to its share a chunk is good: half of what one step of SVT-AV1's scale changes."""
 MOST_TRIES = 6
+MOST_AIMS = 4
+GAIN = Fraction(1, 50)
+"""A correction of the rate that gains less of the share is the last."""
 _STEP = Fraction(110, 100)
 """By so much one step of the scale changes the bytes, about; 4 to 16 % were measured."""
 
@@ -37,29 +41,72 @@ async def encode_to_size(
     scale = ENCODINGS[video.settings.codec].crf
     if first is None or scale is None:
         raise ValueError(f"{video.encoder} does not meet a bit rate by its quality")
-    sizes, draft = {first: at_analysis}, target.with_name(f"{target.name}.try")
-    best: tuple[Finished, int] | None = None
-    cpu_s = wall_s = 0.0
-    tried: set[int] = set()
-    try:
-        while len(tried) < MOST_TRIES:
+    sizes, tried = {first: at_analysis}, set[int]()
+    with _Nearest(wanted, target) as nearest:
+        while len(tried) < MOST_TRIES and not nearest.close:
             crf = next_quality(sizes, wanted, scale[0], scale[1])
             if crf in tried:
                 break
-            done = await encode(crf, draft)
+            sizes[crf], _ = await nearest.attempt(crf, encode)
             tried.add(crf)
-            cpu_s, wall_s = cpu_s + done.cpu_s, wall_s + done.wall_s
-            sizes[crf] = size = draft.stat().st_size
-            if best is None or abs(size - wanted) < abs(best[1] - wanted):
-                draft.replace(target)
-                best = done, size
-            if abs(size - wanted) <= CLOSE * wanted:
+    return nearest.finished
+
+
+async def encode_to_rate(aim_bps: int, wanted: int, target: Path, encode: Encode) -> Finished:
+    """Encode to about `wanted` bytes in `target`, told `aim_bps` at first; the nearest one stays.
+
+    What was missed is the next aim's correction, until no more is gained by it: an encoder may
+    be at the end of its scale. Raises what `encode` raises.
+    """
+    with _Nearest(wanted, target) as nearest:
+        for _ in range(MOST_AIMS):
+            size, gained = await nearest.attempt(aim_bps, encode)
+            if nearest.close or gained < GAIN * wanted:
                 break
-    finally:
-        draft.unlink(missing_ok=True)
-    if best is None:
-        raise ValueError("no quality was tried")
-    return replace(best[0], cpu_s=cpu_s, wall_s=wall_s)
+            aim_bps = max(1000, aim_bps * wanted // max(1, size))
+    return nearest.finished
+
+
+class _Nearest:
+    """Tries of one chunk: the one nearest to `wanted` bytes stays in `target`, the costs of all
+    are summed up."""
+
+    def __init__(self, wanted: int, target: Path) -> None:
+        self._wanted, self._target = wanted, target
+        self._draft = target.with_name(f"{target.name}.try")
+        self._best: Finished | None = None
+        self._cpu_s = self._wall_s = 0.0
+        self._missed: int | None = None
+
+    def __enter__(self) -> _Nearest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._draft.unlink(missing_ok=True)
+
+    async def attempt(self, told: int, encode: Encode) -> tuple[int, int]:
+        """Encode once more; how many bytes that took, and by how many it is nearer."""
+        done = await encode(told, self._draft)
+        self._cpu_s, self._wall_s = self._cpu_s + done.cpu_s, self._wall_s + done.wall_s
+        size = self._draft.stat().st_size
+        missed = abs(size - self._wanted)
+        gained = self._wanted if self._missed is None else self._missed - missed
+        if gained > 0:
+            self._draft.replace(self._target)
+            self._best, self._missed = done, missed
+        return size, gained
+
+    @property
+    def close(self) -> bool:
+        """Whether one of them is near enough."""
+        return self._missed is not None and self._missed <= CLOSE * self._wanted
+
+    @property
+    def finished(self) -> Finished:
+        """The nearest one, with the costs of all."""
+        if self._best is None:
+            raise ValueError("nothing was tried")
+        return replace(self._best, cpu_s=self._cpu_s, wall_s=self._wall_s)
 
 
 def next_quality(sizes: Mapping[int, int], wanted: int, finest: int, coarsest: int) -> int:

@@ -47,6 +47,19 @@ async def test_the_whole_meets_its_bit_rate(codec: str, mixed: Path, tmp_path: P
     assert min(sizes[2:]) > max(sizes[:2])
 
 
+@pytest.mark.parametrize("codec", ["h264", "hevc", "vp9"])
+async def test_a_rate_far_above_the_need_is_met(codec: str, tmp_path: Path) -> None:
+    """A still scene under fine noise, at many times the bytes of the first pass."""
+    still = tmp_path / "still.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc=s=320x180:r=12:d=4", "-vf", "noise=alls=4:allf=t"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "8", "-g", "12", still),
+    )
+    video = {"codec": codec, "bitrate_bps": 700_000} | CODECS[codec]
+    made = await transcode(still, tmp_path / "out.mp4", video=video, chunk_s=2)
+    assert made.facts.video[0].bitrate_bps == pytest.approx(700_000, rel=0.05)
+
+
 async def test_a_second_run_gives_the_same_bytes_and_leaves_no_statistics(
     mixed: Path, tmp_path: Path
 ) -> None:
