@@ -57,7 +57,8 @@ def carry(
         how = _how(stream, container, span)
         second = container in OGG and any(other.kind == "cover" for other in carried)
         if how is None or second:
-            left_out.append(f"stream {stream.index} ({stream.kind}, {stream.codec}) is left out")
+            what = ", ".join(filter(None, (stream.kind, stream.codec, stream.name)))
+            left_out.append(f"stream {stream.index} ({what}) is left out")
         else:
             carried.append(how)
     return tuple(carried), tuple(left_out)

@@ -182,7 +182,9 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
             continue
         codec = stream.codec_context.name if stream.codec_context else "unknown"
         kind = "cover" if cover else kinds.get(stream.type, "unknown")
-        found.append(OtherStream(index=stream.index, kind=kind, codec=codec))  # type: ignore[arg-type]
+        told = (stream.metadata.get(key) for key in ("filename", "title", "language"))
+        name = next(filter(None, told), None)
+        found.append(OtherStream(index=stream.index, kind=kind, codec=codec, name=name))  # type: ignore[arg-type]
     return found
 
 

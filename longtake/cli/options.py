@@ -74,6 +74,8 @@ Upscale = Annotated[
 EncoderSpeed = Annotated[
     Speed | None, _picture("The encoder's own: medium, slow; 0 to 13.", "NAME")
 ]
+Profile = Annotated[str | None, _picture("Of H.264 or ProRes: high, 4444.", "NAME")]
+PixelFormat = Annotated[str | None, _picture("yuv420p, yuv420p10 or source.", "FORMAT")]
 MaxBitrate = Annotated[str | None, _picture("Cap, such as 4M.", "RATE")]
 KeyframeInterval = Annotated[str | None, _picture("Longest way between keyframes.", "SECONDS")]
 

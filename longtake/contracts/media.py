@@ -78,6 +78,8 @@ class OtherStream(Report):
     index: int
     kind: Literal["subtitle", "data", "attachment", "cover", "unknown"]
     codec: str
+    name: str | None = None
+    """An attachment's file name; else its title or language."""
 
 
 class Chapter(Report):

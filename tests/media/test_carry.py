@@ -97,7 +97,7 @@ async def test_what_mp4_cannot_take_is_named(film: Path, tmp_path: Path) -> None
     made = await transcode(film, tmp_path / "out.mp4", video={"speed": "ultrafast"})
     said = "\n".join(made.warnings).casefold()
     assert "did not take: mood" in said
-    assert "attachment" in said
+    assert "(attachment, unknown, font.ttf) is left out" in said
     assert "title" not in said
 
 
