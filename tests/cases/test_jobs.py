@@ -12,7 +12,8 @@ from temporalio.client import Client
 
 from tests.cases import inputs
 from tests.cases.measure import pictures, sound
-from tests.e2e.service import Service, running
+from tests.e2e.service import Service, running, until
+from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -58,3 +59,31 @@ async def test_facts_too_large_for_a_message(service: Service, tmp_path: Path) -
     assert max(attempts(events)) <= 3
     assert max(event.ByteSize() for event in events) < 100_000
     assert len(json.dumps(done)) < 100_000
+
+
+async def test_an_upload_that_stopped_is_looked_at_once(service: Service, tmp_path: Path) -> None:
+    source, output = inputs.upload_stopped(tmp_path), service.out / "stopped.mp4"
+    done = service.json("transcode", source, "-o", output, "--id", "stopped", code=1)
+    assert done["error"]["type"] == "InputCorrupt"
+    assert "20.0 s" in done["error"]["message"]
+    assert "9.0 s" in done["error"]["message"]
+    assert set(attempts(await history(service, "stopped"))) == {1}
+    assert not output.exists()
+
+
+@pytest.mark.kill
+def test_chunks_of_an_open_gop_are_the_same_after_a_kill(service: Service, tmp_path: Path) -> None:
+    source = inputs.open_gop_milliseconds(tmp_path)
+    options = ("--video", "h264", "--crf", "0", "--chunk", "3", "--speed", "veryslow")
+    first = service.json("transcode", source, "-o", service.out / "open-gop.mp4", *options)
+    assert first["stats"]["chunks"] >= 3
+    service.forget_work()
+    again = service.out / "killed.mp4"
+    service.start("transcode", source, "-o", again, *options, "--id", "open-gop")
+    until(service.chunks, 60, "a chunk is done")
+    service.worker().kill()
+    assert service.run("watch", "open-gop", timeout=WAIT_S).returncode == 0
+    result = service.json("status", "open-gop")
+    assert result["stats"]["retries"] >= 1
+    (output,) = result["outputs"]
+    assert output["sha256"] == first["outputs"][0]["sha256"]
