@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
+import io
 import multiprocessing
 import multiprocessing.util
+import pickle
 import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 
+from longtake.contracts.base import Contract
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_class
 from media import launch
@@ -37,6 +42,8 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["media.inspect", __name__])
 
 
+MOST_BYTES = 1 << 29
+"""Of an answer: more than the index of 48 hours at 60 frames a second takes."""
 _SOCKET_PATH = 103
 """Bytes that the path of a socket may have: sockaddr_un holds 104 on macOS, 108 on Linux."""
 
@@ -58,7 +65,8 @@ async def in_child(
     timeout_s: float = 900.0,
     limits: Limits = READER_LIMITS,
 ) -> Result:
-    """Call `function` in a child and return what it returns (both sides must pickle).
+    """Call `function` in a child and return what it returns: data, made of plain values, contracts
+    and dataclasses of ours.
 
     Raises what the function raised, if it is a LongtakeError; InputCorrupt when the child
     crashed; ProcessStalled after `timeout_s` seconds, or when it stands still. Cancelling the
@@ -114,7 +122,7 @@ async def _standstill(pid: int) -> None:
 
 
 async def _answer(connection: Connection) -> Any:
-    """The message of the child, or None if it ended without one."""
+    """The message of the child, or None if it ended without one that can be read."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(connection.fileno(), ready.set)
@@ -123,9 +131,29 @@ async def _answer(connection: Connection) -> Any:
     finally:
         loop.remove_reader(connection.fileno())
     try:
-        return await asyncio.to_thread(connection.recv)
-    except EOFError:
+        data = await asyncio.to_thread(connection.recv_bytes, MOST_BYTES)
+        return _Data(io.BytesIO(data)).load()
+    except Exception:  # one that was taken over may send what raises anything
         return None
+
+
+class _Data(pickle.Unpickler):
+    """Reads an answer of a child. One that was taken over by its file may send anything, and a
+    pickle names what is called as it is read: here nothing but makers of data."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class of that name. Raises UnpicklingError for all that is not data."""
+        if (module, name) == ("fractions", "Fraction"):
+            return Fraction
+        if module.partition(".")[0] in ("longtake", "media"):
+            found = super().find_class(module, name)
+            if isinstance(found, type) and _is_data(found):
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no data")
+
+
+def _is_data(kind: type) -> bool:
+    return issubclass(kind, Contract) or dataclasses.is_dataclass(kind)
 
 
 def _unpack(answer: Any, function: Callable[..., Result]) -> Result:

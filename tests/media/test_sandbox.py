@@ -216,6 +216,22 @@ async def test_every_child_that_touches_media_is_held(
         assert (child["Seccomp"] == "2") is (sandbox() == "seccomp")
 
 
+class Harm:
+    """What a reader that was taken over by its file might answer."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (self.path,)
+
+
+async def test_an_answer_is_data_whatever_a_reader_was_made_to_say(tmp_path: Path) -> None:
+    with pytest.raises(InputCorrupt, match="made to do harm"):
+        await in_child(Harm, str(tmp_path / "made"))
+    assert not (tmp_path / "made").exists()
+
+
 def test_probe_leaves_the_file_to_a_child_that_is_shut_in(tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     run("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", film)
