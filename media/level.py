@@ -75,22 +75,26 @@ async def bring_to_level(
     """Make `target` as `aim` says. Silence, and sound too short to have a loudness, keep their
     level, with a warning; so does the result tell what is out of reach, and what was reached.
 
-    `sketch`: where a limiter is needed, its gain is sought by this first, as it is cheaper than
-    to encode.
+    `sketch`: where a limiter is needed, its gain is sought by this before each encode, as it is
+    cheaper; what the encoder takes on top is known from the round before.
     """
-    first = first_stage(before, aim, lossy=lossy)
-    sketched: list[Finished] = []
-    if sketch is not None and first.ceiling_dbtp is not None:
-        first, sketched = await _seek(sketch, first, before, aim)
-    stage: LevelStage | None = first
+    stage: LevelStage | None = first_stage(before, aim, lossy=lossy)
     trial = target.with_name(f"{target.name}.trial")
     rounds: list[Round] = []
     done: list[Finished] = []
+    took_lu = 0.0
     try:
         while stage is not None:
+            expected = _plain(stage, before)
+            if sketch is not None and stage.ceiling_dbtp is not None:
+                stage, sought = await _seek(sketch, stage, before, aim, took_lu)
+                expected = aim.integrated_lufs + took_lu
+                done += sought
             rendered = await render(stage, trial)
             after, measured = await measure(trial)
             done += [rendered, measured]
+            if expected is not None and after.integrated_lufs is not None:
+                took_lu = expected - after.integrated_lufs
             rounds.append(_judged(stage, after, aim))
             if min(rounds, key=lambda each: each.rank) is rounds[-1]:
                 trial.replace(target)
@@ -98,13 +102,21 @@ async def bring_to_level(
     finally:
         trial.unlink(missing_ok=True)
     best = min(rounds, key=lambda each: each.rank)
-    return Result(best, len(rounds), in_turn(*done, *sketched), _warnings(best, before, aim))
+    return Result(best, len(rounds), in_turn(*done), _warnings(best, before, aim))
+
+
+def _plain(stage: LevelStage, before: Loudness) -> float | None:
+    """The loudness behind a stage that is one gain; None behind any other, and of silence."""
+    if before.integrated_lufs is None or stage.ceiling_dbtp is not None:
+        return None
+    return before.integrated_lufs + stage.gain_db
 
 
 async def _seek(
-    sketch: Sketch, stage: LevelStage, before: Loudness, aim: Aim
+    sketch: Sketch, stage: LevelStage, before: Loudness, aim: Aim, took_lu: float
 ) -> tuple[LevelStage, list[Finished]]:
-    """The stage with the gain that reaches the target through its limiter."""
+    """The stage with the gain that reaches the target through its limiter, where the encoder takes
+    `took_lu` as well."""
     tried: list[tuple[float, float]] = []
     done: list[Finished] = []
     while len(tried) < SKETCHES:
@@ -112,7 +124,7 @@ async def _seek(
         done.append(finished)
         if lufs is None:
             break
-        tried.append((stage.gain_db, aim.integrated_lufs - lufs))
+        tried.append((stage.gain_db, aim.integrated_lufs + took_lu - lufs))
         if abs(tried[-1][1]) <= EXACT_LU / 4:
             break
         gain = next_gain(tried, before, aim, stage.ceiling_dbtp)

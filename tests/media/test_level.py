@@ -82,6 +82,29 @@ async def test_loudness_and_peak_are_met_in_few_rounds(
     assert made.warnings == ()
 
 
+@pytest.mark.parametrize("overshoot_db", [0.1, 0.9])
+async def test_a_limiter_that_is_lowered_is_sketched_anew(
+    overshoot_db: float, tmp_path: Path
+) -> None:
+    """What the encoder takes, and by how much it passes the limit, is known after one round."""
+    before = Loudness(integrated_lufs=-23, true_peak_dbtp=-1, sample_peak_dbfs=-1)
+    encoder = Encoder(before, loses_lu=0.3, overshoot_db=overshoot_db)
+    plain = Encoder(before, loses_lu=0.0, overshoot_db=0.0)
+
+    async def sketch(stage: LevelStage) -> tuple[float | None, Finished]:
+        await plain.render(stage, tmp_path / "sketch")
+        return plain.level(tmp_path / "sketch").integrated_lufs, NOTHING
+
+    aim = Aim(integrated_lufs=-16, true_peak_dbtp=-1, mode="limit")
+    path = tmp_path / "out"
+    made = await bring_to_level(
+        encoder.render, encoder.measure, before, aim, path, lossy=True, sketch=sketch
+    )
+    assert made.rounds == 2
+    assert abs(made.best.short_lu) <= 0.02
+    assert made.best.excess_db <= 0
+
+
 async def test_linear_keeps_every_ratio_and_says_what_it_reached(tmp_path: Path) -> None:
     made = await simulate(tmp_path, -23, -3, "linear")
     assert made.best.stage.ceiling_dbtp is None
