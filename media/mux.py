@@ -12,7 +12,7 @@ from media.chapters import Mark, chapter_comments
 from media.command import Ffmpeg
 from media.covers import attachments
 from media.plan import Plan
-from media.sounds import ENCODERS
+from media.sounds import ENCODERS, said_to_be_lame
 from media.subtitles import cut
 
 _PROGRESSIVE = ("-movflags", "+faststart", "-write_tmcd", "0")
@@ -145,6 +145,8 @@ def _track_tags(plan: Plan, number: int) -> list[str]:
     for name, value in (("language", audio.language), ("title", audio.title)):
         if value and plan.container not in ("mp3", "wav", "flac"):
             words += [f"-metadata:s:a:{number}", f"{name}={value}"]
+    if plan.container == "mp3":
+        words += said_to_be_lame()
     if len(plan.audio) > 1:
         words += [f"-disposition:a:{number}", "default" if audio.default else "0"]
     return words

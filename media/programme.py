@@ -24,7 +24,7 @@ from media.pcm import Pcm, removed
 from media.plan import AudioPlan
 from media.prepare import read_pcm, spread
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
-from media.sounds import ENCODERS, dither, given_back
+from media.sounds import ENCODERS, dither, given_back, said_to_be_lame
 from media.tagging import Cover
 from media.tools import simd_baseline
 
@@ -165,7 +165,7 @@ async def finish(
         muxer, *options = encoding.muxer
         command = (
             command.then(*maps, "-c", "copy", "-map_metadata", "1", "-map_chapters", "1")
-            .then("-fflags", "+bitexact")
+            .then(*(said_to_be_lame() if codec == "mp3" else ()), "-fflags", "+bitexact")
             .write(target, muxer, *options)
         )
         return await _run(command, on_tick)

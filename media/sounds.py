@@ -57,6 +57,15 @@ def _lame_takes(audio: AudioPlan) -> float:
     return -20 * math.log10(_LAME_SCALES[min(_LAME_SCALES, key=lambda rate: abs(rate - asked))])
 
 
+def said_to_be_lame() -> Arguments:
+    """For FFmpeg's muxer of MP3: who encoded the track, in the header behind `Xing` or `Info`.
+
+    Left to itself it writes `Lavf`, and readers that look for LAME's name, as mutagen does, do not
+    believe the delay and padding told there: the file is 45 ms too long for them.
+    """
+    return ("-metadata:s:a:0", "encoder=LAME3.100")
+
+
 def given_back(audio: AudioPlan) -> tuple[str, ...]:
     """The filter that raises a levelled sound by what its encoder takes, if it takes anything."""
     takes_db = ENCODERS[audio.settings.codec].takes_db(audio)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from mutagen.flac import FLAC
 from mutagen.id3 import ID3
+from mutagen.mp3 import MP3
 from mutagen.mp4 import MP4
 from mutagen.oggopus import OggOpus
 
@@ -149,6 +150,7 @@ async def test_tags_cover_and_chapters_stay_and_an_old_gain_goes(tmp_path: Path)
         assert not [words for words in made.warnings if "replaygain" in words.casefold()]
 
     id3 = ID3(tmp_path / "talk.mp3")
+    assert MP3(tmp_path / "talk.mp3").info.length == 1.5, "LAME's delay and padding, believed"
     assert (id3["TIT2"].text, id3["TPE1"].text) == (["Talk"], ["Ann"])
     assert id3.getall("APIC")[0].data == cover.read_bytes()
     chapters = sorted(id3.getall("CHAP"), key=lambda chapter: chapter.start_time)

@@ -66,7 +66,7 @@ def test_mp3_has_id3_of_version_2_4_with_chapters_and_their_table(made: Made) ->
     assert table.child_element_ids == [c.element_id for c in chapters]
     (picture,) = tags.getall("APIC")
     assert (picture.mime, picture.data) == ("image/jpeg", image(made))
-    assert file.info.length == pytest.approx(3.0, abs=0.08)
+    assert file.info.length == 3.0, "mutagen believes the delay and padding of LAME alone"
 
 
 def test_m4a_has_chapters_tags_and_cover(made: Made) -> None:
