@@ -13,6 +13,8 @@ from media.plan import Plan
 
 _MIME = {"jpg": "image/jpeg", "png": "image/png"}
 _FRONT_COVER = 3
+FRONT_COVER = ("-metadata:s:v:0", "comment=Cover (front)")
+"""The kind of an attached picture, in FFmpeg's words; left out, ID3 and FLAC call it `other`."""
 _LARGEST = 12_000_000
 
 

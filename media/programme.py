@@ -15,6 +15,7 @@ from longtake.errors import InputCorrupt
 from longtake.paths import shown
 from media.audio import encoder
 from media.command import Ffmpeg, filters
+from media.covers import FRONT_COVER
 from media.edges import EDGE_S
 from media.isolate import inspect_in_child
 from media.level import Result, bring_to_level
@@ -161,7 +162,7 @@ async def finish(
         maps = ["-map", "0:a:0"]
         if cover is not None and codec in ("mp3", "aac", "flac"):
             command = command.read_image(cover.path, cover.codec)
-            maps += ["-map", "2:v:0", "-disposition:v:0", "attached_pic"]
+            maps += ["-map", "2:v:0", "-disposition:v:0", "attached_pic", *FRONT_COVER]
         muxer, *options = encoding.muxer
         command = (
             command.then(*maps, "-c", "copy", "-map_metadata", "1", "-map_chapters", "1")

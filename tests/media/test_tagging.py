@@ -65,7 +65,7 @@ def test_mp3_has_id3_of_version_2_4_with_chapters_and_their_table(made: Made) ->
     (table,) = tags.getall("CTOC")
     assert table.child_element_ids == [c.element_id for c in chapters]
     (picture,) = tags.getall("APIC")
-    assert (picture.mime, picture.data) == ("image/jpeg", image(made))
+    assert (picture.type, picture.mime, picture.data) == (3, "image/jpeg", image(made))
     assert file.info.length == 3.0, "mutagen believes the delay and padding of LAME alone"
 
 
@@ -95,7 +95,7 @@ def test_flac_has_comments_chapters_and_cover(made: Made) -> None:
     assert file.tags["album"] == ["Show"]
     assert file.tags["CHAPTER002"] == ["00:00:02.000"]
     assert file.tags["CHAPTER002NAME"] == [TITLES[2]]
-    assert file.pictures[0].data == image(made)
+    assert (file.pictures[0].type, file.pictures[0].data) == (3, image(made))
     assert file.info.total_samples == 3 * RATE
 
 
