@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from media.loudness import OVERSAMPLED_HZ
 
 ATTACK_MS, RELEASE_MS = 5, 50
-EVENING = "dynaudnorm=framelen=500:gausssize=31:peak=0.95:maxgain=10"
-"""Quiet passages come up by 20 dB at most, over a window of 15 s. Not `loudnorm`: it puts out
-192 kHz, and its gain cannot be corrected from what an encoder made of it."""
+EVENING = "dynaudnorm=framelen=200:gausssize=15:peak=0.95:maxgain=10:altboundary=1"
+"""Quiet passages come up by 20 dB at most, over a window of 3 s: a turn of speech, for what is
+quiet beside something loud in one window stays down. Both ends keep the gain that they need, where
+the filter would begin and end with none. Not `loudnorm`: it puts out 192 kHz, and its gain cannot
+be corrected from what an encoder made of it."""
 
 
 @dataclass(frozen=True)

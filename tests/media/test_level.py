@@ -13,10 +13,12 @@ from media.formats import sniff
 from media.level import ROUNDS, Result, bring_to_level
 from media.limiter import LevelStage
 from media.loudness import measure
+from media.pcm import floats
 from media.process import Finished, run_ffmpeg
 from storage.local import sha256_of
 from tests.media.engine import no_tick, run
 from tests.media.meter import independent_lufs
+from tests.media.programme import rms_db
 
 NOTHING = Finished(0.0, 0.0, 0, "", 0)
 RATE = 44_100
@@ -196,6 +198,23 @@ async def test_two_runs_give_the_same_bytes(peaky: Path, tmp_path: Path) -> None
     for name in ("a.mp3", "b.mp3"):
         await level(peaky, tmp_path / name, aim, "-c:a", "libmp3lame", "-b:a", "96k")
     assert sha256_of(tmp_path / "a.mp3") == sha256_of(tmp_path / "b.mp3")
+
+
+def test_evening_brings_up_a_quiet_turn_and_keeps_both_ends(tmp_path: Path) -> None:
+    """Turns of 8 s, 8 dB from each other, over two of the filter's windows each."""
+    rate, turn = 8000, 8
+    loud = f"lt(mod(t,{2 * turn}),{turn})"
+    turns = f"(0.4+0.6*{loud})*0.25*sin(2*PI*440*t)*abs(sin(2*PI*2*t))"
+    run(
+        *("-f", "lavfi", "-i", f"aevalsrc='{turns}':s={rate}:d={4 * turn}"),
+        *("-af", ",".join(LevelStage(0.0, evened=True).filters(rate))),
+        *("-f", "f32le", "-c:a", "pcm_f32le", tmp_path / "even.f32"),
+    )
+    samples = floats((tmp_path / "even.f32").read_bytes())
+    assert len(samples) == 4 * turn * rate
+    second = [rms_db(samples[at : at + rate]) for at in range(0, len(samples), rate)]
+    for at in (0, 3, 7, turn + 4, 2 * turn, 3 * turn - 1, 3 * turn + 4, 4 * turn - 1):
+        assert second[at] == pytest.approx(second[0], abs=2), f"second {at}"
 
 
 @pytest.mark.parametrize("mode", ["linear", "dynamic"])
