@@ -29,6 +29,7 @@ DUCK_DB = 10.0
 KEY_RANGE_DB = 20.0
 """Ducking begins with speech so far below its own loudness."""
 _ATTACK_MS, _RELEASE_MS = 20, 600
+_SAME_LU = 0.05
 _LEAST_THRESHOLD = 0.000976563
 """Of FFmpeg's compressor."""
 
@@ -191,7 +192,7 @@ def _under(plan: StitchPlan, parts: Sequence[Ready], timeline: Timeline) -> Iter
             head, loop = f"[h{bed.part}]", f"[{len(parts) + looped.index(bed.part)}:a]"
             yield f"{source}atrim=end_sample={blend_of(plan.rate_hz)}{head}"
             source = f"{head}{loop}concat=n=2:v=0:a=1,"
-        yield from _bed(plan, parts[bed.part], bed, timeline, source)
+        yield from _bed(plan, parts, bed, timeline, source)
     inputs = "".join(f"[b{bed.part}]" for bed in laid)
     # Sums: nothing is made softer because something is added.
     yield f"[voices]{inputs}amix=inputs={1 + len(laid)}:duration=first:normalize=0[mix]"
@@ -206,7 +207,9 @@ def _laid(plan: StitchPlan, timeline: Timeline) -> tuple[Bed, ...]:
     return beds(plan.job.line, under, timeline)
 
 
-def _bed(plan: StitchPlan, part: Ready, bed: Bed, timeline: Timeline, source: str) -> Iterator[str]:
+def _bed(
+    plan: StitchPlan, parts: Sequence[Ready], bed: Bed, timeline: Timeline, source: str
+) -> Iterator[str]:
     options, samples = plan.job.timeline[bed.part], bed.end - bed.first
     edges = Edges(
         fade_length(plan, options.fade_in, samples, edge=True),
@@ -214,7 +217,7 @@ def _bed(plan: StitchPlan, part: Ready, bed: Bed, timeline: Timeline, source: st
     )
     steps = (
         f"atrim=end_sample={samples}",
-        *_voice(plan, bed.part, part),
+        *_voice(plan, bed.part, parts[bed.part]),
         *_fades(edges, samples, options.fade_in, options.fade_out),
         f"adelay=delays={bed.first}S:all=1" if bed.first else None,
         # Endless, as its key is: a compressor whose inputs end drops what it holds of them, more or
@@ -224,14 +227,25 @@ def _bed(plan: StitchPlan, part: Ready, bed: Bed, timeline: Timeline, source: st
     depth = _duck_db(plan, bed)
     yield f"{source}{filters(steps)}[{'m' if depth else 'b'}{bed.part}]"
     if depth:
-        # What is no speech does not duck: the key is the line without it.
-        spoken = "+".join(
-            f"between(t,{placed.first / plan.rate_hz:.6f},{placed.end / plan.rate_hz:.6f})"
-            for placed, number in zip(timeline.placed, plan.job.line, strict=True)
-            if plan.job.timeline[number].role == "speech"
-        )
-        yield f"[k{bed.part}]apad,volume=volume=0:enable='not({spoken or 0})'[s{bed.part}]"
+        key = filters(("apad", *_key(plan, parts, timeline)))
+        yield f"[k{bed.part}]{key}[s{bed.part}]"
         yield f"[m{bed.part}][s{bed.part}]{_ducking(plan, depth)}[b{bed.part}]"
+
+
+def _key(plan: StitchPlan, parts: Sequence[Ready], timeline: Timeline) -> Iterator[str]:
+    """Filters that leave of the line what ducks: its speech, each part at the whole's loudness, so
+    that one that is softer in the mix holds a bed down as far."""
+    spoken = []
+    for placed, number in zip(timeline.placed, plan.job.line, strict=True):
+        if plan.job.timeline[number].role != "speech":
+            continue
+        first, end = placed.first / plan.rate_hz, placed.end / plan.rate_hz
+        spoken.append(f"between(t,{first:.6f},{end:.6f})")
+        own = parts[number].loudness
+        gain = plan.aim.integrated_lufs - (own.integrated_lufs or 0) - gain_db(plan, number, own)
+        if own.integrated_lufs is not None and abs(gain) > _SAME_LU:
+            yield f"volume={gain:.4f}dB:precision=double:enable='{spoken[-1]}'"
+    yield f"volume=volume=0:enable='not({'+'.join(spoken) or 0})'"
 
 
 def _duck_db(plan: StitchPlan, bed: Bed) -> float:

@@ -263,14 +263,17 @@ async def test_a_crossfade_longer_than_a_part_is_shortened_and_told(tmp_path: Pa
     assert any("part 2 (b.wav): its crossfade was shortened" in w for w in made.warnings)
 
 
-async def test_a_music_bed_goes_down_under_speech_and_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("speech_is", [{}, {"loudness_lufs": "keep", "gain_db": -14}])
+async def test_a_music_bed_goes_down_under_speech_and_comes_back(
+    speech_is: dict[str, Any], tmp_path: Path
+) -> None:
     bed, seconds = tone(tmp_path / "bed.wav", 1000, "1.5"), 4
     made = await stitch(
         tmp_path,
         timeline=[
             {"source": bed, "role": "music-bed", "duck_db": 12, "loudness_lufs": -30},
             {"source": tone(tmp_path / "in.wav", 150, "3"), "role": "bumper"},
-            {"source": talk(tmp_path / "talk.wav", seconds=seconds)},
+            {"source": talk(tmp_path / "talk.wav", seconds=seconds), **speech_is},
             {"source": tone(tmp_path / "out.mp3", 150, "4"), "role": "bumper"},
         ],
         outputs=[{"uri": str(tmp_path / "show.wav")}],
