@@ -19,7 +19,7 @@ from media.covers import cover_command, fits_comment, images, write_comment
 from media.encoders import ENCODERS
 from media.index import Index
 from media.isolate import in_child, inspect_in_child
-from media.mux import MILLISECONDS, mux_command
+from media.mux import FINEST_CLOCK_S, MILLISECONDS, mux_command
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.timing import clock, planned_times
@@ -130,7 +130,8 @@ def _compare(plan: Plan, video: VideoPlan, index: Index, found: Index) -> None:
     shown = [pts * found.time_base for pts in found.pts]
     if not video.exact:
         return
-    slack = Fraction(1, 1000) if plan.container in MILLISECONDS else Fraction(1, 1_000_000)
+    # Of a clock of microseconds: where the whole begins is rounded, and each frame.
+    slack = Fraction(1, 1000) if plan.container in MILLISECONDS else 2 * FINEST_CLOCK_S
     if len(shown) != len(wanted) or any(
         abs(a - b) > slack for a, b in zip(shown, wanted, strict=True)
     ):

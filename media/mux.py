@@ -14,6 +14,7 @@ from media.covers import attachments
 from media.plan import Plan
 from media.sounds import ENCODERS, said_to_be_lame
 from media.subtitles import cut
+from media.timing import clock
 
 _PROGRESSIVE = ("-movflags", "+faststart", "-write_tmcd", "0")
 """The index before the media, so that players begin before they have everything."""
@@ -32,6 +33,12 @@ MUXERS: dict[Container, tuple[str, ...]] = {
     "wav": ("wav", "-rf64", "auto"),  # EBU Tech 3306, where the length needs more than 32 bits
 }
 """FFmpeg's muxer and its options. A GIF or WebP comes finished from its encoder."""
+
+_CLOCKED: tuple[Container, ...] = ("mp4", "mov")
+FINEST_CLOCK_S = Fraction(1, 1_000_000)
+"""FFmpeg moves an input to its place by whole microseconds. By less than half of one too early, the
+first frame would lie before the beginning, where the edit list hides it: a picture whose clock is
+finer (23,040,000 Hz were seen) is told in microseconds."""
 
 MILLISECONDS: tuple[Container, ...] = ("mkv", "webm")
 """Containers whose clock ticks in milliseconds."""
@@ -88,8 +95,16 @@ def mux_command(
         .then("-map_chapters", str(marked), *_comments(marks))
         .then(*(("-map_metadata:s:a:0", f"{behind}:g") if comment is not None else ()))
         .then("-fflags", "+bitexact", *_interleaving(plan))
-        .write(target, muxer, *options)
+        .write(target, muxer, *options, *_clock(plan))
     )
+
+
+def _clock(plan: Plan) -> tuple[str, ...]:
+    """The clock of a picture that has one that is too fine."""
+    if plan.video is None or plan.container not in _CLOCKED or plan.video.copied:
+        return ()
+    too_fine = clock(plan.video) < FINEST_CLOCK_S
+    return ("-video_track_timescale", str(1 / FINEST_CLOCK_S)) if too_fine else ()
 
 
 def _carried(plan: Plan) -> tuple[str, ...]:

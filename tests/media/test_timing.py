@@ -145,3 +145,18 @@ async def test_a_single_frame_has_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", [29.97, "29.97", "30000/1001"])
 def test_rates_that_people_round_are_exact(said: float | str) -> None:
     assert VideoOptions.model_validate({"frame_rate": said}).frame_rate == Fraction(30_000, 1001)
+
+
+async def test_a_clock_finer_than_a_microsecond_loses_no_frame(tmp_path: Path) -> None:
+    """Two frames of this clock, by which B-frames delay the picture, are 66,654.4 us."""
+    source = tmp_path / "in.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=23040000/767849", "-frames:v", "60"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+        *("-video_track_timescale", "23040000", source),
+    )
+    made = await transcode(source, tmp_path / "out.mp4", video={"speed": "veryfast"}, **QUIET)
+    times = [time for time, _ in frames(made.path, "yuv420p")]
+    assert len(times) == 60
+    wanted = [n * Fraction(767_849, 23_040_000) for n in range(60)]
+    assert max(abs(a - b) for a, b in zip(times, wanted, strict=True)) <= Fraction(2, 1_000_000)
