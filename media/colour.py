@@ -81,6 +81,8 @@ def source_colour(facts: VideoFacts) -> Colour:
     """The source's colour: its tags, and where they are missing what players assume."""
     sd = facts.width <= _SD[0] and facts.height <= _SD[1]
     guess = ("bt470bg" if facts.height > 486 else "smpte170m") if sd else "bt709"
+    if facts.color_space == "bt709":  # it tells the rest, at any size: `-colorspace bt709` alone
+        guess = "bt709"
     if facts.pixel_format.startswith(("rgb", "bgr", "gbr", "argb", "0rgb", "pal8")):
         guess, matrix = "bt709", "gbr"
     else:

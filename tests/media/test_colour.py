@@ -224,6 +224,20 @@ def test_what_is_not_said_is_what_players_assume() -> None:
     assert list(matrices.values()) == ["smpte170m", "bt470bg", "bt709", "bt709"]
 
 
+async def test_a_matrix_alone_tells_primaries_and_transfer_of_a_small_picture(
+    tmp_path: Path,
+) -> None:
+    """What FFmpeg writes for `-colorspace bt709` and nothing else."""
+    source = tmp_path / "in.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:d=0.4", "-pix_fmt", "yuv420p"),
+        *("-c:v", "libx264", "-x264-params", "colormatrix=bt709", source),
+    )
+    made = await transcode(source, tmp_path / "out.mp4", video={"crf": 30, "smart_copy": False})
+    assert tags(made.source.video[0])[:3] == (None, None, "bt709")
+    assert tags(made.facts.video[0])[:3] == ("bt709", "bt709", "bt709")
+
+
 EMULATOR = shutil.which("qemu-x86_64")
 
 
