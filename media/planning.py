@@ -22,6 +22,7 @@ from media.filter_files import FilterFiles
 from media.index import Index
 from media.overlays import Beside, caption_filters, caption_warnings, marked
 from media.picture import output_pixel_format, picture_filters
+from media.pixel_formats import has_alpha
 from media.plan import AudioPlan, Clip, Plan, VideoPlan
 from media.smart_copy import check_copy, why_encode_video
 from media.temporal import deinterlaces, temporal_filters, turns_late
@@ -309,9 +310,22 @@ def _warnings(
         and not deinterlaces(facts.video[0], video.settings)
     ):
         warnings.append("the picture is interlaced and stays so")
+    if video and not video.copied and _loses_alpha(facts.video[0], video.settings):
+        warnings.append(
+            "the picture's transparency is left out: ffv1 keeps it, and ProRes with "
+            "`--profile 4444`"
+        )
     lossy = [track.settings.codec for track in audio if track.loses_sound]
     if video and not video.copied and video.settings.lossless and lossy:
         warnings.append(
             f"the picture is lossless and the sound is not ({lossy[0]}): use --audio copy or flac"
         )
     return warnings
+
+
+def _loses_alpha(source: VideoFacts, settings: VideoSettings) -> bool:
+    """Whether a transparent picture becomes opaque. A palette may be transparent, and seldom is;
+    an AVIF says so itself."""
+    if source.pixel_format == "pal8" or not has_alpha(source.pixel_format):
+        return False
+    return not has_alpha(output_pixel_format(source, settings))

@@ -222,3 +222,25 @@ async def test_a_pixel_format_that_no_codec_here_holds_names_another(tmp_path: P
     video = {"codec": "av1", "pixel_format": "source"}
     with pytest.raises(InputUnsupported, match="ffv1"):
         await transcode(source, tmp_path / "out.mp4", video=video)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "video", "lost"),
+    [
+        (".mp4", {"codec": "h264", "speed": "veryfast"}, True),
+        (".mov", {"codec": "prores"}, True),
+        (".mov", {"codec": "prores", "profile": "4444"}, False),
+        (".mkv", {"codec": "ffv1"}, False),
+    ],
+)
+async def test_transparency_is_kept_or_named(
+    suffix: str, video: dict[str, Any], lost: bool, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.mov"
+    run(
+        *("-f", "lavfi", "-i", "color=red@0.5:s=64x64:d=0.2,format=yuva444p10le"),
+        *("-c:v", "prores_ks", "-profile:v", "4444", source),
+    )
+    made = await transcode(source, tmp_path / f"out{suffix}", video=video)
+    assert made.facts.video[0].pixel_format.startswith("yuva") != lost
+    assert any("transparency is left out" in words for words in made.plan.warnings) == lost
