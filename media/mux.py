@@ -160,7 +160,7 @@ def _track_tags(plan: Plan, number: int) -> list[str]:
     for name, value in (("language", audio.language), ("title", audio.title)):
         if value and plan.container not in ("mp3", "wav", "flac"):
             words += [f"-metadata:s:a:{number}", f"{name}={value}"]
-    if plan.container == "mp3":
+    if plan.container == "mp3" and not audio.copied:
         words += said_to_be_lame()
     if len(plan.audio) > 1:
         words += [f"-disposition:a:{number}", "default" if audio.default else "0"]
