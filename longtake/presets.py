@@ -20,6 +20,7 @@ from longtake.contracts.encode import (
 )
 from longtake.contracts.sound import SOUNDS
 from longtake.contracts.transcode import Transcode
+from longtake.documents import read_document
 from longtake.errors import InvalidJob
 
 _PACKAGE = Path(__file__).parent
@@ -49,8 +50,7 @@ def read_model(path: Path, model: type[Model]) -> Model:
     import yaml  # late: most clients name a preset and never read one
 
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return model.model_validate(document)
+        return model.model_validate(read_document(path))
     except OSError as error:
         raise InvalidJob(f"preset file {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -12,6 +12,7 @@ from longtake.cli import options, values
 from longtake.cli.submit import envelope, given, start_and_follow
 from longtake.contracts.loudness import Target
 from longtake.contracts.stitch import FilmCodec, Stitch
+from longtake.documents import read_document
 from longtake.errors import InvalidJob
 from longtake.kinds import parse
 from longtake.paths import local_path
@@ -133,7 +134,7 @@ def _show(path: Path, named: list[str]) -> dict[str, Any]:
     if named:
         raise InvalidJob(f"{path} says it all: write what {named[0]} asks for into it")
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML, too
+        document = read_document(path)  # JSON is YAML, too
     except OSError as error:
         raise InvalidJob(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

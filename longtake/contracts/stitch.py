@@ -296,7 +296,7 @@ class Stitch(Job, StitchOptions):
     preset: str | StitchPreset | None = Field(
         default=None, description="Name of a preset, or a whole preset."
     )
-    tags: dict[str, Annotated[str, Field(max_length=4000)]] = Field(
+    tags: dict[str, Annotated[str, Field(max_length=4000, coerce_numbers_to_str=True)]] = Field(
         default={},
         max_length=50,
         description="title, artist, album, album_artist, date, genre, track, comment, and others.",

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from longtake import InvalidJob, Stitch
+from longtake.documents import read_document
 from longtake.identity import content_hash, located, summary
 from longtake.kinds import parse
 from longtake.stitching import resolve_stitch, stitch_presets
@@ -110,3 +112,29 @@ def test_the_presets_complete_a_job() -> None:
     for name in stitch_presets():
         whole = resolve_stitch(job(preset=name))
         assert whole.aim(2).integrated_lufs == (-20 if name == "audiobook-chapter" else -16)
+
+
+def test_tags_are_text_as_people_write_them(tmp_path: Path) -> None:
+    file = tmp_path / "show.yaml"
+    file.write_text(
+        "timeline: [{source: a.wav}]\noutputs: [{uri: b.mp3}]\n"
+        "tags: {date: 2026-01-31, track: 3, title: '7'}\n"
+    )
+    job = Stitch.model_validate(read_document(file))
+    assert job.tags == {"date": "2026-01-31", "track": "3", "title": "7"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("timeline: []\noutputs: []\ntimeline: []\n", "timeline is there twice.*line 3"),
+        ("timeline:\n- {source: a.wav\noutputs: []\n", "line 3"),
+        ("[1, 2]: {[3]: 4}\n", "unhashable key.*line 1"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_refused_with_the_line(
+    text: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "show.yaml").write_text(text)
+    with pytest.raises(yaml.YAMLError, match=f"(?s){words}"):
+        read_document(tmp_path / "show.yaml")
