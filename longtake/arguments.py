@@ -169,6 +169,7 @@ def _bitstream_filters(value: str) -> str:
 
 
 _TIME = _matching(r"-?[\d:.]+(us|ms|s)?", "a time, such as 90.5 or 1:30.5")
+_LENGTH = _matching(r"[\d:.]+(us|ms|s)?", "a time of 0 or more, such as 90.5 or 1:30.5")
 _WORD = _matching(r"[\w+.:/%,~()*-]*", "a number or a word")
 _FLAGS = _matching(r"[\w+-]+", "flags, such as +faststart")
 _INTEGER = _matching(r"-?\d+", "a whole number")
@@ -276,7 +277,8 @@ _SVT = frozenset(
 )
 
 _BOTH: Mapping[str, Check | None] = {
-    **dict.fromkeys(("ss", "t", "to"), _TIME),
+    **dict.fromkeys(("ss", "to"), _TIME),
+    "t": _LENGTH,
     **dict.fromkeys(("vn", "an", "sn", "dn", "copyts", "start_at_zero"), None),
     "fflags": _FLAGS,
     "r": _RATE,

@@ -79,6 +79,7 @@ TRICKS = {
     "-map_metadata 1": "0 (the input)",
     "-threads 512": "1 to 16",
     "-stream_loop -1 -i {input}": "9999",
+    "-t -1": "0 or more",
     # parameters of encoders
     "-x264-params stats=SECRET": "'stats'",
     "-x264-params keyint=9:cqm=SECRET": "'cqm'",
