@@ -64,6 +64,15 @@ def cap(video: VideoPlan) -> Arguments:
     return ("-maxrate", str(most), "-bufsize", str(2 * most)) if most else ()
 
 
+def half_full(video: VideoPlan) -> Arguments:
+    """For x264 and x265 under a cap: a chunk begins with half of the buffer, not with nine tenths.
+
+    Each chunk would else spend a buffer on top of its rate. Measured of noise in chunks of 5 s:
+    17 % more than the cap at nine tenths, 1 % at a half.
+    """
+    return ("vbv-init=0.5",) if video.settings.max_bitrate_bps else ()
+
+
 def keyframes(video: VideoPlan) -> Arguments:
     """The longest way between keyframes, in frames."""
     return ("-g", str(video.gop_frames)) if video.gop_frames else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from media.encoders.base import Arguments, Encoder, Pass, cap, keyframes, logged, rate
+from media.encoders.base import Arguments, Encoder, Pass, cap, half_full, keyframes, logged, rate
 
 if TYPE_CHECKING:
     from media.plan import VideoPlan
@@ -36,6 +36,7 @@ def _parameters(video: VideoPlan) -> str:
             f"fps={frames.numerator}/{frames.denominator}",
             # A chunk is joined to others: no picture may reach behind its keyframe.
             "open-gop=0",
+            *half_full(video),
             *(("lossless=1",) if video.settings.crf == 0 else ()),
         )
     )

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from longtake.contracts import Transcode, VideoOptions
@@ -168,6 +169,28 @@ async def test_a_cap_holds_and_does_not_starve_the_picture(codec: str, tmp_path:
     made = await transcode(source, tmp_path / "out.mp4", video=options, chunk_s=2)
     rate = made.facts.video[0].bitrate_bps or 0
     assert 50_000 < rate < 130_000
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+async def test_a_player_with_the_caps_buffer_is_never_starved(codec: str, tmp_path: Path) -> None:
+    """Whatever a chunk spends, the next one must not spend the same again."""
+    source, most = tmp_path / "in.mp4", 200_000
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=12", "-vf", "noise=alls=40:allf=t"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-g", "25", source),
+    )
+    options = FAST[codec] | {"codec": codec, "crf": 20, "max_bitrate_bps": most}
+    made = await transcode(source, tmp_path / "out.mp4", video=options, chunk_s=3)
+    assert len(made.chunks) == 4
+    assert (made.facts.video[0].bitrate_bps or 0) < 1.1 * most
+    owed = worst = last = 0.0
+    with av.open(str(made.path)) as film:
+        for packet in film.demux(film.streams.video[0]):
+            if packet.dts is not None:
+                now = float(packet.dts * packet.time_base)
+                owed = max(0.0, owed - (now - last) * most) + 8 * packet.size
+                worst, last = max(worst, owed), now
+    assert worst <= 2 * most
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
