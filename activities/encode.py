@@ -37,7 +37,7 @@ from longtake.errors import (
 )
 from longtake.quality import VMAF_MODEL, every
 from media.analysis import analyse_chunk as analyse_picture
-from media.analysis import analysed_bytes, encode_second_pass
+from media.analysis import analysed_bytes, encode_at_quality, encode_second_pass
 from media.analysis import recipe as analysis_recipe
 from media.audio import encode_audio as encode_sound
 from media.audio import recipe as sound_recipe
@@ -97,7 +97,7 @@ async def _encode_at_quality(work: Work, beat: Beat) -> EncodeDone:
     key = work.key("chunk", recipe(work.video))
 
     async def encode(draft: Path) -> Finished:
-        return await encode_picture(
+        return await encode_at_quality(
             *(work.source, work.plan, work.index, work.chunk, draft, beat.on_tick),
             mark=work.mark,
         )

@@ -379,5 +379,7 @@ def _blame_the_machine(stderr: str, folder: Path) -> None:
         )
     if _NO_MEMORY.search(stderr) or _is_silent_refusal(stderr):
         raise ResourceExhausted(f"the memory a child process may take was not enough: {stderr}")
-    if "Error opening output" in stderr or "Read-only file system" in stderr:
+    # An option that FFmpeg does not take ends at the output, too: no disk is to blame for that.
+    unopened = "Error opening output" in stderr and "Invalid argument" not in stderr
+    if unopened or "Read-only file system" in stderr:
         raise StorageUnavailable(f"{folder} cannot be written: {stderr}")

@@ -30,4 +30,4 @@ def _quality(video: VideoPlan, which: Pass | None) -> Arguments:
     return ("-crf", str(crf), *(("-maxrate", str(most)) if most else ()))
 
 
-ENCODER = Encoder(arguments, analysis_crf=ANALYSIS_CRF)
+ENCODER = Encoder(arguments, analysis_crf=ANALYSIS_CRF, passes_its_cap=True)

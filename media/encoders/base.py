@@ -46,6 +46,8 @@ class Encoder:
     analysis_crf: int | None = None
     """Of the first pass, for an encoder that misses the rate of short chunks: then a constant
     quality is looked for that meets it (`media.rate_search`)."""
+    passes_its_cap: bool = False
+    """Whether a short chunk may take more than its cap, which is kept over many seconds alone."""
     finish: Callable[[VideoPlan], str] | None = None
     """The filter that makes its pixels from the finished picture, where FFmpeg must be told."""
 

@@ -14,7 +14,13 @@ from longtake.contracts.steps.common import Source
 from longtake.contracts.steps.transcode import Image
 from longtake.presets import resolve
 from longtake.rates import share
-from media.analysis import analyse_chunk, analysed_bytes, encode_second_pass, target_bytes
+from media.analysis import (
+    analyse_chunk,
+    analysed_bytes,
+    encode_at_quality,
+    encode_second_pass,
+    target_bytes,
+)
 from media.assemble import assemble, verify
 from media.audio import encode_audio
 from media.borders import find_borders
@@ -29,7 +35,7 @@ from media.planning import make_plan
 from media.process import Tick
 from media.tools import ffmpeg
 from media.tracks import choose_tracks
-from media.video import ChunkMismatch, encode_chunk
+from media.video import ChunkMismatch
 from media.watermark import png_size
 from tests.patience import WAIT_S
 
@@ -107,7 +113,7 @@ async def _make(
             chunks = await _two_passes(source, target, plan, index, total)
         for number, chunk in enumerate(plan.video.chunks if total is None else ()):
             path = target.with_name(f"{target.stem}.{number}.chunk")
-            done = await encode_chunk(source, plan, index, chunk, path, no_tick, mark=image)
+            done = await encode_at_quality(source, plan, index, chunk, path, no_tick, mark=image)
             errors += done.errors
             chunks.append(path)
     sounds = []

@@ -171,7 +171,7 @@ async def test_a_cap_holds_and_does_not_starve_the_picture(codec: str, tmp_path:
     assert 50_000 < rate < 130_000
 
 
-@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
 async def test_a_player_with_the_caps_buffer_is_never_starved(codec: str, tmp_path: Path) -> None:
     """Whatever a chunk spends, the next one must not spend the same again."""
     source, most = tmp_path / "in.mp4", 200_000

@@ -11,6 +11,7 @@ from longtake.errors import ProcessStalled, ResourceExhausted, StorageUnavailabl
 from media import isolate
 from media.command import Ffmpeg
 from media.process import Limits, ProcessFailed, run_ffmpeg
+from media.tools import ffmpeg
 
 
 def _encode(target: Path, *options: str) -> list[str]:
@@ -22,6 +23,12 @@ def _encode(target: Path, *options: str) -> list[str]:
 async def test_an_output_that_cannot_be_opened_is_no_fault_of_the_input(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable, match="gone cannot be written"):
         await run_ffmpeg(_encode(tmp_path / "gone" / "a.mp4"))
+
+
+async def test_an_option_that_is_refused_is_no_fault_of_the_disk(tmp_path: Path) -> None:
+    command = [ffmpeg(), "-hide_banner", "-f", "lavfi", "-i", "sine=d=1", "-t", "-1"]
+    with pytest.raises(ProcessFailed, match="Invalid argument"):
+        await run_ffmpeg([*command, str(tmp_path / "out.wav")])
 
 
 @pytest.mark.parametrize("mib", [180, 260, 340, 420, 500])
