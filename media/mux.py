@@ -80,9 +80,12 @@ def mux_command(
         inputs += 1
     maps += [f"{source_number}:{carried.stream}" for carried in plan.carried if not carried.image]
     if _reads_source(plan):
-        command = command.read(source, plan.demuxer, *_chapters_stay(plan))
+        command = command.read(source, plan.demuxer, *(() if _copies_sound(plan) else _still(plan)))
     marked = source_number if plan.keeps_chapters and not marks else -1
     behind = source_number + _reads_source(plan)
+    if marked >= 0 and _copies_sound(plan) and _still(plan):  # its sound moves, its chapters do not
+        command = command.read(source, plan.demuxer, *_still(plan))
+        marked, behind = behind, behind + 1
     if chapters is not None:
         command, marked, behind = command.read_metadata(chapters), behind, behind + 1
     if comment is not None:
@@ -167,18 +170,20 @@ def _track_tags(plan: Plan, number: int) -> list[str]:
     return words
 
 
-def _chapters_stay(plan: Plan) -> tuple[str, ...]:
+def _still(plan: Plan) -> tuple[str, ...]:
     """FFmpeg moves an input to zero, and with an MP3's delay of 23 ms its chapters, which do not
     have it (measured). Asked for its own clock, it moves nothing."""
-    copied = any(audio.copied for audio in plan.audio)
-    return ("-seek_timestamp", "1") if plan.demuxer == "mp3" and not copied else ()
+    return ("-seek_timestamp", "1") if plan.demuxer == "mp3" else ()
+
+
+def _copies_sound(plan: Plan) -> bool:
+    return any(audio.copied for audio in plan.audio)
 
 
 def _reads_source(plan: Plan) -> bool:
     """Whether something comes from the source itself and not from finished parts."""
     picture = plan.video is not None and plan.video.copied
-    copied = picture or any(audio.copied for audio in plan.audio)
-    return bool(copied or plan.carried or plan.tags or plan.keeps_chapters)
+    return bool(picture or _copies_sound(plan) or plan.carried or plan.tags or plan.keeps_chapters)
 
 
 def _seconds(value: Fraction) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import mutagen
 import pytest
 from mutagen.flac import Picture
-from mutagen.id3 import PictureType
+from mutagen.id3 import ID3, PictureType
 
 from tests.media.engine import Made, run, transcode
 
@@ -250,3 +250,16 @@ async def test_a_clip_in_which_nobody_speaks_is_made(spoken: Path, tmp_path: Pat
         )
         assert cues(made.path) == {}
         assert made.facts.duration_s == pytest.approx(0.2, abs=0.04)
+
+
+async def test_chapters_stay_where_they_are_where_mp3_is_copied(tmp_path: Path) -> None:
+    source, told = tmp_path / "in.mp3", tmp_path / "chapters.txt"
+    told.write_text(
+        ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n"
+        "[CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=2000\ntitle=Two\n"
+    )
+    sound = ("-f", "lavfi", "-i", "sine=440:r=44100:d=2")
+    run(*sound, "-i", told, "-map", "0", "-map_chapters", "1", "-c:a", "libmp3lame", source)
+    made = await transcode(source, tmp_path / "out.mp3", audio={"codec": "copy"})
+    marks = sorted((mark.start_time, mark.end_time) for mark in ID3(made.path).getall("CHAP"))
+    assert marks == [(0, 1000), (1000, 2000)]
