@@ -64,14 +64,18 @@ class Fleet:
         assert watched.returncode == 0, watched.stderr
         self.check(f"{job}.mp4")
 
+    def open_uploads(self) -> list[str]:
+        """Keys of uploads that nobody has ended; what the store's own parts left, where an answer
+        was lost, is gc's to abort."""
+        uploads = self.box.s3.list_multipart_uploads(Bucket=self.box.name).get("Uploads", ())
+        return [each["Key"] for each in uploads if not each["Key"].startswith(f"{STORE}/")]
+
     def check(self, key: str) -> None:
         """The output lies there once, right, and nothing half-done beside it."""
         found = self.box.s3.list_object_versions(Bucket=self.box.name, Prefix=key)
         assert len(found["Versions"]) == 1, "it was published twice"
         assert self.box.sha256(key) == self.sha256
-        uploads = self.box.s3.list_multipart_uploads(Bucket=self.box.name).get("Uploads", ())
-        # What the store's own parts left, where an answer was lost, is gc's to abort.
-        assert not [each for each in uploads if not each["Key"].startswith(f"{STORE}/")]
+        assert self.open_uploads() == []
         assert not [name for name in self.box.names() if "/uploads/" in name]
 
 
