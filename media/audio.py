@@ -46,8 +46,8 @@ def aligned(plan: Plan, audio: AudioPlan) -> tuple[str | None, ...]:
     end = None if plan.end_s is None else round((plan.end_s - plan.origin_s) * rate)
     return (
         # Moved before `aresample`, which counts its `first_pts` in samples of its input: another
-        # number than of its output wherever the rate changes (measured: a clip from 600 s on, from
-        # 44.1 to 48 kHz, lost 53 s).
+        # number than of its output wherever the rate changes (measured: of an MP3 of 8 kHz that
+        # became 48 kHz, the first 0.7 s were lost).
         f"asetpts=PTS-round({plan.origin_s}/TB)" if plan.origin_s else None,
         # From zero on: silence is put before late sound, and what lies before is dropped. Without
         # it, sound that starts late ends up early (measured).

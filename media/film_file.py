@@ -11,7 +11,7 @@ from longtake.errors import InputCorrupt
 from media.command import Ffmpeg
 from media.film import FilmPlan
 from media.isolate import inspect_in_child
-from media.mux import MILLISECONDS, MUXERS
+from media.mux import FINEST_CLOCK_S, MILLISECONDS, MUXERS
 from media.pcm import removed
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.programme import Encoding, prove
@@ -66,7 +66,7 @@ async def prove_film(
     _, index = await inspect_in_child(target)
     shown = [pts * index.time_base for pts in index.pts] if index else []
     coarse = CONTAINER_OF_SUFFIX[encoding.output.suffix] in MILLISECONDS
-    slack = Fraction(1, 1000) if coarse else Fraction(1, 1_000_000)
+    slack = Fraction(1, 1000) if coarse else FINEST_CLOCK_S
     wanted = [number / film.rate for number in range(film.frames)]
     late = max((abs(a - b) for a, b in zip(shown, wanted, strict=False)), default=Fraction())
     if len(shown) != len(wanted) or late > slack:
