@@ -183,7 +183,7 @@ async def begin(request: ChunkRequest, beat: Beat) -> Work:
     video = plan.picture
     chunk = video.chunks[request.number]
     frames = planned_times(video, index, chunk)
-    beat.total_s = float(len(frames) * _seconds_a_frame(frames, clock(video)))
+    beat.total_s = float(len(frames) * seconds_a_frame(frames, clock(video)))
     source = await borrow(here, request.source)
     image = video.mark.image if video.mark else None
     mark = await here.storage(image.uri).localize(image) if image else None
@@ -280,7 +280,8 @@ async def _poison(here: Place, key: str, killed: ProcessKilled | ProcessStalled)
         ) from killed
 
 
-def _seconds_a_frame(frames: Sequence[int], time_base: Fraction) -> Fraction:
+def seconds_a_frame(frames: Sequence[int], time_base: Fraction) -> Fraction:
+    """The mean of a chunk's frames, in seconds."""
     if len(frames) < 2:
         return Fraction(1, 25)
     return (frames[-1] - frames[0]) * time_base / (len(frames) - 1)

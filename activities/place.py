@@ -14,6 +14,7 @@ from longtake.index import JobIndex
 from longtake.paths import scheme_of, shown
 from longtake.settings import Home, cache_bytes
 from media.index import Index
+from media.package_plan import PackagePlan
 from media.plan import Plan
 from media.stitch import StitchPlan
 from storage.base import Storage
@@ -56,6 +57,7 @@ class Place:
     plans: Kept[Plan]
     indexes: Kept[Index]
     stitch_plans: Kept[StitchPlan]
+    package_plans: Kept[PackagePlan]
 
     def storage(self, uri: str) -> Storage:
         """The storage that holds `uri`. Raises InvalidJob if none does."""
@@ -94,6 +96,10 @@ class Place:
         """The plan of a programme under a key."""
         return await self.stitch_plans.get(key)
 
+    async def package_plan(self, key: str) -> PackagePlan:
+        """The plan of a package under a key."""
+        return await self.package_plans.get(key)
+
     async def index(self, key: str) -> Index:
         """The packet index under a key."""
         return await self.indexes.get(key)
@@ -115,4 +121,5 @@ def place() -> Place:
         plans=Kept(store, Plan.model_validate_json),
         indexes=Kept(store, Index.from_bytes),
         stitch_plans=Kept(store, StitchPlan.model_validate_json),
+        package_plans=Kept(store, PackagePlan.model_validate_json),
     )

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from longtake.contracts import MediaFacts as MediaFacts
     from longtake.contracts import Normalize as Normalize
     from longtake.contracts import Output as Output
+    from longtake.contracts import Package as Package
+    from longtake.contracts import PackagePreset as PackagePreset
     from longtake.contracts import Preview as Preview
     from longtake.contracts import Progress as Progress
     from longtake.contracts import Stats as Stats
@@ -61,7 +63,7 @@ _HOMES = {
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
-        *("Stitch", "StitchPreset", "Transcode", "VideoOptions"),
+        *("Package", "PackagePreset", "Stitch", "StitchPreset", "Transcode", "VideoOptions"),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

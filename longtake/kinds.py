@@ -10,13 +10,14 @@ from pydantic import ValidationError
 from longtake.contracts.base import Contract
 from longtake.contracts.command import Command
 from longtake.contracts.normalize import Normalize
+from longtake.contracts.package import Package
 from longtake.contracts.preview import Preview
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.errors import InvalidJob
 from longtake.presets import describe
 
-AnyJob: TypeAlias = Transcode | Preview | Command | Normalize | Stitch
+AnyJob: TypeAlias = Transcode | Preview | Command | Normalize | Stitch | Package
 
 KINDS: dict[str, type[AnyJob]] = {
     "transcode": Transcode,
@@ -24,6 +25,7 @@ KINDS: dict[str, type[AnyJob]] = {
     "command": Command,
     "normalize": Normalize,
     "stitch": Stitch,
+    "package": Package,
 }
 """Contract by the value of its `kind`. The class's name is the workflow's type name."""
 

@@ -9,6 +9,7 @@ import os
 
 from longtake import arguments, presets
 from longtake.contracts.command import Command
+from longtake.contracts.package import Package
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.errors import (
@@ -19,6 +20,7 @@ from longtake.errors import (
     OutputConflict,
 )
 from longtake.kinds import AnyJob
+from longtake.packages import resolve_package
 from longtake.paths import local_path, scheme_of, shown
 from longtake.stitching import resolve_stitch
 
@@ -31,6 +33,8 @@ def check(job: AnyJob) -> None:
             check_input(uri)
     if isinstance(job, Stitch):
         resolve_stitch(job)
+    if isinstance(job, Package):
+        resolve_package(job)
     if isinstance(job, Command):
         arguments.check(job.arguments)
     for source in job.sources:

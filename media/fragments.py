@@ -101,6 +101,12 @@ def presentation_times(path: Path) -> list[int]:
     return sorted(time for moof in _moofs(path) for time in _times_of_fragment(moof))
 
 
+def fragment_times(path: Path) -> list[Fraction]:
+    """When the first frame of every fragment is shown, in seconds on the track's clock."""
+    scale = time_scale(path)
+    return [Fraction(next(iter(_times_of_fragment(moof))), scale) for moof in _moofs(path)]
+
+
 def time_scale(path: Path) -> int:
     """Ticks per second of the (only) track, from mdhd."""
     init = path.open("rb").read(split_init(path))

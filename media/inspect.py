@@ -184,7 +184,16 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
         kind = "cover" if cover else kinds.get(stream.type, "unknown")
         told = (stream.metadata.get(key) for key in ("filename", "title", "language"))
         name = next(filter(None, told), None)
-        found.append(OtherStream(index=stream.index, kind=kind, codec=codec, name=name))  # type: ignore[arg-type]
+        found.append(
+            OtherStream(
+                index=stream.index,
+                kind=kind,  # type: ignore[arg-type]
+                codec=codec,
+                name=name,
+                language=stream.metadata.get("language"),
+                title=stream.metadata.get("title"),
+            )
+        )
     return found
 
 

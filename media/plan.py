@@ -60,6 +60,8 @@ class VideoPlan(Contract):
     mark: Mark | None = None
     pixel_format: str = ""
     gop_frames: int | None = None
+    keyframes_forced: bool = False
+    """Whether keyframes lie where the command says, and nowhere else."""
     threads: int = 1
     settings: VideoSettings = VideoSettings()
     varied: bool = False

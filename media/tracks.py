@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from longtake.contracts.containers import CONTAINERS, Container
 from longtake.contracts.encode import AudioSettings, EncodeSettings
 from longtake.contracts.media import AudioFacts, MediaFacts
@@ -142,6 +144,20 @@ def _code(language: str) -> str:
     code = language.lower().partition("-")[0]
     code = _TWO_LETTERS.get(code, code)
     return _TERMINOLOGICAL.get(code, code)
+
+
+def bcp47(language: str | None) -> str | None:
+    """A language as playlists name it (BCP 47), from what a file says; None where it says nothing.
+
+    `ger`, `deu` and `de` are all `de`; one without two letters stays as it is.
+    """
+    if not language or _code(language) in ("und", "mis", "zxx", "unknown"):
+        return None
+    if not re.fullmatch("[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language):
+        return None
+    own, _, region = language.partition("-")
+    letters = {long: short for short, long in _TWO_LETTERS.items()}.get(_code(own), own.lower())
+    return f"{letters}-{region}" if region else letters
 
 
 def _listed(tracks: tuple[AudioFacts, ...]) -> str:

@@ -111,15 +111,21 @@ def _filters(
 
 def chain(video: VideoPlan, chunk: Chunk, files: Mapping[str, str]) -> str:
     """The filters from the decoded source to the chunk's frames, on the rendition's clock."""
-    steps = filters(
-        (
-            trim(chunk.lead_pts, chunk.tail_pts),
-            shift(video.first_pts),
-            *video.temporal,
-            *_kept(video, chunk),
-            *video.filters,
-        )
+    return with_files(filters((*head(video, chunk), *video.filters)), files)
+
+
+def head(video: VideoPlan, chunk: Chunk) -> tuple[str | None, ...]:
+    """The filters that choose a chunk's frames; those that shape their pixels come behind."""
+    return (
+        trim(chunk.lead_pts, chunk.tail_pts),
+        shift(video.first_pts),
+        *video.temporal,
+        *_kept(video, chunk),
     )
+
+
+def with_files(steps: str, files: Mapping[str, str]) -> str:
+    """Filters with the names of the files that they read."""
     for name, path in files.items():
         steps = steps.replace(f"{{{name}}}", path)
     return steps

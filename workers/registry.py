@@ -15,13 +15,14 @@ def workflows() -> list[type]:
     from workflows.command import CommandWorkflow
     from workflows.look_again import LookAgainWorkflow
     from workflows.normalize import NormalizeWorkflow
+    from workflows.package import PackageWorkflow
     from workflows.preview import PreviewWorkflow
     from workflows.stitch import StitchWorkflow
     from workflows.transcode import TranscodeWorkflow
 
     return [
         *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
-        *(LookAgainWorkflow, StitchWorkflow),
+        *(LookAgainWorkflow, StitchWorkflow, PackageWorkflow),
     ]
 
 
@@ -33,6 +34,8 @@ def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]
 def _steps(role: Role) -> list[Callable[..., Any]]:
     # Imported late: control needs nothing of the engine.
     if role == "io":
+        from activities.publish_tree import publish_tree
+
         from activities.admit import admit
         from activities.album import finish, judge_album
         from activities.album import plan as plan_album
@@ -43,6 +46,8 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.fleet import count_workers
         from activities.look_again import look_again
         from activities.normalize import plan as plan_normalize
+        from activities.package import pack
+        from activities.package import plan as plan_package
         from activities.plan import plan
         from activities.preview import plan as plan_preview
         from activities.publish import publish
@@ -55,6 +60,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
             *(admit_command, plan_preview, plan_normalize, publish, look_again),
             *(plan_album, judge_album, finish, tag),
             *(plan_stitch, plan_stitch_whole, copy_picture, finish_film),
+            *(plan_package, pack, publish_tree),
         ]
     if role in ("cpu", "gpu"):
         from activities.album import encode_stage
@@ -64,6 +70,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.encode import analyse_chunk, encode_audio, encode_chunk, score_chunk
         from activities.film import encode_crossfade
         from activities.normalize import level, measure
+        from activities.package import encode_rungs
         from activities.preview import make_part
         from activities.stitch import describe, level_sound, mix, prepare
         from activities.stitch import finish as finish_sound
@@ -72,5 +79,6 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
             *(find_borders, find_chapters, analyse_chunk, encode_chunk, score_chunk),
             *(encode_audio, run_command, make_part, measure, level, encode_stage),
             *(prepare, mix, level_sound, finish_sound, describe, encode_crossfade),
+            encode_rungs,
         ]
     return []

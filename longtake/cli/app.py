@@ -16,6 +16,7 @@ from longtake.cli.console import complain, err, print_json
 from longtake.cli.demo import demo
 from longtake.cli.doctor import doctor
 from longtake.cli.normalize import normalize
+from longtake.cli.package import package
 from longtake.cli.preview import preview
 from longtake.cli.probe import probe
 from longtake.cli.report import failure
@@ -36,6 +37,7 @@ _JOBS = "Jobs"
 _SHOW = "Look things up"
 
 app.command(rich_help_panel=_WORK)(transcode)
+app.command(rich_help_panel=_WORK)(package)
 app.command(rich_help_panel=_WORK)(preview)
 app.command(rich_help_panel=_WORK)(normalize)
 app.command(rich_help_panel=_WORK)(stitch)

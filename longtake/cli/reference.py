@@ -12,11 +12,14 @@ from longtake import contracts, presets
 from longtake.cli.console import out, print_json
 from longtake.cli.options import Json
 from longtake.contracts.encode import EncodePreset
+from longtake.contracts.package import PackagePreset
 from longtake.contracts.stitch import StitchPreset
 from longtake.errors import InvalidJob
+from longtake.packages import package_presets
 from longtake.stitching import stitch_presets
 
-Presets = dict[str, EncodePreset | StitchPreset]
+Preset = EncodePreset | StitchPreset | PackagePreset
+Presets = dict[str, Preset]
 
 ASKED = (
     contracts.Transcode,
@@ -26,6 +29,8 @@ ASKED = (
     contracts.Stitch,
     contracts.EncodePreset,
     contracts.StitchPreset,
+    contracts.Package,
+    contracts.PackagePreset,
 )
 TOLD = (
     contracts.JobResult,
@@ -42,7 +47,7 @@ def presets_(
     as_json: Json = False,
 ) -> None:
     """List the presets, or show one."""
-    found: Presets = {**presets.encode_presets(), **stitch_presets()}
+    found: Presets = {**presets.encode_presets(), **stitch_presets(), **package_presets()}
     if name is None:
         _show_all(found, as_json=as_json)
     elif name not in found:
@@ -81,5 +86,5 @@ def _show_all(found: Presets, *, as_json: bool) -> None:
     out.print(table)
 
 
-def _content(preset: EncodePreset | StitchPreset) -> dict[str, Any]:
+def _content(preset: Preset) -> dict[str, Any]:
     return preset.model_dump(mode="json", exclude_none=True)

@@ -11,7 +11,7 @@ import typer
 from longtake.cli import options, values
 from longtake.cli.submit import envelope, given, start_and_follow
 from longtake.contracts.loudness import Target
-from longtake.contracts.stitch import FilmCodec, Stitch
+from longtake.contracts.stitch import FilmCodec, Stitch, StitchPreset
 from longtake.documents import read_document
 from longtake.errors import InvalidJob
 from longtake.kinds import parse
@@ -86,7 +86,7 @@ def stitch(
     picture = {"size": size, "frame_rate": frame_rate, "codec": video, "crf": crf}
     asked = {
         "outputs": [{"uri": uri} for uri in output or []] or None,
-        "preset": values.stitch_preset(preset),
+        "preset": values.preset(preset, StitchPreset),
         "target": target,
         "join": given({"crossfade_s": values.seconds(crossfade)}) or None,
         "picture": given(picture) or None,
@@ -142,7 +142,7 @@ def _show(path: Path, named: list[str]) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("kind", "stitch") != "stitch":
         raise InvalidJob(f"{path} is no stitch job: it needs `timeline` and `outputs`")
     if _is_preset_file(document.get("preset")):
-        document["preset"] = values.stitch_preset(_beside(path, document["preset"]))
+        document["preset"] = values.preset(_beside(path, document["preset"]), StitchPreset)
     for places in (*Stitch.READS, *Stitch.WRITES):
         document = moved(document, places, lambda uri: _beside(path, uri))
     return dict(document)

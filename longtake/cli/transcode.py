@@ -6,6 +6,7 @@ from pathlib import Path
 
 from longtake.cli import options, values
 from longtake.cli.submit import envelope, given, start_and_follow
+from longtake.contracts.encode import EncodePreset
 from longtake.errors import OutputConflict
 from longtake.kinds import parse
 
@@ -116,7 +117,7 @@ def transcode(
         "gpu": gpu,
         "input": input,
         "output": output,
-        "preset": values.preset(preset),
+        "preset": values.preset(preset, EncodePreset),
         "video": given(picture),
         "audio": given(sound),
         "start": start,

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
-from longtake.contracts.stitch import StitchPreset
+from longtake.contracts.base import Contract
 from longtake.errors import InvalidJob
 from longtake.kinds import to_json
-from longtake.presets import read_model, read_preset
+from longtake.presets import read_model
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bit/s|bps)?")
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -84,19 +84,33 @@ def tracks(words: Sequence[str]) -> str | list[str | int] | None:
     return [int(word) if word.isdigit() else word for word in words] or None
 
 
-def stitch_preset(text: str | None) -> str | dict[str, object] | None:
-    """As `preset`, of Stitch."""
-    if text is None or not _is_file(text):
-        return text
-    return to_json(read_model(Path(text), StitchPreset))
-
-
 def _is_file(text: str) -> bool:
     return text.endswith((".yaml", ".yml")) or "/" in text
 
 
-def preset(text: str | None) -> str | dict[str, object] | None:
+def preset(text: str | None, model: type[Contract]) -> str | dict[str, object] | None:
     """A preset's name as it is, or the content of a YAML file. Raises InvalidJob."""
     if text is None or not _is_file(text):
         return text
-    return to_json(read_preset(Path(text)))
+    return to_json(read_model(Path(text), model))
+
+
+def ladder(text: str | None) -> str | list[dict[str, object]] | None:
+    """fixed, auto, or rungs such as `1080:6M,720:3M`. Raises InvalidJob."""
+    if text is None or text in ("fixed", "auto"):
+        return text
+    rungs: list[dict[str, object]] = []
+    for rung in text.split(","):
+        height, colon, rate = rung.strip().removesuffix("p").partition(":")
+        if not (height.isdigit() and colon):
+            raise InvalidJob(f"{rung!r} is no rung; write HEIGHT:RATE, such as 720:3M")
+        rungs.append({"height": int(height), "max_bitrate_bps": bit_rate(rate)})
+    return rungs
+
+
+def caption_file(text: str) -> dict[str, object]:
+    """Captions from `en=captions.vtt`. Raises InvalidJob."""
+    language, equals, source = text.partition("=")
+    if not (language and equals and source):
+        raise InvalidJob(f"{text!r}: write the language before the file, as in en=captions.vtt")
+    return {"language": language, "source": source}

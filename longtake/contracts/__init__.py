@@ -14,6 +14,7 @@ from longtake.contracts.job import Job
 from longtake.contracts.loudness import Aim, AlbumLoudness, Levelled, Loudness, Tagged
 from longtake.contracts.media import AudioFacts, Chapter, MediaFacts, OtherStream, VideoFacts
 from longtake.contracts.normalize import Normalize
+from longtake.contracts.package import Package, PackagePreset
 from longtake.contracts.preview import Preview
 from longtake.contracts.probe import Finding, Loudest, Probe
 from longtake.contracts.result import (
@@ -54,6 +55,8 @@ __all__ = [
     "Normalize",
     "OtherStream",
     "Output",
+    "Package",
+    "PackagePreset",
     "Preview",
     "Probe",
     "Progress",

@@ -80,6 +80,8 @@ class OtherStream(Report):
     codec: str
     name: str | None = None
     """An attachment's file name; else its title or language."""
+    language: str | None = None
+    title: str | None = None
 
 
 class Chapter(Report):

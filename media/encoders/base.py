@@ -75,9 +75,21 @@ def half_full(video: VideoPlan) -> Arguments:
     return ("vbv-init=0.5",) if video.settings.max_bitrate_bps else ()
 
 
+NEVER = 10_000
+"""Frames between keyframes that no encoder comes to by itself, where keyframes are forced."""
+
+
 def keyframes(video: VideoPlan) -> Arguments:
-    """The longest way between keyframes, in frames."""
+    """The longest way between keyframes, in frames. Where they are forced, a cut of scenes gets an
+    intra picture that is none: no player may begin there, and all renditions agree."""
+    if video.keyframes_forced:
+        return ("-g", str(NEVER), "-keyint_min", str(NEVER // 2))
     return ("-g", str(video.gop_frames)) if video.gop_frames else ()
+
+
+def closed(video: VideoPlan) -> Arguments:
+    """For x264 and x265: a keyframe that is forced is one at which decoding can begin."""
+    return ("-forced-idr", "1") if video.keyframes_forced else ()
 
 
 def logged(which: Pass) -> Arguments:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from media.encoders.base import Arguments, Encoder, Pass, cap, half_full, keyframes, logged, rate
+from media.encoders.base import (
+    Arguments,
+    Encoder,
+    Pass,
+    cap,
+    closed,
+    half_full,
+    keyframes,
+    logged,
+    rate,
+)
 
 if TYPE_CHECKING:
     from media.plan import VideoPlan
@@ -19,6 +29,7 @@ def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
         *("-c:v", "libx265", "-preset", str(settings.speed), *_quality(video, which)),
         *("-pix_fmt", video.pixel_format),
         *keyframes(video),
+        *closed(video),
         *cap(video),
         *("-x265-params", _parameters(video)),
         *("-tag:v", "hvc1"),  # Apple's players refuse HEVC under the name hev1

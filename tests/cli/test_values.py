@@ -7,6 +7,7 @@ import pytest
 
 from longtake import InvalidJob
 from longtake.cli import values
+from longtake.contracts.encode import EncodePreset
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -59,17 +60,17 @@ def test_labels_are_pairs() -> None:
 
 
 def test_a_preset_is_a_name_or_the_content_of_a_file(tmp_path: Path) -> None:
-    assert values.preset("web-720p") == "web-720p"
+    assert values.preset("web-720p", EncodePreset) == "web-720p"
     file = tmp_path / "mine.yaml"
     file.write_text("title: mine\naudience: me\nvideo: {crf: 20}\n")
-    assert values.preset(str(file)) == {
+    assert values.preset(str(file), EncodePreset) == {
         "title": "mine",
         "audience": "me",
         "video": {"crf": 20},
         "audio": {},
     }
     with pytest.raises(InvalidJob, match="cannot be read"):
-        values.preset("gone.yaml")
+        values.preset("gone.yaml", EncodePreset)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,272 @@
+"""Plan a package, encode its renditions, and package them.
+
+Each rendition of a chunk has a content key of its own: another rung, or another codec beside the
+first, leaves what is there as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from media.packager import packager_version
+from media.packaging import Text, Track, make_package, read_key
+from storage.tree import pack as pack_tree
+
+from activities.admit import probe
+from activities.borrow import borrow, check_unchanged
+from activities.encode import check_engine, once, seconds_a_frame
+from activities.joining import join_parts
+from activities.place import Place, place
+from activities.running import Beat, implements
+from longtake.contracts.package import Encryption, Package
+from longtake.contracts.steps.common import EncodeDone, Piece, Source
+from longtake.contracts.steps.package import (
+    ENCODE_RUNGS,
+    PACK,
+    PLAN_PACKAGE,
+    PackageRequest,
+    PackageSummary,
+    Packed,
+    PackRequest,
+    RungsRequest,
+)
+from longtake.errors import InputCorrupt
+from longtake.packages import resolve_package
+from media.captions import read_captions
+from media.chunks import Chunk, heaviest_first
+from media.jpeg import split
+from media.package_plan import PackagePlan, Words, plan_package
+from media.process import Finished
+from media.rungs import encode_rungs as encode_renditions
+from media.rungs import recipe
+from media.timing import planned_times
+from media.tools import device_class, engine_version
+from media.webvtt import document
+from storage.work import content_key
+
+
+@implements(PLAN_PACKAGE, stage="planning")
+async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
+    """Resolve the preset, check all ends, pin and probe the source, and keep the plans."""
+    here = place()
+    job = resolve_package(request.job)
+    check = here.storage(job.output).check_tree
+    await asyncio.to_thread(partial(check, job.output, job.input, overwrite=job.overwrite))
+    source = await here.storage(job.input).fingerprint(job.input)
+    if job.encryption:
+        await _key(here, job.encryption)
+    facts, index_key = await probe(here, source)
+    index = await here.index(index_key) if index_key else None
+    made = plan_package(facts, index, job, one_chunk=request.whole)
+    words, words_keys, others, unread = await _words(here, source, made.plan)
+    package = made.plan.model_copy(update={"words": words})
+    chunks = package.chunks
+    return PackageSummary(
+        source=source,
+        others=others,
+        plan_key=await _keep(here, package.model_dump_json()),
+        sound_key=await _keep(here, made.sound.model_dump_json()),
+        index_key=index_key,
+        words_keys=words_keys,
+        chunks=len(chunks),
+        order=heaviest_first(index, chunks) if index else (),
+        frames=len(index.pts) if chunks and index else 0,
+        renditions=len(package.renditions),
+        sounds=len(package.sounds),
+        parts=job.parts or (),
+        media_s=package.media_s,
+        engine=engine_version(),
+        decisions=made.decisions,
+        warnings=(*made.warnings, *unread),
+    )
+
+
+async def _keep(here: Place, document: str) -> str:
+    key = content_key("plan", plan=document)
+    await here.store.put(key, document.encode())
+    return key
+
+
+async def _key(here: Place, encryption: Encryption) -> bytes:
+    """The key, from the file that the job names. Its content is told nowhere."""
+    source = await here.storage(encryption.key).fingerprint(encryption.key)
+    path = await here.storage(encryption.key).localize(source)
+    return read_key(await asyncio.to_thread(path.read_bytes))
+
+
+async def _words(
+    here: Place, source: Source, package: PackagePlan
+) -> tuple[tuple[Words, ...], tuple[str, ...], tuple[Source, ...], list[str]]:
+    """All captions as WebVTT in the work store: their renditions, their keys, the files they are
+    from, and warnings of tracks of the source that hold no words."""
+    words, keys, others, unread = [], [], [], []
+    for each in package.words:
+        file = source
+        if each.file is not None:
+            file = await here.storage(each.file.source).fingerprint(each.file.source)
+            others.append(file)
+        path = await here.storage(file.uri).localize(file)
+        try:
+            cues = await read_captions(path, each.stream, package.origin_s)
+        except InputCorrupt as error:
+            if each.file is not None:
+                raise
+            unread.append(f"stream {each.stream} (subtitle) is left out: {error.message}")
+            continue
+        text = document(cues.cues, package.media_s)
+        key = content_key("webvtt", text=text)
+        await here.store.put(key, text.encode())
+        words.append(each)
+        keys.append(key)
+    return tuple(words), tuple(keys), tuple(others), unread
+
+
+@implements(ENCODE_RUNGS, stage="encoding")
+async def encode_rungs(request: RungsRequest, beat: Beat) -> EncodeDone:
+    """One chunk of every rendition, verified frame by frame."""
+    check_engine(request.engine)
+    here = place()
+    package = await here.package_plan(request.plan_key)
+    index = await here.index(request.index_key)
+    chunk, video = package.chunks[request.number], package.picture
+    frames = planned_times(video, index, chunk)
+    beat.total_s = float(len(frames) * seconds_a_frame(frames, video.time_base))
+    source = await borrow(here, request.source)
+    keys = [_rung_key(request.source, package, chunk, n) for n in range(len(package.renditions))]
+
+    async def encode(draft: Path) -> Finished:
+        missing = [number for number, key in enumerate(keys) if not await here.store.has(key)]
+        with ExitStack() as stack:
+            drafts = {n: stack.enter_context(here.store.drafting(keys[n])) for n in missing}
+            finished = await encode_renditions(source, package, index, chunk, drafts, beat.on_tick)
+            for number, path in drafts.items():
+                await here.store.publish(path, keys[number])
+        await asyncio.to_thread(draft.write_text, json.dumps(keys))
+        return finished
+
+    whole = len(package.chunks) == 1
+    done = await once(
+        here, content_key("rungs", keys=keys), len(frames), encode, *keys, whole=whole
+    )
+    await check_unchanged(here, request.source)
+    return done
+
+
+def _rung_key(source: Source, package: PackagePlan, chunk: Chunk, number: int) -> str:
+    return content_key(
+        "rung",
+        source=source.sha256,
+        recipe=[package.demuxer, *recipe(package, number)],
+        device=device_class(package.renditions[number].video.encoder),
+        chunk=chunk.model_dump(mode="json"),
+        engine=engine_version(),
+    )
+
+
+@implements(PACK, stage="packaging")
+async def pack(request: PackRequest, beat: Beat) -> Packed:
+    """Join each rendition, package all of them, and keep the whole as one archive."""
+    check_engine(request.plan.engine)
+    here = place()
+    job = resolve_package(request.job)
+    package = await here.package_plan(request.plan.plan_key)
+    secret = await _key(here, job.encryption) if job.encryption else None
+    key = content_key(
+        "package",
+        plan=request.plan.plan_key,
+        rungs=request.rungs_keys,
+        sounds=request.sound_keys,
+        words=request.plan.words_keys,
+        pictures=[piece.model_dump(mode="json") for piece in request.pictures],
+        output=job.output if request.pictures else None,
+        encryption=_encryption_of(job, secret),
+        packager=packager_version(),
+        engine=engine_version(),
+    )
+
+    async def make(draft: Path) -> Finished:
+        with TemporaryDirectory(prefix=f"{draft.name}.", dir=draft.parent) as folder:
+            work, tree = Path(folder) / "work", Path(folder) / "tree"
+            work.mkdir()
+            tree.mkdir()
+            tracks = await _tracks(here, request, package, work)
+            finished = await make_package(
+                tracks,
+                await _texts(here, request, package),
+                segment_s=package.segment_s,
+                gop_s=package.gop_s,
+                encryption=job.encryption,
+                key=secret,
+                target=tree,
+                on_tick=beat.on_tick,
+            )
+            for piece in request.pictures:
+                await _add_pictures(here, piece, job.output, tree)
+            await asyncio.to_thread(pack_tree, tree, draft)
+        return finished
+
+    return Packed(done=await once(here, key, 0, make))
+
+
+def _encryption_of(job: Package, secret: bytes | None) -> object:
+    """What of the encryption shapes the bytes, without the key itself."""
+    if job.encryption is None or secret is None:
+        return None
+    told = job.encryption.model_dump(mode="json", exclude={"key"})
+    return told | {"key": content_key("key", key=secret.hex())}
+
+
+async def _tracks(
+    here: Place, request: PackRequest, package: PackagePlan, work: Path
+) -> list[Track]:
+    """The finished tracks: each rendition's chunks behind each other, and the sounds."""
+    chunks = [json.loads(await here.store.read(key)) for key in request.rungs_keys]
+    tracks = []
+    for number, rendition in enumerate(package.renditions):
+        path = work / f"{rendition.name}.mp4"
+        keys = [chunk[number] for chunk in chunks]
+        later = [rendition.video.start_s] * len(keys)
+        await join_parts(here.store, keys, path, later)
+        tracks.append(Track(path=path, name=rendition.name, kind="video"))
+    for sound, key in zip(package.sounds, request.sound_keys, strict=True):
+        tracks.append(
+            Track(
+                path=await here.store.hold(key),
+                name=sound.name,
+                kind="audio",
+                language=sound.language,
+                title=sound.title,
+                group=sound.group,
+                default=sound.default,
+            )
+        )
+    return tracks
+
+
+async def _texts(here: Place, request: PackRequest, package: PackagePlan) -> list[Text]:
+    return [
+        Text(
+            path=await here.store.hold(key),
+            name=words.name,
+            language=words.language,
+            title=words.title,
+            default=words.default,
+        )
+        for words, key in zip(package.words, request.plan.words_keys, strict=True)
+    ]
+
+
+async def _add_pictures(here: Place, piece: Piece, output: str, tree: Path) -> None:
+    """The pictures of a part, under their names in the package."""
+    path = await here.store.hold(piece.key)
+    data = await asyncio.to_thread(path.read_bytes)
+    pictures = [data] if len(piece.uris) == 1 else split(data)
+    for uri, picture in zip(piece.uris, pictures, strict=True):
+        target = tree / uri.removeprefix(f"{output.rstrip('/')}/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(picture)

@@ -1,0 +1,134 @@
+"""The job `Package`: one film in, renditions of it for streaming out, as HLS and DASH."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from longtake.contracts.base import Contract, Seconds, Uri, spelt
+from longtake.contracts.encode import BitRate, Crf, Pixels, Speed
+from longtake.contracts.job import Job
+
+PackageCodec = Literal["h264", "hevc", "av1"]
+PackagePart = Literal["poster", "thumbnails", "storyboard", "animation"]
+Scheme = Literal["cbcs", "aes-128"]
+
+_LANGUAGE = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+Language = Annotated[str, spelt(_LANGUAGE, "use a language tag of BCP 47, such as en, de or pt-BR")]
+KeyId = Annotated[str, spelt("[0-9A-Fa-f]{32}", "use 32 hexadecimal digits")]
+
+MOST_RUNGS = 12
+MOST_CAPTIONS = 40
+
+
+class Rung(Contract):
+    """A rendition of the picture: one step of the ladder."""
+
+    height: Pixels = Field(description="Of the shorter side in pixels, as in '720p'.")
+    max_bitrate_bps: BitRate = Field(description="Cap in bit/s, over a buffer of two seconds.")
+    codec: PackageCodec | None = Field(default=None, description="Left out: one for each codec.")
+    crf: Crf | None = Field(default=None, description="Left out: the codec's own.")
+
+
+class CaptionFile(Contract):
+    """Captions that lie in a file."""
+
+    source: Uri = Field(description="SRT, WebVTT or ASS, in UTF-8; its words and times are taken.")
+    language: Language
+    title: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        default=None, description="What a player's menu says; left out, the language."
+    )
+    default: bool = Field(default=False, description="Whether it is shown without being asked for.")
+
+
+class Encryption(Contract):
+    """Encryption with a key of one's own."""
+
+    scheme: Scheme = Field(
+        description="cbcs: Common Encryption, for HLS and DASH. aes-128: whole segments, HLS alone."
+    )
+    key: Uri = Field(
+        description="A file that holds the key: 16 bytes, or 32 hexadecimal digits. The job names "
+        "it and never holds the key itself."
+    )
+    key_uri: Annotated[str, Field(min_length=1, max_length=2000)] = Field(
+        description="Where players fetch the key; it stands in the playlists."
+    )
+    key_id: KeyId | None = Field(
+        default=None, description="Of the key, for cbcs; left out, made from key_uri."
+    )
+
+
+class PackageOptions(Contract):
+    """What a job or preset says of a package. What is left out, the preset decides."""
+
+    codecs: tuple[PackageCodec, ...] | None = Field(
+        default=None, max_length=3, description="Of the picture's renditions; none: sound alone."
+    )
+    ladder: Literal["fixed", "auto"] | tuple[Rung, ...] | None = Field(
+        default=None,
+        max_length=MOST_RUNGS,
+        description="fixed: usual sizes up to the source's own. auto: short test encodes choose "
+        "sizes and rates for this source. Or the rungs themselves.",
+    )
+    crf: dict[PackageCodec, Crf] | None = Field(
+        default=None, description="Constant quality by codec, under each rung's cap."
+    )
+    speed: dict[PackageCodec, Speed] | None = Field(
+        default=None, description="The encoder's own preset, by codec."
+    )
+    segment_s: Annotated[Seconds, Field(ge=1, le=20)] | None = Field(
+        default=None, description="Length of a segment in seconds."
+    )
+    gop_s: Annotated[Seconds, Field(ge=1, le=20)] | None = Field(
+        default=None, description="Distance of keyframes in seconds; segments are whole ones."
+    )
+    audio_bitrate_bps: BitRate | None = Field(
+        default=None, description="Of stereo sound, AAC; 5.1 takes two and a half times as much."
+    )
+    parts: tuple[PackagePart, ...] | None = Field(
+        default=None, description="Pictures beside the film: poster, thumbnails, storyboard, …"
+    )
+
+
+class PackagePreset(PackageOptions):
+    """A named choice of options, as it stands in `presets/package/NAME.yaml` or a user's file."""
+
+    title: str = Field(description="What it is, in a few words.")
+    audience: str = Field(description="For whom it is.")
+
+
+class Package(PackageOptions, Job):
+    """Make a film ready for streaming: segments, HLS and DASH manifests.
+
+    The shortest form is `{"kind": "package", "input": URI, "output": FOLDER}`.
+    """
+
+    READS: ClassVar[tuple[str, ...]] = ("input", "captions.source", "encryption.key")
+    WRITES_FOLDER: ClassVar[bool] = True
+
+    kind: Literal["package"] = "package"
+    input: Uri
+    output: Uri = Field(description="A folder or s3:// prefix; made if it is not there.")
+    preset: str | PackagePreset | None = Field(
+        default=None, description="Name of a preset, or a whole preset. Left out: hls-web."
+    )
+    captions: Annotated[tuple[CaptionFile, ...], Field(max_length=MOST_CAPTIONS)] = Field(
+        default=(), description="Beside the source's own text tracks, which are carried."
+    )
+    encryption: Encryption | None = None
+    overwrite: bool = Field(default=False, description="Replace a package that is there.")
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Package:
+        if self.input == self.output:
+            raise ValueError("output must be a folder, not the input")
+        if self.gpu != "never":
+            raise ValueError("packages are encoded by CPU workers: leave gpu out")
+        return self
+
+    @property
+    def preset_name(self) -> str:
+        """What the job's preset is called."""
+        return "inline" if isinstance(self.preset, PackagePreset) else self.preset or "hls-web"

@@ -1,0 +1,391 @@
+"""The plan of a package: its renditions, and where their one timeline is cut.
+
+Segments lie on a fixed grid of the output's clock: one begins with the first frame at or after
+each multiple of its length. So do GOPs. Chunks are whole segments.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+from longtake.contracts.base import Contract, Rational
+from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
+from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
+from longtake.contracts.package import CaptionFile, Package, Rung
+from longtake.errors import InputUnsupported
+from media.chunks import Chunk, chunk_length, seek_point, whole, with_run_in
+from media.index import Index
+from media.ladder import fixed_ladder, given_ladder
+from media.picture import output_size
+from media.plan import AudioPlan, Clip, Plan, VideoPlan
+from media.planning import make_plan
+from media.tracks import bcp47, plan_tracks
+
+SURROUND = 6
+"""Channels from which on a track has a 5.1 rendition beside its stereo one."""
+SOUND_RATE = 48_000
+"""Hz of every rendition, so that players can change between them."""
+AHEAD = 3
+"""So many segments are looked at for one where the decoder need not begin far before."""
+
+
+class Rendition(Contract):
+    """A rendition of the picture."""
+
+    name: str
+    """Such as `h264-720p`."""
+    width: int
+    height: int
+    video: VideoPlan
+    above: int | None = None
+    """Number of the rendition whose frames this one is scaled from; None: the source's."""
+
+
+class Sound(Contract):
+    """A rendition of a sound track."""
+
+    name: str
+    """Such as `audio-en`."""
+    group: str
+    language: str | None
+    title: str | None
+    default: bool
+
+
+class Words(Contract):
+    """A rendition of captions: from a file, or from a text track of the source."""
+
+    name: str
+    language: str
+    title: str | None
+    default: bool
+    file: CaptionFile | None = None
+    stream: int | None = None
+
+
+class PackagePlan(Contract):
+    """A package."""
+
+    demuxer: str
+    origin_s: Rational
+    """What becomes zero in the package, in seconds on the source's own clock."""
+    media_s: float
+    segment_s: Rational
+    gop_s: Rational
+    renditions: tuple[Rendition, ...]
+    chunks: tuple[Chunk, ...]
+    sounds: tuple[Sound, ...]
+    words: tuple[Words, ...]
+
+    @property
+    def picture(self) -> VideoPlan:
+        """What all renditions of the picture share: stream, clock, frames. Raises ValueError."""
+        if not self.renditions:
+            raise ValueError("the package has no picture")
+        return self.renditions[0].video
+
+
+class Made(Contract):
+    """A plan, the plan of its sound, and what people are told."""
+
+    plan: PackagePlan
+    sound: Plan
+    decisions: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+def plan_package(
+    facts: MediaFacts, index: Index | None, job: Package, *, one_chunk: bool = False
+) -> Made:
+    """Plan a package of a complete job. `one_chunk`: the source cannot be cut.
+
+    Raises InvalidJob and InputUnsupported.
+    """
+    codecs = job.codecs or ()
+    if codecs and (not facts.video or index is None):
+        raise InputUnsupported(
+            "the source has no picture; to package its sound, use `--preset audio-only-hls`"
+        )
+    if not codecs and not facts.audio:
+        raise InputUnsupported("the source has no sound, and the package shall have no picture")
+    warnings = list(facts.warnings)
+    decisions: dict[str, str] = {}
+    renditions: tuple[Rendition, ...] = ()
+    chunks: tuple[Chunk, ...] = ()
+    if codecs and index is not None:
+        rungs = ladder_of(facts.video[0], job)
+        plans = [_plan_rung(facts, index, job, rung) for rung in rungs]
+        renditions = _cascaded(facts.video[0], rungs, [plan.picture for plan in plans])
+        chunks = _cut(renditions[0].video, index, job, one_chunk=one_chunk)
+        each = zip(renditions, rungs, strict=True)
+        decisions["ladder"] = ", ".join(_in_words(rendition, rung) for rendition, rung in each)
+        decisions |= {
+            f"hdr {rung.codec}": plan.decisions["hdr"]
+            for rung, plan in zip(rungs, plans, strict=True)
+            if "hdr" in plan.decisions
+        }
+        warnings += dict.fromkeys(w for plan in plans for w in plan.warnings if w not in warnings)
+    sound, sounds = _plan_sound(facts, index, job)
+    words = _plan_words(facts, job)
+    left_out = _left_out(facts, words)
+    plan = PackagePlan(
+        demuxer=facts.container,
+        origin_s=sound.origin_s,
+        media_s=sound.media_s,
+        segment_s=job.segment_s or Fraction(4),
+        gop_s=job.gop_s or Fraction(2),
+        renditions=renditions,
+        chunks=chunks,
+        sounds=sounds,
+        words=words,
+    )
+    return Made(plan=plan, sound=sound, decisions=decisions, warnings=(*warnings, *left_out))
+
+
+def ladder_of(facts: VideoFacts, job: Package) -> tuple[Rung, ...]:
+    """The rungs of a complete job, each with its codec and its crf."""
+    codecs = job.codecs or ()
+    if isinstance(job.ladder, tuple):
+        rungs = given_ladder(facts, codecs, job.ladder)
+    else:
+        rungs = fixed_ladder(facts, codecs)
+    own = job.crf or {}
+    return tuple(
+        rung.model_copy(update={"crf": own[rung.codec]})
+        if rung.crf is None and rung.codec in own
+        else rung
+        for rung in rungs
+    )
+
+
+def keyframe_times(
+    video: VideoPlan, index: Index, gop_s: Fraction, chunk: Chunk
+) -> Iterator[tuple[int, Fraction]]:
+    """The frames of a chunk at which a GOP begins, but the first: their pts, and a moment between
+    each and the frame before it, in seconds on the rendition's clock.
+
+    A moment between frames, so that no rounding of an encoder's command meets a frame.
+    """
+    frames = index.slice(chunk.start_pts, chunk.end_pts)
+    for before, pts in pairwise(frames):
+        if _step(video, pts, gop_s) > _step(video, before, gop_s):
+            yield pts, (Fraction(before + pts, 2) - video.first_pts) * video.time_base
+
+
+def _step(video: VideoPlan, pts: int, length_s: Fraction) -> int:
+    """In which step of a grid a frame lies."""
+    return math.floor(((pts - video.first_pts) * video.time_base + video.start_s) / length_s)
+
+
+def _plan_rung(facts: MediaFacts, index: Index, job: Package, rung: Rung) -> Plan:
+    codec = rung.codec or "h264"
+    settings = VideoSettings(
+        codec=codec,
+        crf=rung.crf,
+        speed=(job.speed or {}).get(codec),
+        height=rung.height,
+        max_bitrate_bps=rung.max_bitrate_bps,
+        deinterlace="auto",
+        # Most players of H.264 have no HDR; the other codecs' have 10 bits for it.
+        hdr="sdr" if codec == "h264" else "auto",
+        profile="high" if codec == "h264" else None,
+    )
+    asked = EncodeSettings(
+        preset=job.preset_name,
+        video=settings,
+        audio=AudioSettings(codec="none"),
+        container="mp4",
+    )
+    return make_plan(facts, index, asked)
+
+
+def _cascaded(
+    facts: VideoFacts, rungs: Sequence[Rung], videos: Sequence[VideoPlan]
+) -> tuple[Rendition, ...]:
+    """Each rendition below the next larger one of the same kind of frames."""
+    sizes = [output_size(facts, video.settings) for video in videos]
+    found: list[Rendition] = []
+    for number, (rung, video, size) in enumerate(zip(rungs, videos, sizes, strict=True)):
+        own = video.model_copy(
+            update={
+                "chunks": (),
+                "gop_frames": None,
+                "keyframes_forced": True,
+                "threads": 1,
+                # Whole ticks: fragments are moved by them, and the grid must not notice.
+                "start_s": video.start_s // video.time_base * video.time_base,
+            }
+        )
+        larger = [
+            other
+            for other in range(number)
+            if _kind(videos[other]) == _kind(video) and sizes[other][0] >= size[0]
+        ]
+        name = f"{rung.codec}-{min(size)}p"
+        found.append(
+            Rendition(
+                name=_unused(name, [rendition.name for rendition in found]),
+                width=size[0],
+                height=size[1],
+                video=own,
+                above=min(larger, key=lambda other: sizes[other][0], default=None),
+            )
+        )
+    return tuple(found)
+
+
+def _kind(video: VideoPlan) -> tuple[str, bool]:
+    return video.pixel_format, video.files.tone is not None
+
+
+def _unused(name: str, taken: Sequence[str]) -> str:
+    number, found = 2, name
+    while found in taken:
+        found, number = f"{name}-{number}", number + 1
+    return found
+
+
+def _cut(video: VideoPlan, index: Index, job: Package, *, one_chunk: bool) -> tuple[Chunk, ...]:
+    if one_chunk or not video.exact:
+        chunks = whole(index, None, None)
+    else:
+        segment = job.segment_s or Fraction(4)
+        edges = [None, *_boundaries(video, index, segment), None]
+        chunks = tuple(
+            Chunk(start_pts=a, end_pts=b, seek_pts=seek_point(index, a)) for a, b in pairwise(edges)
+        )
+    return with_run_in(index, chunks, video.reach, video.reach)
+
+
+def _boundaries(video: VideoPlan, index: Index, segment_s: Fraction) -> list[int]:
+    """Where chunks begin, but the first: at segments, where possible soon after a keyframe."""
+    starts = [
+        b for a, b in pairwise(index.pts) if _step(video, b, segment_s) > _step(video, a, segment_s)
+    ]
+    ticks = 1 / index.time_base
+    longest = chunk_length((index.pts[-1] - index.pts[0]) * index.time_base) * ticks
+    shortest = segment_s * ticks
+    boundaries: list[int] = []
+    at = index.pts[0]
+    while True:
+        length = min(max(Fraction(index.pts[-1] - at) / 8, shortest), max(longest, shortest))
+        # Half a segment of grace: a grid's steps are a frame longer or shorter than they say.
+        first = bisect_left(starts, at + length - shortest / 2)
+        nearest = starts[first : first + AHEAD]
+        if not nearest or index.pts[-1] - nearest[0] < shortest / 3:
+            return boundaries
+        # A longer chunk must be worth it: decoding is cheap beside encoding every rung.
+        at = min(nearest, key=lambda pts: 2 * _run_in(index, pts) + pts - nearest[0])
+        boundaries.append(at)
+
+
+def _run_in(index: Index, pts: int) -> int:
+    """Ticks that are decoded for nothing before a chunk that begins here."""
+    seek = seek_point(index, pts)
+    return pts - (index.pts[0] if seek is None else seek)
+
+
+def _plan_sound(
+    facts: MediaFacts, index: Index | None, job: Package
+) -> tuple[Plan, tuple[Sound, ...]]:
+    """Stereo of every track, and 5.1 of those that have it."""
+    rate = job.audio_bitrate_bps or 128_000
+    origin = index.origin_s if index else Fraction(str(facts.start_s))
+    plans: list[AudioPlan] = []
+    sounds: list[Sound] = []
+    default = next((track for track in facts.audio if track.default), None) or (
+        facts.audio[0] if facts.audio else None
+    )
+    for group, channels, bit_rate in (("audio", 2, rate), ("audio-51", SURROUND, rate * 5 // 2)):
+        settings = AudioSettings(
+            codec="aac",
+            tracks="all",
+            bitrate_bps=bit_rate,
+            channels=channels,
+            sample_rate=SOUND_RATE,
+        )
+        asked = EncodeSettings(
+            preset=job.preset_name,
+            video=VideoSettings(codec="none"),
+            audio=settings,
+            container="mp4",
+        )
+        for track, plan in zip(facts.audio, plan_tracks(facts, asked, Clip(), {}), strict=True):
+            if group != "audio" and track.channels < SURROUND:
+                continue
+            plans.append(plan)
+            sounds.append(_sound(track, group, sounds, default=track == default))
+    sound = Plan(
+        demuxer=facts.container,
+        container="mp4",
+        origin_s=origin,
+        end_s=None,
+        video=None,
+        audio=tuple(plans),
+        media_s=round(facts.duration_s, 6),
+        decisions={},
+        warnings=(),
+    )
+    return sound, tuple(sounds)
+
+
+def _sound(track: AudioFacts, group: str, before: Sequence[Sound], *, default: bool) -> Sound:
+    language = bcp47(track.language)
+    suffix = "-51" if group != "audio" else ""
+    name = f"audio-{language or 'und'}{suffix}"
+    return Sound(
+        name=_unused(name, [sound.name for sound in before]),
+        group=group,
+        language=language,
+        title=_plain(track.title),
+        default=default,
+    )
+
+
+def _plan_words(facts: MediaFacts, job: Package) -> tuple[Words, ...]:
+    """The captions that are given, then the source's own text tracks."""
+    found: list[Words] = []
+
+    def add(language: str, title: str | None, default: bool, **where: object) -> None:
+        name = _unused(f"captions-{language}", [words.name for words in found])
+        found.append(
+            Words.model_validate(
+                {"name": name, "language": language, "title": title, "default": default, **where}
+            )
+        )
+
+    for file in job.captions:
+        add(file.language, file.title, file.default, file=file)
+    if job.codecs:
+        for other in facts.other:
+            if other.kind == "subtitle" and other.codec in TEXT_CODECS:
+                add(bcp47(other.language) or "und", _plain(other.title), False, stream=other.index)
+    return tuple(found)
+
+
+TEXT_CODECS = ("subrip", "srt", "text", "webvtt", "ass", "ssa", "mov_text")
+
+
+def _plain(title: str | None) -> str | None:
+    """A title that can stand between quotation marks in a playlist."""
+    kept = "".join(c for c in title or "" if c.isprintable()).replace('"', "'").strip()
+    return kept[:100] or None
+
+
+def _left_out(facts: MediaFacts, words: Sequence[Words]) -> list[str]:
+    taken = {each.stream for each in words}
+    return [
+        f"stream {other.index} ({other.kind}, {other.codec}) is left out: a package holds "
+        "pictures, sound and text"
+        for other in facts.other
+        if other.index not in taken and other.kind != "cover"
+    ]
+
+
+def _in_words(rendition: Rendition, rung: Rung) -> str:
+    cap = f"{rung.max_bitrate_bps / 1_000_000:g} Mbit/s at most"
+    return f"{rendition.name} ({rendition.width}x{rendition.height}, {cap})"
