@@ -1,0 +1,98 @@
+"""Every rendition shows the source's frames, at their times, with keyframes on one grid."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from longtake.contracts.package import Package
+from longtake.packages import resolve_package
+from media.fragments import fragment_times, presentation_times, time_scale
+from media.isolate import inspect_in_child
+from media.package_plan import plan_package
+from tests.media.engine import run
+from tests.media.made import make
+from tests.media.package import distance, grey, make_renditions
+
+CUT = ("closed-gop.mp4", "open-gop-milliseconds.mkv", "variable-rate.mp4", "freeze.mp4")
+OFFSET = ("edit-list.mp4", "start-offset.mp4", "ntsc-transport.ts")
+HARD = ("interlaced.ts", "one-keyframe.mp4", "intra-refresh.mp4", "h264.avi", "ten-bit-422.mov")
+
+
+@pytest.mark.parametrize("name", [*CUT, *OFFSET, *HARD])
+async def test_every_rendition_shows_the_sources_frames(tmp_path: Path, name: str) -> None:
+    source = make(name, tmp_path)
+    found = await make_renditions(source, tmp_path)
+    assert set(found.paths) == {"h264-180p", "h264-90p"}
+    assert len(found.made.plan.chunks) > 1 or found.index.unreliable
+    index = found.index
+    wanted = [(pts - index.pts[0]) * index.time_base + found.start_s for pts in index.pts]
+    before = grey(source)
+    for path in found.paths.values():
+        scale = time_scale(path)
+        shown = [Fraction(ticks, scale) for ticks in presentation_times(path)]
+        assert shown == wanted or found.index.unreliable
+        assert len(shown) == len(wanted)
+        after = grey(path)
+        assert len(after) == len(wanted)
+        if len(before) == len(after):
+            own = distance(after, before)
+            assert own < 4
+            assert own < distance(after[1:], before), "each frame is its own, not its neighbour"
+            assert own < distance(after, before[1:])
+
+
+@pytest.mark.parametrize("name", CUT)
+async def test_keyframes_lie_on_the_grid_and_nowhere_else(tmp_path: Path, name: str) -> None:
+    found = await make_renditions(make(name, tmp_path), tmp_path)
+    times = [(p - found.index.pts[0]) * found.index.time_base for p in found.index.pts]
+    shown = [time + found.start_s for time in times]
+    wanted = [shown[0]]
+    wanted += [b for a, b in pairwise(shown) if math.floor(b / 2) > math.floor(a / 2)]
+    for path in found.paths.values():
+        assert fragment_times(path) == wanted
+
+
+@pytest.mark.parametrize("codec", ["hevc", "av1"])
+async def test_another_codec_keeps_the_grid(tmp_path: Path, codec: str) -> None:
+    """`encode_rungs` fails where a keyframe is missing or one too many; scenes are cut here."""
+    source = tmp_path / "cuts.mp4"
+    scenes = "testsrc2=s=160x90:r=25:d=9,negate=enable='between(t,1.2,3.4)+between(t,5.1,6.3)'"
+    run("-f", "lavfi", "-i", scenes, "-c:v", "libx264", "-preset", "ultrafast", source)
+    found = await make_renditions(
+        *(source, tmp_path),
+        codecs=[codec],
+        ladder="fixed",
+        speed={"hevc": "ultrafast", "av1": 12},
+    )
+    assert not found.fell_back
+    (path,) = found.paths.values()
+    assert len(presentation_times(path)) == 225
+    assert fragment_times(path) == [0, 2, 4, 6, 8]
+
+
+async def test_a_ladder_never_enlarges_and_keeps_the_shape(tmp_path: Path) -> None:
+    async def sizes(size: str, ladder: Any = "fixed") -> list[tuple[int, int]]:
+        source = tmp_path / f"{size}.mp4"
+        flat = f"color=gray:s={size}:r=25:d=0.2"
+        run("-f", "lavfi", "-i", flat, "-c:v", "libx264", "-pix_fmt", "yuv444p", source)
+        facts, index = await inspect_in_child(source)
+        job = Package(input=str(source), output="out", ladder=ladder)
+        plan = plan_package(facts, index, resolve_package(job)).plan
+        return [(rendition.width, rendition.height) for rendition in plan.renditions]
+
+    assert await sizes("1920x1080") == [(1920, 1080), (1280, 720), (854, 480), (640, 360)]
+    assert await sizes("1080x1920") == [(1080, 1920), (720, 1280), (480, 854), (360, 640)]
+    assert await sizes("641x361") == [(640, 360), (426, 240)]
+    assert await sizes("1440x1080") == [(1440, 1080), (960, 720), (640, 480), (480, 360)]
+    assert await sizes("2x2") == [(2, 2)]
+    given = [
+        {"height": 2160, "max_bitrate_bps": 9_000_000},
+        {"height": 90, "max_bitrate_bps": 90_000},
+    ]
+    assert await sizes("320x180", ladder=given) == [(320, 180), (160, 90)]
