@@ -18,11 +18,13 @@ import yaml
 from longtake import arguments, errors, presets
 from longtake.contracts.command import Command
 from longtake.contracts.encode import AudioOptions, VideoOptions
+from longtake.contracts.package import Package
 from longtake.contracts.result import JobResult, Progress, Stage, State, Stats
 from longtake.contracts.stitch import Part, Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.errors import LongtakeError
 from longtake.kinds import KINDS, parse
+from longtake.packages import package_presets, resolve_package
 from longtake.stitching import resolve_stitch, stitch_presets
 from media.tools import ffmpeg
 from tests.e2e.service import Service, running, until
@@ -209,7 +211,7 @@ def headings(page: Path) -> set[str]:
 
 
 def in_jobs_page(*words: str) -> list[str]:
-    text = (DOCS / "jobs.md").read_text()
+    text = (DOCS / "jobs.md").read_text() + (DOCS / "streaming.md").read_text()
     return [word for word in words if f"`{word}`" not in text and f'"{word}"' not in text]
 
 
@@ -219,7 +221,7 @@ def test_every_field_of_a_job_is_explained() -> None:
 
 
 def test_every_state_stage_and_preset_is_explained() -> None:
-    names = (*presets.encode_presets(), *stitch_presets())
+    names = (*presets.encode_presets(), *stitch_presets(), *package_presets())
     assert not in_jobs_page(*get_args(State), *get_args(Stage), *names)
 
 
@@ -258,7 +260,7 @@ def test_every_variable_is_explained() -> None:
 
 
 def test_example_jobs_are_valid() -> None:
-    text = (DOCS / "jobs.md").read_text()
+    text = (DOCS / "jobs.md").read_text() + (DOCS / "streaming.md").read_text()
     blocks = re.findall(r"^```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     examples = [json.loads(block) for block in blocks]
     jobs = [parse(example) for example in examples if {"input", "timeline"} & {*example}]
@@ -270,5 +272,7 @@ def test_example_jobs_are_valid() -> None:
             presets.resolve(job)
         if isinstance(job, Stitch):
             resolve_stitch(job)
+        if isinstance(job, Package):
+            resolve_package(job)
         if isinstance(job, Command):
             arguments.check(job.arguments)
