@@ -28,12 +28,12 @@ from longtake.contracts.package import Rung
 from media.tools import ffmpeg
 
 HOW = (
-    "Four rungs of H.264 (1080, 720, 480, 360) with stereo AAC, segments of 4 s, keyframes every 2 s, HLS "
-    "and DASH. By commands: FFmpeg once for each rung and once for the sound, on all cores, with the same "
-    "preset, crf and caps, one behind the other, then Shaka Packager. By shaka-streamer (PyPI), which "
-    "encodes all rungs in one FFmpeg at preset slow to average rates: its own choice, so the job has the same "
-    "preset, and its caps are those rates; both use the same FFmpeg. In turn, each on all cores; before each job "
-    "the work store is emptied."
+    "Four rungs of H.264 (1080, 720, 480, 360) with stereo AAC, segments of 4 s, keyframes every "
+    "2 s, HLS and DASH. By commands: FFmpeg once for each rung and once for the sound, on all "
+    "cores, with the same preset, crf and caps, one behind the other, then Shaka Packager. By "
+    "shaka-streamer (PyPI), which encodes all rungs in one FFmpeg at preset slow to average rates: "
+    "its own choice, so the job has the same preset, and its caps are those rates; both use the "
+    "same FFmpeg. In turn, each on all cores; before each job the work store is emptied."
 )
 LADDER = ((1080, 6_000_000), (720, 3_300_000), (480, 1_800_000), (360, 1_150_000))
 """Shorter side in pixels, and cap in bit/s."""
@@ -109,8 +109,7 @@ async def _job(here: Lab, film: Footage, speed: Speed, rounds: Rounds) -> None:
 
 async def _commands(film: Footage, folder: Path, speed: Speed) -> Cost:
     """Every command by itself, as a person would type them."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _emptied(folder)
     quiet = (ffmpeg(), "-hide_banner", "-nostdin", "-loglevel", "error", "-y", "-i", str(film.path))
     commands = [
         [
@@ -150,8 +149,7 @@ def _packaging(folder: Path, sound: Path) -> list[str]:
 
 async def _shaka_streamer(film: Footage, folder: Path) -> Cost:
     """shaka-streamer with the FFmpeg and packager of Longtake, found on the PATH."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _emptied(folder)
     tools = folder / "bin"
     tools.mkdir()
     (tools / "ffmpeg").symlink_to(ffmpeg())
@@ -200,6 +198,11 @@ async def _shaka_streamer(film: Footage, folder: Path) -> Cost:
         *("--use-system-binaries", "--skip-deps-check"),
     ]
     return await cost.run(command, folder / "log")
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def _together(costs: Sequence[Cost]) -> Cost:
