@@ -124,20 +124,39 @@ async def run_ffmpeg(
     limits: Limits = Limits(),
     stall_s: float = STALL_S,
 ) -> Finished:
-    """Run an FFmpeg command that was built with `-progress pipe:1`.
+    """Run an FFmpeg command that was built with `-progress pipe:1`. Raises what `run_child` raises,
+    and what a lent file (`media.on_demand`) raises."""
+    folder = Path(command[-1].removeprefix("file:")).parent
+    return await run_child(command, folder, on_tick=on_tick, limits=limits, stall_s=stall_s)
+
+
+async def run_child(
+    command: Sequence[str],
+    writes_to: Path,
+    *,
+    cwd: Path | None = None,
+    told: bytes = b"",
+    on_tick: OnTick = _no_tick,
+    limits: Limits = Limits(),
+    stall_s: float = STALL_S,
+) -> Finished:
+    """Run a program, the first word of `command`, within limits and without a network.
+
+    `writes_to` is the folder that is blamed where it cannot write; `told` is what it reads from its
+    standard input (at most 4 kB). What it reports as FFmpeg does goes to `on_tick`.
 
     Cancelling the task ends the child: SIGINT, two seconds later SIGKILL, to its whole group.
     Raises ProcessFailed (exit code not 0), ProcessKilled (ended by a signal), ProcessStalled,
-    ResourceExhausted (no room on the disk), and what a lent file (`media.on_demand`) raises.
+    ResourceExhausted (no room on the disk).
     """
     began_at, started = time.time(), time.monotonic()
-    child = _start(command, limits)
+    child = _start(command, limits, cwd, told)
     exited = _exit_of(child.process)
     tasks = [
         asyncio.ensure_future(_read_progress(child, on_tick)),
         asyncio.ensure_future(_read_stderr(child)),
     ]
-    watchdog = asyncio.ensure_future(_watch(child, stall_s))
+    watchdog = asyncio.ensure_future(_watch(child, stall_s, _name(command)))
     try:
         first: set[asyncio.Future[Any]] = {exited, watchdog}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
@@ -155,7 +174,7 @@ async def run_ffmpeg(
         if exited.done():
             wall_s = time.monotonic() - started
             tell(_ended(child, exited.result(), command, began_at, wall_s))
-    return _judge(child, exited.result(), time.monotonic() - started, command)
+    return _judge(child, exited.result(), time.monotonic() - started, command, writes_to)
 
 
 @dataclass(frozen=True)
@@ -189,7 +208,7 @@ class _Child:
                     pipe.close()
 
 
-def _start(command: Sequence[str], limits: Limits) -> _Child:
+def _start(command: Sequence[str], limits: Limits, cwd: Path | None, told: bytes) -> _Child:
     # Started from this thread, the event loop's: the parent-death signal follows the thread.
     rlimits = ",".join(f"{name}={value}" for name, value in limits.as_rlimits().items())
     file = asked_by(command)
@@ -197,13 +216,18 @@ def _start(command: Sequence[str], limits: Limits) -> _Child:
     hand = reads.hand.fileno() if reads else -1
     process = subprocess.Popen(
         launch.command(os.getpid(), NICENESS, rlimits, list(command), hand),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if told else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        cwd=cwd,
         env=_environment(os.environ),
         start_new_session=True,
         pass_fds=(hand,) if reads else (),
     )
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):  # it ended already, and its exit tells why
+            os.write(process.stdin.fileno(), told)  # a pipe holds so much unread
+        process.stdin.close()
     if reads is not None:
         reads.begin()
     return _Child(process, time.monotonic(), reads)
@@ -286,7 +310,7 @@ async def _read_stderr(child: _Child) -> None:
         child.errors += piece.count(b"\n")
 
 
-async def _watch(child: _Child, stall_s: float) -> None:
+async def _watch(child: _Child, stall_s: float, name: str) -> None:
     """Return never; raise ProcessStalled once the child has stopped moving."""
     computed, computed_at = 0.0, time.monotonic()
     while True:
@@ -305,7 +329,7 @@ async def _watch(child: _Child, stall_s: float) -> None:
         idle, silent = now - max(computed_at, child.moved_at), now - child.moved_at
         if idle > stall_s or silent > SILENCE_S:
             raise ProcessStalled(
-                f"the encoder made no progress for {silent:.0f} s and was ended; "
+                f"{name} made no progress for {silent:.0f} s and was ended; "
                 f"it had written {child.last.frames if child.last else 0} frames. "
                 f"Its last words: {child.stderr or 'none'}"
             )
@@ -342,7 +366,9 @@ def _name(command: Sequence[str]) -> str:
     return Path(command[0]).name.partition("-")[0]
 
 
-def _judge(child: _Child, exited: _Exit, wall_s: float, command: Sequence[str]) -> Finished:
+def _judge(
+    child: _Child, exited: _Exit, wall_s: float, command: Sequence[str], writes_to: Path
+) -> Finished:
     if child.reads is not None and child.reads.error is not None:
         raise child.reads.error
     if exited.code == 0:
@@ -351,7 +377,7 @@ def _judge(child: _Child, exited: _Exit, wall_s: float, command: Sequence[str]) 
     if exited.code < 0:
         name = signal.Signals(-exited.code).name
         raise ProcessKilled(f"{program} was ended by {name}. {child.stderr}".strip())
-    _blame_the_machine(child.stderr, Path(command[-1].removeprefix("file:")).parent)
+    _blame_the_machine(child.stderr, writes_to)
     raise ProcessFailed(program, exited.code, child.stderr)
 
 
@@ -364,6 +390,10 @@ _NO_MEMORY = re.compile(
 """Words of the loader, FFmpeg, x264, libvpx. A thread fails for want of a place for its stack."""
 
 
+_NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|running out of disk space")
+"""Words of FFmpeg, and of Shaka Packager."""
+
+
 def _is_silent_refusal(stderr: str) -> bool:
     """Does an encoder not open without a word of its own? x264 lacks memory then; what it thinks
     of its settings it says (`[libx264 @ …]`)."""
@@ -373,7 +403,7 @@ def _is_silent_refusal(stderr: str) -> bool:
 
 def _blame_the_machine(stderr: str, folder: Path) -> None:
     """Raise what is no fault of the input: it would else be called corrupt."""
-    if "No space left on device" in stderr or "Disk quota exceeded" in stderr:
+    if _NO_ROOM.search(stderr):
         raise ResourceExhausted(
             f"no space left on the disk of {folder}; free some, or write somewhere else"
         )
@@ -381,5 +411,6 @@ def _blame_the_machine(stderr: str, folder: Path) -> None:
         raise ResourceExhausted(f"the memory a child process may take was not enough: {stderr}")
     # An option that FFmpeg does not take ends at the output, too: no disk is to blame for that.
     unopened = "Error opening output" in stderr and "Invalid argument" not in stderr
+    unopened = unopened or "Cannot open file for write" in stderr  # Shaka Packager
     if unopened or "Read-only file system" in stderr:
         raise StorageUnavailable(f"{folder} cannot be written: {stderr}")
