@@ -42,6 +42,9 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["media.inspect", __name__])
 
 
+_REFUSED = InputCorrupt(
+    "the file made its reader crash; it is damaged, or made to do harm. It was refused"
+)
 MOST_BYTES = 1 << 29
 """Of an answer: more than the index of 48 hours at 60 frames a second takes."""
 _SOCKET_PATH = 103
@@ -64,13 +67,14 @@ async def in_child(
     *arguments: Any,
     timeout_s: float = 900.0,
     limits: Limits = READER_LIMITS,
+    crash: LongtakeError = _REFUSED,
 ) -> Result:
     """Call `function` in a child and return what it returns: data, made of plain values, contracts
     and dataclasses of ours.
 
-    Raises what the function raised, if it is a LongtakeError; InputCorrupt when the child
-    crashed; ProcessStalled after `timeout_s` seconds, or when it stands still. Cancelling the
-    task ends the child.
+    Raises what the function raised, if it is a LongtakeError; `crash`, which blames the file, when
+    the child crashed; ProcessStalled after `timeout_s` seconds, or when it stands still.
+    Cancelling the task ends the child.
     """
     _keep_sockets_short()
     ours, theirs = _context.Pipe(duplex=False)
@@ -104,7 +108,7 @@ async def in_child(
         )
         ours.close()
         child.close()
-    return _unpack(answer, function)
+    return _unpack(answer, function, crash)
 
 
 async def _standstill(pid: int) -> None:
@@ -156,11 +160,9 @@ def _is_data(kind: type) -> bool:
     return issubclass(kind, Contract) or dataclasses.is_dataclass(kind)
 
 
-def _unpack(answer: Any, function: Callable[..., Result]) -> Result:
+def _unpack(answer: Any, function: Callable[..., Result], crash: LongtakeError) -> Result:
     if answer is None:
-        raise InputCorrupt(
-            "the file made its reader crash; it is damaged, or made to do harm. It was refused"
-        )
+        raise type(crash)(str(crash))
     ok, value, _ = answer
     if ok:
         return value  # type: ignore[no-any-return]
