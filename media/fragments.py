@@ -107,6 +107,20 @@ def fragment_times(path: Path) -> list[Fraction]:
     return [Fraction(next(iter(_times_of_fragment(moof))), scale) for moof in _moofs(path)]
 
 
+def count_samples(path: Path) -> int:
+    """Samples of the (only) track of an MP4 file, of fragments or not."""
+    counts = [len(_times_of_fragment(moof)) for moof in _moofs(path)]
+    if counts:
+        return sum(counts)
+    with path.open("rb") as file:
+        for kind, start, end in _boxes_of_file(file, 0):
+            if kind == b"moov":
+                file.seek(start)
+                moov = file.read(end - start)
+                return int(struct.unpack_from(">I", moov, moov.index(b"stsz") + 12)[0])
+    return 0
+
+
 def time_scale(path: Path) -> int:
     """Ticks per second of the (only) track, from mdhd."""
     init = path.open("rb").read(split_init(path))

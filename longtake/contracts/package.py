@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from longtake.contracts.base import Contract, Seconds, Uri, spelt
+from longtake.contracts.base import Contract, Report, Seconds, Uri, spelt
 from longtake.contracts.encode import BitRate, Crf, Pixels, Speed
 from longtake.contracts.job import Job
 
@@ -16,7 +16,27 @@ Scheme = Literal["cbcs", "aes-128"]
 
 _LANGUAGE = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 Language = Annotated[str, spelt(_LANGUAGE, "use a language tag of BCP 47, such as en, de or pt-BR")]
-KeyId = Annotated[str, spelt("[0-9A-Fa-f]{32}", "use 32 hexadecimal digits")]
+
+def _without_dashes(value: Any) -> Any:
+    return value.replace("-", "").lower() if isinstance(value, str) else value
+
+
+KeyId = Annotated[
+    str,
+    BeforeValidator(_without_dashes),
+    spelt(r"[0-9a-f]{32}", "a key id is 32 hexadecimal digits, such as a UUID"),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9A-Fa-f-]{32,36}$"}),
+]
+"""Which key it is: no secret."""
+
+KeyUri = Annotated[
+    str,
+    Field(min_length=1, max_length=4096),
+    # Playlists put it between quotation marks, in a line.
+    spelt(r'[^\x00-\x20"\x7f]+', "an address has no spaces or quotation marks"),
+    WithJsonSchema({"type": "string", "format": "uri-reference"}),
+]
+"""Where players get the key."""
 
 MOST_RUNGS = 12
 MOST_CAPTIONS = 40
@@ -43,20 +63,18 @@ class CaptionFile(Contract):
 
 
 class Encryption(Contract):
-    """Encryption with a key of one's own."""
+    """Encryption of a package with a key that is given; the key itself never stands in a job."""
 
     scheme: Scheme = Field(
-        description="cbcs: Common Encryption, for HLS and DASH. aes-128: whole segments, HLS alone."
+        default="cbcs",
+        description="`cbcs` (Common Encryption, for HLS and DASH) or `aes-128` (HLS alone).",
     )
     key: Uri = Field(
-        description="A file that holds the key: 16 bytes, or 32 hexadecimal digits. The job names "
-        "it and never holds the key itself."
+        description="File that holds the key: 16 bytes, or 32 hexadecimal digits; not the key."
     )
-    key_uri: Annotated[str, Field(min_length=1, max_length=2000)] = Field(
-        description="Where players fetch the key; it stands in the playlists."
-    )
+    key_uri: KeyUri = Field(description="Where players get the key: it stands in the playlists.")
     key_id: KeyId | None = Field(
-        default=None, description="Of the key, for cbcs; left out, made from key_uri."
+        default=None, description="For `cbcs`. Left out: made from `key_uri`, always the same."
     )
 
 
@@ -132,3 +150,55 @@ class Package(PackageOptions, Job):
     def preset_name(self) -> str:
         """What the job's preset is called."""
         return "inline" if isinstance(self.preset, PackagePreset) else self.preset or "hls-web"
+
+
+class ListedFile(Report):
+    """A file of a package; `path` is from the package's root."""
+
+    path: str
+    bytes: int
+    sha256: str
+    content_type: str
+
+
+class ListedRendition(Report):
+    """A rendition of a package, and the folder that holds it."""
+
+    name: str
+    folder: str
+    kind: Literal["video", "audio", "captions"]
+    segments: int
+    duration_s: float
+    bandwidth_bps: int
+    """The peak that HLS asks for (RFC 8216, 4.3.4.2)."""
+    average_bandwidth_bps: int
+    codecs: str
+    language: str | None = None
+    title: str | None = None
+    group: str | None = None
+    """Which sounds can take each other's place."""
+    default: bool = False
+    width: int | None = None
+    height: int | None = None
+    frame_rate: float | None = None
+    video_range: Literal["SDR", "PQ", "HLG"] | None = None
+    channels: int | None = None
+
+
+class ListedEncryption(Report):
+    """How a package is encrypted: what a player may know."""
+
+    scheme: Scheme
+    key_uri: str
+    key_id: str | None = None
+
+
+class Listing(Report):
+    """`package.json`: every file of a package but itself, so that it can be replaced or removed."""
+
+    version: Literal[1] = 1
+    manifests: tuple[str, ...]
+    """`master.m3u8`, and `manifest.mpd` where there is one: published last."""
+    renditions: tuple[ListedRendition, ...]
+    encryption: ListedEncryption | None = None
+    files: tuple[ListedFile, ...]

@@ -1,0 +1,116 @@
+"""What goes into a streaming package, and what its parts are: tracks, renditions, segments."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+VideoRange = Literal["SDR", "PQ", "HLG"]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One finished rendition of picture or sound: an MP4 file of one track, fragmented or not.
+
+    `name` names its folder; `language` is a BCP 47 tag; `title` is for people. Sounds of one
+    `group` can take each other's place (HLS, GROUP-ID): one for each codec and channel count.
+    `video_range` is read from the bitstream where it is left out; in AV1 it cannot be.
+    """
+
+    path: Path
+    name: str
+    kind: Literal["video", "audio"]
+    language: str | None = None
+    title: str | None = None
+    group: str = "audio"
+    default: bool = False
+    video_range: VideoRange | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """Captions: a whole WebVTT file, on the package's clock."""
+
+    path: Path
+    name: str
+    language: str
+    title: str | None = None
+    default: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A media segment, or the part of one (`byte_range`, `LENGTH@OFFSET`) that is an I-frame."""
+
+    uri: str
+    duration_s: Fraction
+    bytes: int
+    byte_range: str | None = None
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """A rendition of a package: its segments, and what manifests say of it."""
+
+    name: str
+    kind: Literal["video", "audio", "captions"]
+    segments: tuple[Segment, ...]
+    codecs: str
+    folder: str = ""
+    end_s: Fraction = Fraction()
+    """Where it ends on the package's clock."""
+    i_frames: tuple[Segment, ...] = ()
+    language: str | None = None
+    title: str | None = None
+    group: str = ""
+    default: bool = False
+    resolution: tuple[int, int] | None = None
+    """As it is shown, in square pixels."""
+    frame_rate: float | None = None
+    video_range: VideoRange | None = None
+    channels: int | None = None
+    fragments: tuple[Segment, ...] = field(default=(), repr=False)
+    """Of captions: the same as `segments` for DASH, as MP4."""
+
+
+def target_duration(segments: Iterable[Segment]) -> int:
+    """The longest duration, rounded to whole seconds (RFC 8216, 4.3.3.1)."""
+    longest = max((segment.duration_s for segment in segments), default=Fraction())
+    return max(1, math.floor(longest + Fraction(1, 2)))
+
+
+def peak_bps(segments: Sequence[Segment], target_s: int) -> int:
+    """The peak bit rate, in bit/s: the greatest of any run of segments that lasts 0.5 to 1.5 times
+    the target duration (RFC 8216, 4.1); of all of them where they are shorter."""
+    peak = Fraction(average_bps(segments))
+    for first in range(len(segments)):
+        size, lasts_s = 0, Fraction()
+        for segment in segments[first:]:
+            size += segment.bytes
+            lasts_s += segment.duration_s
+            if lasts_s * 2 > target_s * 3:
+                break
+            if lasts_s * 2 >= target_s:
+                peak = max(peak, 8 * size / lasts_s)
+    return math.ceil(peak)
+
+
+def average_bps(segments: Sequence[Segment]) -> int:
+    """All bits by the whole duration, in bit/s."""
+    lasts_s = sum((segment.duration_s for segment in segments), Fraction())
+    return math.ceil(8 * sum(segment.bytes for segment in segments) / lasts_s)
+
+
+def places(sounds: Sequence[Rendition]) -> dict[str, tuple[str | None, int]]:
+    """What each sound is among those of its group, by its name: its language, and its number among
+    the group's sounds of that language. Sounds of other groups with the same place replace it."""
+    found: dict[str, tuple[str | None, int]] = {}
+    for sound in sounds:
+        before = [each for each in sounds if each.group == sound.group and each.name in found]
+        alike = sum(each.language == sound.language for each in before)
+        found[sound.name] = (sound.language, alike)
+    return found
