@@ -105,7 +105,9 @@ async def _attempt(run: Run[In, Out], request: In, beat: Beat) -> Out:
     except asyncio.CancelledError:
         work.cancel()
         await asyncio.wait({work})
-        raise
+        if work.cancelled() or work.exception() is not None:
+            raise
+        return work.result()  # what is published is published
     except ApplicationError:
         raise
     except Exception as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from longtake.contracts.steps.common import Source
+from storage.folder import Folder
 from storage.portions import Portions
 
 
@@ -49,6 +50,9 @@ class Storage(Protocol):
     def make_folder(self, uri: str) -> None:
         """Make a folder for outputs, if there is none; nothing to do where there are no folders.
         Raises OutputConflict."""
+
+    def folder(self, uri: str) -> Folder:
+        """A folder of outputs, which need not be there."""
 
     def staging(self, uri: str, job_id: str) -> AbstractContextManager[Path]:
         """A private local path to write the output to; gone at the end, whatever happened."""

@@ -20,11 +20,13 @@ from botocore.exceptions import ClientError
 
 from longtake.errors import StorageUnavailable
 from storage.bucket import FREE, MISSING, Found, Listed, Prefix, storing
+from storage.bucket_claims import BucketClaims
 from storage.bucket_ledger import BucketLedger
 from storage.drafts import Drafts, sweep_files
-from storage.folder_store import TEMPORARY, locked
+from storage.folder_store import TEMPORARY
 from storage.host_cache import HostCache
 from storage.local import sha256_of, storage_errors, sync
+from storage.lock import locked
 from storage.s3_client import client, code_of, where
 from storage.threads import transfer
 from storage.work import LEASES, NOTES, OBJECTS, gone, name_of, superseded
@@ -48,6 +50,7 @@ class BucketStore:
         """`folder`: for drafts, on the file system of the cache."""
         self.prefix = Prefix.of(uri)
         self.ledger = BucketLedger(self.prefix)
+        self.claims = BucketClaims(self.prefix)
         self._folder = folder
         self._drafts = Drafts(folder / TEMPORARY)
         self._cache = cache

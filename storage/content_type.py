@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 _TYPES = {
@@ -25,7 +26,19 @@ _TYPES = {
     ".jpeg": "image/jpeg",
     ".json": "application/json",
     ".vtt": "text/vtt",
+    # RFC 8216bis, section 10; ISO/IEC 23009-1, annex C; segments: its section 7 and RFC 4337.
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".mpd": "application/dash+xml",
+    ".m4s": "video/iso.segment",
 }
+
+
+@dataclass(frozen=True)
+class Served:
+    """What browsers and caches are told of an object."""
+
+    content_type: str
+    cache_control: str | None = None
 
 
 def content_type(name: str) -> str:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
 
-from longtake.errors import ResourceExhausted
+from storage.claims import FolderClaims
 from storage.drafts import Drafts, sweep_files
 from storage.ledger import FolderLedger
 from storage.local import link, storage_errors, sync
-from storage.work import LEASES, NOTES, OBJECTS, UPLOADS, gone, name_of, superseded
+from storage.lock import locked
+from storage.work import CLAIMS, LEASES, NOTES, OBJECTS, UPLOADS, gone, name_of, superseded
 
 TEMPORARY = "tmp"
-LOCK_WAIT_S = 10.0
 
 
 class FolderStore:
@@ -28,6 +24,7 @@ class FolderStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ledger = FolderLedger(folder / UPLOADS)
+        self.claims = FolderClaims(folder / CLAIMS)
         self._drafts = Drafts(folder / TEMPORARY)
 
     def path(self, key: str) -> Path:
@@ -137,29 +134,3 @@ class FolderLease:
             return int(self._path.with_suffix(".term").read_text())
         except (FileNotFoundError, ValueError):
             return 0
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file. Raises ResourceExhausted while its holder stands still."""
-    with storage_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        _wait_for(lock)
-        yield
-
-
-def _wait_for(lock: IO[str]) -> None:
-    """Not for ever: the holder may be a process that stands still."""
-    deadline = time.monotonic() + LOCK_WAIT_S
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise ResourceExhausted(
-                    "another process is publishing this output and does not move; this attempt "
-                    "gives way, and the next one looks again"
-                ) from None
-            time.sleep(0.05)

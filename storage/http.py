@@ -33,6 +33,7 @@ from longtake.errors import (
 from longtake.paths import shown
 from longtake.settings import http_most_bytes
 from storage.egress import check
+from storage.folder import Folder
 from storage.host_cache import HostCache
 from storage.portions import Portions
 from storage.remote import changed
@@ -177,6 +178,10 @@ class HttpStorage:
 
     def make_folder(self, uri: str) -> None:
         """Raises InvalidJob."""
+        raise _only_read(uri)
+
+    def folder(self, uri: str) -> Folder:
+        """Raises InvalidJob: links are only read."""
         raise _only_read(uri)
 
     def staging(self, uri: str, job_id: str) -> AbstractContextManager[Path]:

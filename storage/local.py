@@ -25,6 +25,7 @@ from longtake.errors import (
 )
 from longtake.paths import local_path
 from storage.cache import FingerprintCache
+from storage.folder import Folder
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -147,6 +148,12 @@ class LocalStorage:
         with storage_errors(path):
             path.mkdir(exist_ok=True)
 
+    def folder(self, uri: str) -> Folder:
+        """A folder of outputs, which need not be there."""
+        from storage.local_folder import LocalFolder  # which needs this module
+
+        return LocalFolder(self, path_of(uri))
+
     @contextlib.contextmanager
     def staging(self, uri: str, job_id: str) -> Iterator[Path]:
         """A private name beside the output, on its file system; gone again at the end."""
@@ -187,7 +194,7 @@ class LocalStorage:
     def _replace(
         staged: Path, path: Path, sha256: str, overwrite: bool, check: Callable[[], None]
     ) -> None:
-        if path.stat().st_size == staged.stat().st_size and sha256_of(path) == sha256:
+        if is_same(path, staged.stat().st_size, sha256):
             return
         if not overwrite:
             raise OutputConflict(
@@ -270,6 +277,14 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_same(path: Path, size: int, sha256: str) -> bool:
+    """Whether a file is there and has these bytes."""
+    try:
+        return path.stat().st_size == size and sha256_of(path) == sha256
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _forbidden(path: Path) -> InputForbidden:

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,13 @@ from longtake.errors import (
     StorageUnavailable,
 )
 from storage.address import Address
+from storage.content_type import Served
+from storage.folder import Folder
 from storage.host_cache import HostCache
 from storage.portions import Portions
 from storage.remote import changed
 from storage.s3_client import client, code_of, reading, where, writing
+from storage.s3_folder import S3Folder
 from storage.threads import transfer
 from storage.uploads import (
     LEAST_PART_BYTES,
@@ -159,6 +163,10 @@ class S3Storage:
     def make_folder(self, uri: str) -> None:
         """Nothing: in a bucket, folders are but parts of names."""
 
+    def folder(self, uri: str) -> Folder:
+        """What lies under a prefix. Raises InvalidJob."""
+        return S3Folder(self, uri)
+
     def _try_to_write(self, address: Address) -> None:
         self._uploads.drop(address, job_id=_TRYING)  # of an attempt that was killed here
         self._uploads.begin(address, _TRYING, "", 0)
@@ -180,13 +188,19 @@ class S3Storage:
 
         Goes on with what an earlier attempt of the job has sent of the same bytes.
         """
-        address = Address.of(uri)
-        await transfer(lambda stop: self._upload(staged, address, sha256, job_id, stop))
+        await transfer(lambda stop: self.send(staged, uri, sha256, job_id, stop=stop))
 
-    def _upload(
-        self, staged: Path, address: Address, sha256: str, job_id: str, stop: threading.Event
+    def send(
+        self,
+        staged: Path,
+        uri: str,
+        sha256: str,
+        job_id: str,
+        served: Served | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
-        size = staged.stat().st_size
+        """The same, in the calling thread."""
+        address, size = Address.of(uri), staged.stat().st_size
         if size <= LEAST_PART_BYTES:
             return  # `publish` does it in one request
         if _is_ours(_head(address), sha256, size):
@@ -195,12 +209,19 @@ class S3Storage:
         upload = next((found for found in earlier if found.note.job_id == job_id), None)
         if upload is None:
             self._uploads.drop(address, job_id=job_id)  # of other bytes, or begun half
-            note = self._uploads.begin(address, job_id, sha256, size)
+            note = self._uploads.begin(address, job_id, sha256, size, served)
             upload = Upload(note, size, {})
-        send(upload, staged, stop)
+        send(upload, staged, stop or threading.Event())
 
     def publish(
-        self, staged: Path, uri: str, sha256: str, *, overwrite: bool, check: Callable[[], None]
+        self,
+        staged: Path,
+        uri: str,
+        sha256: str,
+        *,
+        overwrite: bool,
+        check: Callable[[], None],
+        served: Served | None = None,
     ) -> None:
         """Make the object visible, whole and at once, unless it is there already.
 
@@ -210,6 +231,7 @@ class S3Storage:
         between our look and our write remains. Raises OutputConflict, StorageUnavailable.
         """
         address, size = Address.of(uri), staged.stat().st_size
+        put_it = partial(self._put_or_complete, staged, size, address, sha256, served)
         for _ in range(LOOKS):
             found = _head(address)
             if _is_ours(found, sha256, size):
@@ -217,7 +239,7 @@ class S3Storage:
             if found is not None and not overwrite:
                 raise _appeared(address)
             check()
-            if self._write(staged, size, address, sha256, _unchanged(found)):
+            if self._write(put_it, size, address, sha256, _unchanged(found)):
                 break
             if not overwrite:
                 raise _appeared(address)
@@ -226,16 +248,21 @@ class S3Storage:
         self._uploads.drop(address, sha256=sha256)
 
     def _write(
-        self, staged: Path, size: int, address: Address, sha256: str, condition: Condition
+        self,
+        put_it: Callable[[Condition], None],
+        size: int,
+        address: Address,
+        sha256: str,
+        condition: Condition,
     ) -> bool:
         """Write on a condition; False if it does not hold."""
         try:
             try:
-                self._put_or_complete(staged, size, address, sha256, condition)
+                put_it(condition)
             except ClientError as error:
                 if code_of(error) not in _UNKNOWN_CONDITION:
                     raise
-                self._put_or_complete(staged, size, address, sha256, {})
+                put_it({})
         except (ClientError, BotoCoreError) as error:
             # The answer may have been lost, and the request repeated: the object tells.
             if _is_ours(_head(address), sha256, size):
@@ -247,14 +274,20 @@ class S3Storage:
         return True
 
     def _put_or_complete(
-        self, staged: Path, size: int, address: Address, sha256: str, condition: Condition
+        self,
+        staged: Path,
+        size: int,
+        address: Address,
+        sha256: str,
+        served: Served | None,
+        condition: Condition,
     ) -> None:
         if size <= LEAST_PART_BYTES:
-            put(address, staged.read_bytes(), sha256, condition)
+            put(address, staged.read_bytes(), sha256, condition, served)
             return
         upload = self._sent(address, sha256, size)
         if upload is None:  # nobody called `upload`, or a life-cycle rule aborted what it sent
-            self._upload(staged, address, sha256, _PUBLISHING, threading.Event())
+            self.send(staged, str(address), sha256, _PUBLISHING, served)
             upload = self._sent(address, sha256, size)
         if upload is None:
             raise StorageUnavailable(f"the upload of {address} is gone; it begins anew")

@@ -43,6 +43,21 @@ async def transfer(
         raise
 
 
+async def to_its_end(work: Callable[[threading.Event], T]) -> T:
+    """Run `work(stop)` in a thread, and never leave it alone: a cancel sets `stop`, and then what
+    comes of the work counts, if it ends well all the same."""
+    stop = threading.Event()
+    thread = asyncio.get_running_loop().run_in_executor(_TRANSFERS, work, stop)
+    while not thread.done():
+        try:
+            await asyncio.wait({thread})
+        except asyncio.CancelledError:
+            stop.set()
+    if stop.is_set() and (error := thread.exception()):
+        raise asyncio.CancelledError from error
+    return thread.result()
+
+
 def persist(
     work: Callable[[], T],
     patience_s: float,

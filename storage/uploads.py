@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from longtake.errors import StorageUnavailable, UserError
 from storage.address import Address
-from storage.content_type import content_type
+from storage.content_type import Served, content_type
 from storage.ledger import Ledger, Note, new_entry
 from storage.s3_client import client, code_of, writing
 from storage.threads import check
@@ -71,7 +71,14 @@ class Uploads:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def begin(self, address: Address, job_id: str, sha256: str, size: int) -> Note:
+    def begin(
+        self,
+        address: Address,
+        job_id: str,
+        sha256: str,
+        size: int,
+        served: Served | None = None,
+    ) -> Note:
         """Ask for a new upload. Raises OutputConflict, StorageUnavailable."""
         note = Note(
             bucket=address.bucket,
@@ -89,7 +96,7 @@ class Uploads:
                     Bucket=address.bucket,
                     Key=address.key,
                     Metadata={SHA256: sha256},
-                    ContentType=content_type(address.key),
+                    **_headers(address, served),
                 )
         except UserError:  # refused: nothing was begun
             self._ledger.remove(entry)
@@ -230,8 +237,14 @@ def complete(upload: Upload, condition: Condition) -> None:
     )
 
 
-def put(address: Address, body: bytes, sha256: str, condition: Condition) -> None:
-    """Make a small object in one request.
+def put(
+    address: Address,
+    body: bytes,
+    sha256: str,
+    condition: Condition,
+    served: Served | None = None,
+) -> None:
+    """Make a small object in one request. Its type follows from its name, if nothing is said.
 
     Raises boto3's ClientError as it comes, as `complete` does.
     """
@@ -240,10 +253,24 @@ def put(address: Address, body: bytes, sha256: str, condition: Condition) -> Non
         Key=address.key,
         Body=body,
         Metadata={SHA256: sha256},
-        ContentType=content_type(address.key),
         ContentMD5=_md5(body),
+        **_headers(address, served),
         **condition,
     )
+
+
+class _Headers(TypedDict, total=False):
+    ContentType: str
+    CacheControl: str
+
+
+def _headers(address: Address, served: Served | None) -> _Headers:
+    headers: _Headers = {"ContentType": content_type(address.key)}
+    if served is not None:
+        headers["ContentType"] = served.content_type
+        if served.cache_control is not None:
+            headers["CacheControl"] = served.cache_control
+    return headers
 
 
 def abort(address: Address, upload_id: str) -> None:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Protocol
 
 from longtake.errors import ResourceExhausted
+from storage.claims import Claims
 from storage.ledger import Ledger
 
 OBJECTS = "objects"
 NOTES = "notes"
 LEASES = "leases"
 UPLOADS = "uploads"
+CLAIMS = "claims"
 
 
 def content_key(kind: str, **facts: object) -> str:
@@ -55,6 +57,10 @@ class WorkStore(Protocol):
     @property
     def ledger(self) -> Ledger:
         """The ledger of open uploads to buckets."""
+
+    @property
+    def claims(self) -> Claims:
+        """The claims of jobs on folders that they fill."""
 
     async def has(self, key: str) -> bool:
         """Whether a key is taken. What lies there becomes young again: no sweep takes it."""

@@ -51,13 +51,14 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.plan import plan
         from activities.preview import plan as plan_preview
         from activities.publish import publish
+        from activities.publish_tree import publish_tree
         from activities.stitch import plan as plan_stitch
         from activities.stitch import plan_whole as plan_stitch_whole
         from activities.tags import tag
 
         return [
             *(admit, plan, assemble, conclude, count_workers),
-            *(admit_command, plan_preview, plan_normalize, publish, look_again),
+            *(admit_command, plan_preview, plan_normalize, publish, publish_tree, look_again),
             *(plan_album, judge_album, finish, tag),
             *(plan_stitch, plan_stitch_whole, copy_picture, finish_film),
             *(plan_package, pack, publish_tree),

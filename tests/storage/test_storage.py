@@ -21,7 +21,7 @@ from longtake.errors import (
     OutputConflict,
     ResourceExhausted,
 )
-from storage import folder_store
+from storage import lock
 from storage.cache import FingerprintCache
 from storage.folder_store import FolderStore
 from storage.local import LocalStorage, path_of, sha256_of
@@ -189,7 +189,7 @@ async def test_a_later_term_takes_the_right_to_publish(store: FolderStore) -> No
 async def test_a_holder_that_stands_still_holds_nobody_up_for_ever(
     store: FolderStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_store, "LOCK_WAIT_S", 0.2)
+    monkeypatch.setattr(lock, "LOCK_WAIT_S", 0.2)
     lease = await store.lease("output", 1)
     inside, go_on = threading.Event(), threading.Event()
 
