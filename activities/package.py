@@ -9,19 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-from media.packager import packager_version
-from media.packaging import Text, Track, make_package, read_key
-from storage.tree import pack as pack_tree
 
 from activities.admit import probe
 from activities.borrow import borrow, check_unchanged
 from activities.encode import check_engine, once, seconds_a_frame
 from activities.joining import join_parts
 from activities.place import Place, place
+from activities.publish_tree import check_tree
 from activities.running import Beat, implements
 from longtake.contracts.package import Encryption, Package
 from longtake.contracts.steps.common import EncodeDone, Piece, Source
@@ -40,13 +36,19 @@ from longtake.packages import resolve_package
 from media.captions import read_captions
 from media.chunks import Chunk, heaviest_first
 from media.jpeg import split
+from media.keys import read_key
+from media.listing import list_again
 from media.package_plan import PackagePlan, Words, plan_package
+from media.packager import packager_version
+from media.packaging import make_package
 from media.process import Finished
+from media.renditions import Text, Track
 from media.rungs import encode_rungs as encode_renditions
 from media.rungs import recipe
 from media.timing import planned_times
 from media.tools import device_class, engine_version
 from media.webvtt import document
+from storage.tree import pack as pack_tree
 from storage.work import content_key
 
 
@@ -55,8 +57,7 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
     """Resolve the preset, check all ends, pin and probe the source, and keep the plans."""
     here = place()
     job = resolve_package(request.job)
-    check = here.storage(job.output).check_tree
-    await asyncio.to_thread(partial(check, job.output, job.input, overwrite=job.overwrite))
+    await check_tree(here, job.output, job.input, overwrite=job.overwrite)
     source = await here.storage(job.input).fingerprint(job.input)
     if job.encryption:
         await _key(here, job.encryption)
@@ -207,6 +208,7 @@ async def pack(request: PackRequest, beat: Beat) -> Packed:
             )
             for piece in request.pictures:
                 await _add_pictures(here, piece, job.output, tree)
+            await asyncio.to_thread(list_again, tree)
             await asyncio.to_thread(pack_tree, tree, draft)
         return finished
 

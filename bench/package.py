@@ -13,7 +13,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import yaml
-from media.packager import packager
 
 from bench import cost, footage
 from bench.cost import Cost
@@ -25,6 +24,7 @@ from bench.report import Measurement, alone, ratio, series
 from longtake import Package
 from longtake.contracts.encode import Speed
 from longtake.contracts.package import Rung
+from media.packager import packager
 from media.tools import ffmpeg
 
 HOW = (
@@ -140,7 +140,7 @@ def _packaging(folder: Path, sound: Path) -> list[str]:
         for path, kind, name in [*tracks, (sound, "audio", "sound")]
     ]
     return [
-        *(packager(), *streams, "--segment_duration", str(SEGMENT_S), "--quiet"),
+        *(str(packager()), *streams, "--segment_duration", str(SEGMENT_S), "--quiet"),
         *("--fragment_duration", str(GOP_S), "--generate_static_live_mpd"),
         *("--hls_master_playlist_output", str(folder / "master.m3u8")),
         *("--mpd_output", str(folder / "manifest.mpd")),

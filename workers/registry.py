@@ -34,8 +34,6 @@ def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]
 def _steps(role: Role) -> list[Callable[..., Any]]:
     # Imported late: control needs nothing of the engine.
     if role == "io":
-        from activities.publish_tree import publish_tree
-
         from activities.admit import admit
         from activities.album import finish, judge_album
         from activities.album import plan as plan_album
@@ -61,7 +59,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
             *(admit_command, plan_preview, plan_normalize, publish, publish_tree, look_again),
             *(plan_album, judge_album, finish, tag),
             *(plan_stitch, plan_stitch_whole, copy_picture, finish_film),
-            *(plan_package, pack, publish_tree),
+            *(plan_package, pack),
         ]
     if role in ("cpu", "gpu"):
         from activities.album import encode_stage

@@ -8,7 +8,7 @@ import typer
 
 from longtake.cli import options, values
 from longtake.cli.submit import envelope, given, start_and_follow
-from longtake.contracts.package import PackageCodec, PackagePreset, Scheme
+from longtake.contracts.package import PackagePreset, Scheme
 from longtake.errors import InvalidJob
 from longtake.kinds import parse
 
@@ -42,7 +42,8 @@ def package(
         ),
     ] = None,
     codec: Annotated[
-        list[PackageCodec] | None, typer.Option(help="Of the picture; may be repeated.")
+        list[str] | None,
+        typer.Option(help="h264, hevc, av1; may be repeated.", metavar="CODEC"),
     ] = None,
     segment: Annotated[
         str | None, typer.Option(help="Length of a segment; default 4.", metavar="SECONDS")

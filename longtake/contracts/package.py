@@ -17,6 +17,7 @@ Scheme = Literal["cbcs", "aes-128"]
 _LANGUAGE = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 Language = Annotated[str, spelt(_LANGUAGE, "use a language tag of BCP 47, such as en, de or pt-BR")]
 
+
 def _without_dashes(value: Any) -> Any:
     return value.replace("-", "").lower() if isinstance(value, str) else value
 
