@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from longtake import __version__
 from longtake.cli import engine, jobs, reference, serve
+from longtake.cli.check import check
 from longtake.cli.command import command
 from longtake.cli.console import complain, err, print_json
 from longtake.cli.demo import demo
@@ -51,6 +52,7 @@ app.command(rich_help_panel=_JOBS)(jobs.pause)
 app.command(rich_help_panel=_JOBS)(jobs.resume)
 app.command(rich_help_panel=_JOBS)(jobs.retry)
 app.command(rich_help_panel=_SHOW)(probe)
+app.command(rich_help_panel=_SHOW)(check)
 app.command("presets", rich_help_panel=_SHOW)(reference.presets_)
 app.command(rich_help_panel=_SHOW)(reference.schema)
 app.command(rich_help_panel=_SERVICE)(serve.up)

@@ -71,7 +71,7 @@ def undisturbed(service: Service, film: Path, preset: Path) -> tuple[Path, Any]:
 
 def test_a_package_has_all_that_was_asked_for(undisturbed: tuple[Path, Any]) -> None:
     out, result = undisturbed
-    assert [output["role"] for output in result["outputs"]] == ["listing", "dash", "hls"]
+    assert [output["role"] for output in result["outputs"]] == ["hls", "dash", "listing"]
     names = tree(out).keys()
     kinds = {name.partition("/")[0].rpartition("-")[0] for name in names if "/" in name}
     assert kinds >= {"h264-480p", "h264-360p", "audio-en", "audio-de", "audio-de-51", "captions-en"}

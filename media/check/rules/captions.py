@@ -1,0 +1,89 @@
+"""Rules of WebVTT captions: their clock, and that each segment holds what its time shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from longtake.contracts.check import RuleFinding
+from media.check.facts import Captions, Cue, Package, Playlist
+from media.check.renditions import Rendition, of_hls
+from media.check.rules import finding
+
+_SLACK_S = Fraction(1, 10)
+"""Captions are timed in milliseconds, and playlists round."""
+_PLAYED_S = Fraction(1)
+"""So much later than 0 the media's clock may begin without a map: an edit list, a late frame."""
+
+
+def captions(package: Package) -> Iterator[RuleFinding]:
+    """What is wrong with the captions of HLS."""
+    found = list(of_hls(package))
+    film = next((each for each in found if each.kind == "video" and each.is_timed), None)
+    film = film or next((each for each in found if each.is_timed), None)
+    if film is None:
+        return
+    for playlist in package.playlists.values():
+        files = [package.captions.get(piece.path or "") for piece in playlist.pieces]
+        if not any(files):
+            continue
+        yield from _clock(film, [each for each in files if each])
+        yield from _cover(film, playlist)
+        if all(files):
+            yield from _cues(film, playlist, [each for each in files if each])
+
+
+def _clock(film: Rendition, files: Sequence[Captions]) -> Iterator[RuleFinding]:
+    begin = film.seconds(film.media[0].earliest)
+    for each in files:
+        if each.timestamp_map is None and begin >= _PLAYED_S:
+            message = f"there is none, and the media's clock begins at {float(begin):.4g} s"
+            yield finding("captions-timestamp-map", each.path, message)
+
+
+def _cover(film: Rendition, playlist: Playlist) -> Iterator[RuleFinding]:
+    """The last cue may be long past; the playlist still goes on to the end."""
+    length, wanted = sum((piece.duration for piece in playlist.pieces), Fraction()), film.duration_s
+    if abs(length - wanted) > max(film.frame_s, _SLACK_S):
+        yield finding(
+            "captions-cover",
+            playlist.path,
+            f"its segments last {float(length):.4g} s; the film {float(wanted):.4g} s",
+        )
+
+
+def _cues(film: Rendition, playlist: Playlist, files: Sequence[Captions]) -> Iterator[RuleFinding]:
+    """Each cue in every segment that it is shown in, and in no other."""
+    begin = film.seconds(film.media[0].earliest)
+    spans, time = [], begin
+    for piece in playlist.pieces:
+        spans.append((time, time + piece.duration))
+        time += piece.duration
+    for number, ((start, end), file) in enumerate(zip(spans, files, strict=True)):
+        for cue in file.cues:
+            shown = _shown(cue, file)
+            if shown[1] <= start - _SLACK_S or shown[0] >= end + _SLACK_S:
+                yield finding(
+                    "captions-cues",
+                    file.path,
+                    f"a cue is shown from {_s(shown[0])} to {_s(shown[1])}; "
+                    f"the segment lasts from {_s(start)} to {_s(end)}",
+                )
+            elif number + 1 < len(files) and shown[1] > end + _SLACK_S:
+                follower = files[number + 1]
+                if all(_shown(each, follower)[1] != shown[1] for each in follower.cues):
+                    yield finding(
+                        "captions-cues",
+                        follower.path,
+                        f"the cue until {_s(shown[1])} of the segment before is missing",
+                    )
+
+
+def _shown(cue: Cue, file: Captions) -> tuple[Fraction, Fraction]:
+    """On the clock of the media."""
+    later = file.timestamp_map or Fraction()
+    return cue.start + later, cue.end + later
+
+
+def _s(seconds: Fraction) -> str:
+    return f"{float(seconds):.3f} s"

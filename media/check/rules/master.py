@@ -1,0 +1,215 @@
+"""Rules of the HLS master playlist: streams against what is in their segments, and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from longtake.contracts.check import RuleFinding
+from media.check.codecs import same_codec
+from media.check.facts import Master, Package, Playlist, Stream
+from media.check.renditions import Rendition, of_playlist, peak
+from media.check.rules import finding
+
+_RANGES = {16: "PQ", 18: "HLG"}
+"""By transfer characteristics (ITU-T H.273)."""
+_ROUNDING = Fraction(1001, 1000)
+"""So much above what is declared, a measured rate is taken for the same."""
+_TENTH = Fraction(1, 10)
+MOST_FPS = 60
+
+
+def master(package: Package) -> Iterator[RuleFinding]:
+    """What is wrong with the streams of the master."""
+    found = package.master
+    if found is None:
+        return
+    for stream in found.streams:
+        playlist = package.playlists.get(stream.path or "")
+        rendition = of_playlist(package, playlist) if playlist else None
+        yield from _attributes(stream, rendition)
+        if rendition is None or playlist is None:
+            continue
+        sounds = [] if stream.iframes else _sounds(package, stream)
+        yield from _codecs(package, stream, rendition, sounds)
+        yield from _picture(package, stream, rendition)
+        yield from _rates(stream, playlist, rendition, sounds)
+    yield from _independent(package, found)
+    yield from _offer(package, found)
+
+
+def _sounds(package: Package, stream: Stream) -> list[Rendition]:
+    """The renditions of the stream's group of sounds."""
+    group, found = stream.attributes.get("audio"), package.master
+    paths = [
+        media.path
+        for media in (found.media if found else ())
+        if media.attributes.get("group_id") == group and media.attributes.get("type") == "AUDIO"
+    ]
+    known = [package.playlists[path] for path in paths if path in package.playlists]
+    return [each for playlist in known if (each := of_playlist(package, playlist))]
+
+
+def _attributes(stream: Stream, rendition: Rendition | None) -> Iterator[RuleFinding]:
+    is_picture = stream.iframes or (rendition is not None and rendition.kind == "video")
+    wanted = ["bandwidth", "codecs", *(() if stream.iframes else ("average_bandwidth",))]
+    wanted += ["resolution"] if is_picture else []
+    wanted += ["frame_rate"] if is_picture and not stream.iframes else []
+    missing = [name.upper().replace("_", "-") for name in wanted if name not in stream.attributes]
+    if missing:
+        yield finding("hls-attributes", stream.where, f"{', '.join(missing)} is missing")
+
+
+def _codecs(
+    package: Package, stream: Stream, rendition: Rendition, sounds: Sequence[Rendition]
+) -> Iterator[RuleFinding]:
+    declared = [word.strip() for word in stream.attributes.get("codecs", "").split(",")]
+    played = [each.track.codec for each in (rendition, *sounds) if each.track]
+    if declared == [""] or not played:
+        return
+    texts = ("wvtt", "stpp")
+    missing = [codec for codec in played if not any(same_codec(word, codec) for word in declared)]
+    surplus = [
+        word
+        for word in declared
+        if not word.startswith(texts) and not any(same_codec(word, codec) for codec in played)
+    ]
+    if missing or surplus:
+        yield finding(
+            "hls-codecs",
+            stream.where,
+            f"CODECS {stream.attributes['codecs']!r}; its segments hold "
+            f"{','.join(dict.fromkeys(played))!r}",
+        )
+
+
+def _picture(package: Package, stream: Stream, rendition: Rendition) -> Iterator[RuleFinding]:
+    track = rendition.track
+    if track is None or track.kind != "video":
+        return
+    told, picture = stream.attributes, package.pictures.get(rendition.init or "")
+    width, height = (picture.width, picture.height) if picture else (track.width, track.height)
+    shown = {f"{width}x{height}", f"{round(width * track.aspect)}x{height}"}
+    if "resolution" in told and told["resolution"] not in shown:
+        yield finding(
+            "hls-resolution",
+            stream.where,
+            f"RESOLUTION {told['resolution']}; the picture has {width}x{height}",
+        )
+    transfer = picture.transfer if picture and picture.transfer != 2 else track.transfer
+    is_range = _RANGES.get(transfer or 1, "SDR")
+    if told.get("video_range", "SDR") != is_range:
+        declared = told.get("video_range", "no VIDEO-RANGE, which means SDR")
+        yield finding("hls-video-range", stream.where, f"{declared}; the picture is {is_range}")
+    if not stream.iframes and rendition.is_timed:
+        yield from _frame_rate(stream, rendition)
+
+
+def _frame_rate(stream: Stream, rendition: Rendition) -> Iterator[RuleFinding]:
+    mean = 1 / rendition.frame_s
+    if mean > MOST_FPS * _ROUNDING:
+        yield finding("hls-frame-rate-60", stream.where, f"{float(mean):.4g} frames a second")
+    if "frame_rate" not in stream.attributes:
+        return
+    try:
+        declared = Fraction(stream.attributes["frame_rate"])
+    except (ValueError, ZeroDivisionError):
+        declared = Fraction()
+    if rendition.is_constant:
+        longest = max(fragment.longest for s in rendition.media for fragment in s.fragments)
+        rate = 1 / rendition.seconds(longest)
+        right = abs(declared - rate) <= Fraction(1, 1000)
+    else:  # the largest, RFC 8216bis says; what a rate of frames that vary is, is open
+        shortest = min(fragment.shortest for s in rendition.media for fragment in s.fragments)
+        rate = 1 / rendition.seconds(max(shortest, 1))
+        right = mean * (1 - _TENTH) <= declared <= rate * (1 + _TENTH)
+    if not right:
+        yield finding(
+            "hls-frame-rate",
+            stream.where,
+            f"FRAME-RATE {stream.attributes['frame_rate']}; the picture has {float(rate):.3f}",
+        )
+
+
+def _rates(
+    stream: Stream, playlist: Playlist, rendition: Rendition, sounds: Sequence[Rendition]
+) -> Iterator[RuleFinding]:
+    """Declared bit rates against the largest sum that the stream can play, in bit/s."""
+    if stream.iframes:
+        sizes = [piece.span[1] - piece.span[0] for piece in playlist.pieces if piece.span]
+        lengths = [piece.duration for piece in playlist.pieces if piece.span]
+        if not lengths or not sum(lengths):
+            return
+        largest = peak(sizes, lengths, rendition.target_s)
+        mean = sum(sizes) * 8 / sum(lengths, Fraction())
+    else:
+        largest = rendition.peak_bps + max((each.peak_bps for each in sounds), default=0)
+        mean = rendition.mean_bps + max((each.mean_bps for each in sounds), default=0)
+    declared = _whole(stream, "bandwidth")
+    if declared is not None and declared * _ROUNDING < largest:
+        yield finding(
+            "hls-bandwidth", stream.where, f"BANDWIDTH {declared}; the peak is {float(largest):.0f}"
+        )
+    elif declared is not None and declared > largest * (1 + _TENTH):
+        yield finding(
+            "hls-bandwidth-over",
+            stream.where,
+            f"BANDWIDTH {declared}; the peak is {float(largest):.0f}",
+        )
+    average = _whole(stream, "average_bandwidth")
+    if average is not None and abs(average - mean) > mean * _TENTH:
+        yield finding(
+            "hls-average-bandwidth",
+            stream.where,
+            f"AVERAGE-BANDWIDTH {average}; the mean is {float(mean):.0f}",
+        )
+    if not stream.iframes and largest > 2 * mean:
+        yield finding(
+            "hls-peak", stream.where, f"the peak is {float(largest / mean):.2g} times the mean"
+        )
+
+
+def _whole(stream: Stream, name: str) -> int | None:
+    written = stream.attributes.get(name, "")
+    return int(written) if written.isdecimal() else None
+
+
+def _independent(package: Package, found: Master) -> Iterator[RuleFinding]:
+    if found.independent:
+        return
+    for path in dict.fromkeys(stream.path for stream in found.streams if not stream.iframes):
+        playlist = package.playlists.get(path or "")
+        if playlist and not playlist.independent:
+            yield finding(
+                "hls-independent",
+                playlist.path,
+                f"EXT-X-INDEPENDENT-SEGMENTS stands neither here nor in {found.path}",
+            )
+
+
+def _offer(package: Package, found: Master) -> Iterator[RuleFinding]:
+    """What the streams are together."""
+    played = [stream for stream in found.streams if not stream.iframes]
+    sizes = [
+        stream.attributes["resolution"] for stream in played if "resolution" in stream.attributes
+    ]
+    if not sizes:
+        return
+    if len({stream.path for stream in played}) == 1:
+        yield finding("hls-several-rates", found.path, "there is one rendition of picture")
+    if not any(stream.iframes for stream in found.streams):
+        yield finding("iframe-missing", found.path, "there is no EXT-X-I-FRAME-STREAM-INF")
+    shapes = [shape for size in sizes if (shape := _shape(size))]
+    # Sizes are even, so small rungs are off by up to a pixel either way.
+    for width, height in shapes[1:]:
+        if abs(width * shapes[0][1] - height * shapes[0][0]) > 2 * max(shapes[0]):
+            yield finding(
+                "hls-aspect",
+                found.path,
+                f"{width}x{height} and {shapes[0][0]}x{shapes[0][1]} have different shapes",
+            )
+
+
+def _shape(size: str) -> tuple[int, int] | None:
+    width, _, height = size.partition("x")
+    return (int(width), int(height)) if width.isdecimal() and height.isdecimal() else None
