@@ -34,15 +34,15 @@ async def check(package: Path) -> PackageCheck:
     """
     found = await in_child(_read, str(package), timeout_s=READING_S)
     found.findings += await _decode(found, Path(found.root))
-    judged = [*found.findings, *_judged(found)]
     return PackageCheck(
         package=str(package),
         renditions=tuple(facts(each) for each in renditions(found)),
-        findings=tuple(_in_order(judged)),
+        findings=tuple(_in_order([*found.findings, *judged(found)])),
     )
 
 
-def _judged(package: Package) -> Iterator[RuleFinding]:
+def judged(package: Package) -> Iterator[RuleFinding]:
+    """What the rules say of what was read."""
     yield from playlists(package)
     yield from master(package)
     yield from groups(package)

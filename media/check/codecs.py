@@ -36,11 +36,9 @@ def codec_string(entry: str, config: bytes) -> str:
 
 def same_codec(declared: str, found: str) -> bool:
     """Whether two strings name one codec. Case differs in the wild (`fLaC`, `Opus`), and AV1 and
-    VP9 may be written without their last, optional fields."""
-    one, other = declared.lower(), found.lower()
-    if one.split(".")[0] in ("av01", "vp09"):
-        return other == one or (one.count(".") == 3 and other.startswith(f"{one}."))
-    return one == other
+    VP9 may tell of chroma and colour in optional fields, which are passed over."""
+    one, other = declared.lower().split("."), found.lower().split(".")
+    return (one[:4] if one[0] in ("av01", "vp09") else one) == other
 
 
 def _avc(entry: str, config: bytes) -> str:

@@ -179,7 +179,6 @@ class Piece:
     init: str | None
     """Path of the init segment (EXT-X-MAP)."""
     key: Key | None
-    discontinuity: bool
 
     @property
     def segment(self) -> str | None:

@@ -78,7 +78,8 @@ def _set(folder: Folder, path: str, base: str, element: ET.Element, number: int)
 def _representation(
     folder: Folder, path: str, base: str, parent: ET.Element, element: ET.Element
 ) -> Representation:
-    attributes = {**parent.attrib, **element.attrib}
+    # An id is nobody's heir.
+    attributes = {**parent.attrib, "id": "", **element.attrib}
     name = f"{path}, representation {element.get('id', '?')}"
     template = _template(parent, element)
     timescale = template.get("timescale", "")

@@ -148,7 +148,6 @@ def _pieces(folder: Folder, path: str, segments: list[dict[str, Any]]) -> Iterat
             span=span,
             init=init,
             key=_key(each.get("key")),
-            discontinuity=bool(each["discontinuity"]),
         )
 
 

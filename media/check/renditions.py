@@ -38,7 +38,10 @@ class Rendition:
     @property
     def media(self) -> tuple[Segment, ...]:
         """The segments whose samples could be read."""
-        return tuple(each for each in self.segments if isinstance(each, Segment) and each.fragments)
+        if self.track is None:
+            return ()
+        found = (each for each in self.segments if isinstance(each, Segment))
+        return tuple(each for each in found if each.fragments)
 
     @property
     def is_timed(self) -> bool:
@@ -129,8 +132,10 @@ def peak(sizes: Sequence[int], lengths: Sequence[Fraction], target_s: Fraction) 
 
 
 def of_playlist(package: Package, playlist: Playlist) -> Rendition | None:
-    """The rendition of a media playlist; None if nothing of it could be read."""
-    pairs = [(piece, _segment(package, piece)) for piece in playlist.pieces]
+    """The rendition of a media playlist; None if nothing of it could be read. I-frames are
+    segments of their own, of which nothing but the length is known."""
+    look = _iframe if playlist.iframes_only else _segment
+    pairs = [(piece, look(package, piece)) for piece in playlist.pieces]
     found = [(piece, segment) for piece, segment in pairs if segment is not None]
     if not found:
         return None
@@ -177,6 +182,12 @@ def _segment(package: Package, piece: Piece) -> Segment | Captions | None:
     if piece.segment is None:
         return None
     return package.segments.get(piece.segment) or package.captions.get(piece.segment)
+
+
+def _iframe(package: Package, piece: Piece) -> Segment | None:
+    if piece.path is None or piece.span is None:
+        return None
+    return Segment(piece.path, piece.span[0], piece.span[1] - piece.span[0])
 
 
 def _length(segment: Segment | Captions, track: Track | None) -> Fraction | None:

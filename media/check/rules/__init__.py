@@ -108,6 +108,11 @@ RULES = {
         "One of the sounds is DEFAULT: else players choose by their own language", f"{HLS} 4.4.6.1"
     ),
     "hls-channels": _error("CHANNELS is the number of channels of the sound", f"{HLS} 4.4.6.1"),
+    "hls-profile": _warning(
+        "H.264 is at most High, level 4.2; HEVC Main 10, level 5.0", f"{APPLE} 1.3, 1.6"
+    ),
+    "hls-compatible": _warning("There is H.264 in SDR, which all play", f"{APPLE} 1.12, 1.24"),
+    "hls-aac": _warning("Where there is sound, there is AAC", f"{APPLE} 2.3"),
     "hls-several-rates": _warning("There are several bit rates of picture", f"{APPLE} 9.9"),
     "hls-aspect": _warning("All variants have one aspect ratio", f"{APPLE} 1.33"),
     # Segments
@@ -162,7 +167,7 @@ RULES = {
     # Encryption
     "hls-key": _error(
         "EXT-X-KEY has a known METHOD, a URI, and an IV of 128 bits where it has one",
-        f"{HLS} 4.4.4.4",
+        f"{HLS} 4.4.4.4, {APPLE} 13.2",
     ),
     "hls-key-ctr": _error("SAMPLE-AES-CTR is not used", f"{APPLE} 13.11"),
     "key-in-package": _error("No key lies in the package, nor in a manifest", OURS),
@@ -206,6 +211,9 @@ RULES = {
         "SegmentTimeline tells each segment's tfdt and duration, within a frame",
         f"{DASH} 5.3.9.6",
     ),
+    "dash-cover": _error(
+        "Each representation has segments for the whole period", f"{IOP} (timing model) 9.2.1"
+    ),
     "dash-gap": _error("SegmentTimeline has neither gaps nor overlaps",
                        f"{IOP}, explicit addressing"),
     "dash-sidx": _error("A sidx tells its segment's time and duration", f"{DASH} 6.3.4.2"),
@@ -221,8 +229,9 @@ RULES = {
         f"{DASH} 5.3.7.2",
     ),
     "dash-sets": _error(
-        "Representations of a set have one kind, codec family, language and time scale",
-        f"{DASH} 5.3.3.1, {IOP}",
+        "Representations have ids of their own; those of a set one kind, codec family, language "
+        "and time scale, and segmentAlignment",
+        f"{DASH} 5.3.3.1, 5.3.5.2, {IOP}",
     ),
     "dash-protection": _error(
         "Encrypted sets tell the scheme, and nothing else does", f"{DASH} 5.8.4.1, {CENC} 11.2"

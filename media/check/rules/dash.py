@@ -15,6 +15,7 @@ from media.check.renditions import Rendition, of_dash, of_hls, of_representation
 from media.check.rules import finding
 
 _ROUNDING = Fraction(1001, 1000)
+_END_S = Fraction(1, 10)
 _MIME = {"video": "video/mp4", "audio": "audio/mp4", "text": "application/mp4"}
 
 
@@ -25,8 +26,10 @@ def dash(package: Package) -> Iterator[RuleFinding]:
         return
     yield from _manifest(mpd)
     yield from _duration(package, mpd)
+    yield from _ids(mpd)
     for group in mpd.sets:
         yield from _set(package, group)
+        yield from _cover(mpd, group)
         for each in group.representations:
             yield from _addressing(each)
             rendition = of_representation(package, each)
@@ -65,6 +68,12 @@ def _duration(package: Package, mpd: Mpd) -> Iterator[RuleFinding]:
         )
 
 
+def _ids(mpd: Mpd) -> Iterator[RuleFinding]:
+    names = [each.attributes.get("id") for group in mpd.sets for each in group.representations]
+    for name in {name for name in names if names.count(name) > 1}:
+        yield finding("dash-sets", mpd.path, f"several representations have the id {name!r}")
+
+
 def _set(package: Package, group: AdaptationSet) -> Iterator[RuleFinding]:
     tracks = [package.tracks.get(each.init or "") for each in group.representations]
     known = [track for track in tracks if track]
@@ -77,8 +86,23 @@ def _set(package: Package, group: AdaptationSet) -> Iterator[RuleFinding]:
             words = ", ".join(sorted(map(str, values)))
             yield finding("dash-sets", group.name, f"several {what} in one set: {words}")
     kinds = {track.kind for track in known}
+    if len(group.representations) > 1 and group.attributes.get("segmentAlignment") != "true":
+        yield finding("dash-sets", group.name, "segmentAlignment is not true")
     if kinds & {"audio", "text"} and "lang" not in group.attributes:
         yield finding("dash-sets", group.name, "lang is missing")
+
+
+def _cover(mpd: Mpd, group: AdaptationSet) -> Iterator[RuleFinding]:
+    """Segments up to the end of the period; the last frame may end a little before."""
+    wanted = seconds(mpd.attributes.get("mediaPresentationDuration"))
+    for each in group.representations:
+        if wanted is None or not each.spans:
+            continue
+        last, timescale = each.spans[-1], each.timescale or 1
+        end = Fraction(last.start + last.duration - each.offset, timescale)
+        if end < wanted - _END_S:
+            message = f"its segments end at {_s(end)}; the period at {_s(wanted)}"
+            yield finding("dash-cover", each.name, message)
 
 
 def _addressing(each: Representation) -> Iterator[RuleFinding]:
@@ -161,7 +185,7 @@ def _picture(
         yield finding("dash-picture", told.name, f"frameRate {rate[:40]!r}")
     elif rendition.is_timed and rendition.is_constant:
         real = 1 / rendition.frame_s
-        if abs(Fraction(rate) - real) > real / 1000:
+        if abs(Fraction(rate) - real) > real / 10_000:
             message = f"frameRate {rate}; the picture has {float(real):.3f}"
             yield finding("dash-picture", told.name, message)
 

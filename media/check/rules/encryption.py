@@ -12,6 +12,7 @@ from media.check.rules import finding
 
 METHODS = {"AES-128": None, "SAMPLE-AES": "cbcs", "SAMPLE-AES-CTR": "cenc"}
 """And the scheme of common encryption that goes with each (RFC 8216bis, 4.4.4.4)."""
+_FAIRPLAY = "com.apple.streamingkeydelivery"
 _BLOCK = 16
 _MP4_PROTECTION = "urn:mpeg:dash:mp4protection:2011"
 
@@ -45,6 +46,8 @@ def _key(playlist: Playlist, key: Key) -> Iterator[RuleFinding]:
         yield finding(
             "key-in-package", where, "the URI is relative: the key would lie in the package"
         )
+    if key.key_format == _FAIRPLAY and key.method != "SAMPLE-AES":
+        yield finding("hls-key", where, f"FairPlay Streaming with METHOD={key.method[:40]}")
     if key.iv is not None and not re.fullmatch(r"0[xX][0-9a-fA-F]{32}", key.iv):
         yield finding(
             "hls-key", where, f"IV is not 0x and 32 hex digits, but {len(key.iv)} letters"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from longtake.contracts.check import RuleFinding
 from media.check.codecs import same_codec
-from media.check.facts import Master, Package, Playlist, Stream
-from media.check.renditions import Rendition, of_playlist, peak
+from media.check.facts import Master, Package, Stream
+from media.check.renditions import Rendition, of_playlist
 from media.check.rules import finding
 
 _RANGES = {16: "PQ", 18: "HLG"}
@@ -17,6 +18,9 @@ _ROUNDING = Fraction(1001, 1000)
 """So much above what is declared, a measured rate is taken for the same."""
 _TENTH = Fraction(1, 10)
 MOST_FPS = 60
+_SOUND = ("mp4a", "ac-3", "ec-3", "opus", "Opus", "fLaC", "flac")
+_AAC = ("mp4a.40.2", "mp4a.40.5", "mp4a.40.29")
+"""AAC-LC and HE-AAC."""
 
 
 def master(package: Package) -> Iterator[RuleFinding]:
@@ -28,12 +32,12 @@ def master(package: Package) -> Iterator[RuleFinding]:
         playlist = package.playlists.get(stream.path or "")
         rendition = of_playlist(package, playlist) if playlist else None
         yield from _attributes(stream, rendition)
-        if rendition is None or playlist is None:
+        if rendition is None:
             continue
         sounds = [] if stream.iframes else _sounds(package, stream)
-        yield from _codecs(package, stream, rendition, sounds)
+        yield from _codecs(stream, rendition, sounds)
         yield from _picture(package, stream, rendition)
-        yield from _rates(stream, playlist, rendition, sounds)
+        yield from _rates(stream, rendition, sounds)
     yield from _independent(package, found)
     yield from _offer(package, found)
 
@@ -61,7 +65,7 @@ def _attributes(stream: Stream, rendition: Rendition | None) -> Iterator[RuleFin
 
 
 def _codecs(
-    package: Package, stream: Stream, rendition: Rendition, sounds: Sequence[Rendition]
+    stream: Stream, rendition: Rendition, sounds: Sequence[Rendition]
 ) -> Iterator[RuleFinding]:
     declared = [word.strip() for word in stream.attributes.get("codecs", "").split(",")]
     played = [each.track.codec for each in (rendition, *sounds) if each.track]
@@ -132,25 +136,19 @@ def _frame_rate(stream: Stream, rendition: Rendition) -> Iterator[RuleFinding]:
 
 
 def _rates(
-    stream: Stream, playlist: Playlist, rendition: Rendition, sounds: Sequence[Rendition]
+    stream: Stream, rendition: Rendition, sounds: Sequence[Rendition]
 ) -> Iterator[RuleFinding]:
     """Declared bit rates against the largest sum that the stream can play, in bit/s."""
-    if stream.iframes:
-        sizes = [piece.span[1] - piece.span[0] for piece in playlist.pieces if piece.span]
-        lengths = [piece.duration for piece in playlist.pieces if piece.span]
-        if not lengths or not sum(lengths):
-            return
-        largest = peak(sizes, lengths, rendition.target_s)
-        mean = sum(sizes) * 8 / sum(lengths, Fraction())
-    else:
-        largest = rendition.peak_bps + max((each.peak_bps for each in sounds), default=0)
-        mean = rendition.mean_bps + max((each.mean_bps for each in sounds), default=0)
+    largest = rendition.peak_bps + max((each.peak_bps for each in sounds), default=0)
+    mean = rendition.mean_bps + max((each.mean_bps for each in sounds), default=0)
+    if not largest:
+        return
     declared = _whole(stream, "bandwidth")
     if declared is not None and declared * _ROUNDING < largest:
         yield finding(
             "hls-bandwidth", stream.where, f"BANDWIDTH {declared}; the peak is {float(largest):.0f}"
         )
-    elif declared is not None and declared > largest * (1 + _TENTH):
+    elif declared is not None and not stream.iframes and declared > largest * (1 + _TENTH):
         yield finding(
             "hls-bandwidth-over",
             stream.where,
@@ -188,18 +186,42 @@ def _independent(package: Package, found: Master) -> Iterator[RuleFinding]:
 
 
 def _offer(package: Package, found: Master) -> Iterator[RuleFinding]:
-    """What the streams are together."""
+    """What the streams are together: what players find to choose from."""
     played = [stream for stream in found.streams if not stream.iframes]
-    sizes = [
-        stream.attributes["resolution"] for stream in played if "resolution" in stream.attributes
-    ]
+    sizes = [size for stream in played if (size := stream.attributes.get("resolution"))]
+    codecs = [word for stream in played for word in stream.attributes.get("codecs", "").split(",")]
+    if any(word.startswith(_SOUND) for word in codecs) and not any(
+        word.strip() in _AAC for word in codecs
+    ):
+        yield finding("hls-aac", found.path, "there is sound, and none of it is AAC")
     if not sizes:
         return
     if len({stream.path for stream in played}) == 1:
         yield finding("hls-several-rates", found.path, "there is one rendition of picture")
     if not any(stream.iframes for stream in found.streams):
         yield finding("iframe-missing", found.path, "there is no EXT-X-I-FRAME-STREAM-INF")
-    shapes = [shape for size in sizes if (shape := _shape(size))]
+    if not any(
+        stream.attributes.get("codecs", "").startswith("avc")
+        and stream.attributes.get("video_range", "SDR") == "SDR"
+        for stream in played
+    ):
+        yield finding("hls-compatible", found.path, "no stream is H.264 in SDR")
+    for word in sorted({word.strip() for word in codecs}):
+        if not _is_common(word):
+            yield finding("hls-profile", found.path, f"{word} is beyond what all devices play")
+    yield from _shapes(found, [shape for size in sizes if (shape := _shape(size))])
+
+
+def _is_common(codec: str) -> bool:
+    """Whether H.264 is High, level 4.2 at most; HEVC Main or Main 10, level 5.0 at most."""
+    if found := re.fullmatch(r"avc[13]\.([0-9a-fA-F]{2})[0-9a-fA-F]{2}([0-9a-fA-F]{2})", codec):
+        return int(found[1], 16) <= 100 and int(found[2], 16) <= 42
+    if found := re.match(r"(?:hvc1|hev1)\.[A-C]?(\d+)\.[0-9A-Fa-f]+\.[LH](\d+)", codec):
+        return int(found[1]) <= 2 and int(found[2]) <= 150
+    return True
+
+
+def _shapes(found: Master, shapes: Sequence[tuple[int, int]]) -> Iterator[RuleFinding]:
     # Sizes are even, so small rungs are off by up to a pixel either way.
     for width, height in shapes[1:]:
         if abs(width * shapes[0][1] - height * shapes[0][0]) > 2 * max(shapes[0]):
