@@ -51,7 +51,8 @@ class Sound(Contract):
     name: str
     """Such as `audio-en`."""
     group: str
-    language: str | None
+    language: str
+    """BCP 47; `und` where the source does not say, for playlists want one."""
     title: str | None
     default: bool
 
@@ -334,9 +335,9 @@ def _plan_sound(
 
 
 def _sound(track: AudioFacts, group: str, before: Sequence[Sound], *, default: bool) -> Sound:
-    language = bcp47(track.language)
+    language = bcp47(track.language) or "und"
     suffix = "-51" if group != "audio" else ""
-    name = f"audio-{language or 'und'}{suffix}"
+    name = f"audio-{language}{suffix}"
     return Sound(
         name=_unused(name, [sound.name for sound in before]),
         group=group,
