@@ -206,6 +206,7 @@ async def encode_audio(request: AudioRequest, beat: Beat) -> EncodeDone:
         device=device_class(audio.settings.codec),
         origin=str(plan.origin_s),
         end=str(plan.end_s),
+        **({"least": str(plan.least_s)} if plan.least_s is not None else {}),
         engine=engine_version(),
     )
 

@@ -35,6 +35,7 @@ from longtake.errors import InputCorrupt
 from longtake.packages import resolve_package
 from media.captions import read_captions
 from media.chunks import Chunk, heaviest_first
+from media.fragments import close_gaps
 from media.jpeg import split
 from media.keys import read_key
 from media.listing import list_again
@@ -234,6 +235,7 @@ async def _tracks(
         keys = [chunk[number] for chunk in chunks]
         later = [rendition.video.start_s] * len(keys)
         await join_parts(here.store, keys, path, later)
+        await asyncio.to_thread(close_gaps, path)
         tracks.append(Track(path=path, name=rendition.name, kind="video"))
     for sound, key in zip(package.sounds, request.sound_keys, strict=True):
         tracks.append(

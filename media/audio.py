@@ -55,6 +55,7 @@ def aligned(plan: Plan, audio: AudioPlan) -> tuple[str | None, ...]:
         # come early); less is jitter: recorders stamp up to 8 ms off.
         # A mix is scaled so that no sum of channels clips, also in float samples.
         f"aresample={rate}:async=1:min_hard_comp=0.01:first_pts=0:rematrix_maxval=1",
+        f"apad=whole_len={round(plan.least_s * rate)}" if plan.least_s is not None else None,
         f"atrim=end_pts={end}" if end is not None else None,
         *layout_filters(audio),
     )

@@ -123,6 +123,7 @@ def _adaptation_sets(found: Element, renditions: Mapping[str, Rendition]) -> Ite
         made = Element(found.tag, dict(found.attrib), segmentAlignment="true")
         protection = [each for each in found if each.tag == _name("ContentProtection")]
         sound = renditions[same[0].attrib["id"]]
+        made.set("lang", sound.language or "und")
         role = "main" if place[sound.name] == main else "alternate"
         made[:] = [*copy.deepcopy(protection), *_label(sound), _role(role), *same]
         yield made

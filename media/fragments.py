@@ -10,6 +10,7 @@ import os
 import shutil
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -66,6 +67,59 @@ class Joining:
                 f"chunk {self._added + 1} describes its picture otherwise than the first: "
                 "the source changes its size or format on the way, which cannot be joined"
             )
+
+
+def close_gaps(track: Path) -> None:
+    """Let the last frame of every fragment last until the next fragment begins, in place.
+
+    Where a clock is coarse, some encoders tell a frame's mean duration in place of its own: the
+    segments of a package would overlap by a part of a millisecond.
+    """
+    with track.open("r+b") as file:
+        before: _Fragment | None = None
+        for kind, start, end in list(_boxes_of_file(file, 0)):
+            if kind != b"moof":
+                continue
+            file.seek(start)
+            fragment = _fragment(file.read(end - start), start)
+            if before is not None and before.last_at is not None:
+                wanted = fragment.begins - before.last_begins
+                if wanted > 0 and wanted != before.ends - before.last_begins:
+                    file.seek(before.last_at)
+                    file.write(struct.pack(">I", wanted))
+            before = fragment
+
+
+@dataclass(frozen=True)
+class _Fragment:
+    """A fragment on its track's clock."""
+
+    begins: int
+    last_begins: int
+    """Decode time of the last frame."""
+    ends: int
+    last_at: int | None
+    """Where in the file the last frame's own duration stands; None where it has none."""
+
+
+def _fragment(moof: bytes, offset: int) -> _Fragment:
+    begins = decode_time = last = default_duration = 0
+    last_at: int | None = None
+    for kind, start, end in _boxes(moof, 8, len(moof)):
+        for inner, at, _ in _boxes(moof, start, end) if kind == b"traf" else ():
+            if inner == b"tfhd":
+                default_duration = _default_duration(moof, at)
+            elif inner == b"tfdt":
+                begins = decode_time = _decode_time(moof, at)
+            elif inner == b"trun":
+                for field, duration, _offset in _run(moof, at, default_duration):
+                    last, decode_time = decode_time, decode_time + duration
+                    last_at = None if field is None else offset + field
+    return _Fragment(begins, last, decode_time, last_at)
+
+
+def _decode_time(moof: bytes, tfdt: int) -> int:
+    return int(struct.unpack_from(">q" if moof[tfdt] == 1 else ">I", moof, tfdt + 4)[0])
 
 
 def split_init(path: Path) -> int:
@@ -173,9 +227,9 @@ def _times_of_track(moof: bytes, start: int, end: int) -> list[int]:
         if kind == b"tfhd":
             default_duration = _default_duration(moof, at)
         elif kind == b"tfdt":
-            decode_time = struct.unpack_from(">q" if moof[at] == 1 else ">I", moof, at + 4)[0]
+            decode_time = _decode_time(moof, at)
         elif kind == b"trun":
-            for duration, offset in _run(moof, at, default_duration):
+            for _, duration, offset in _run(moof, at, default_duration):
                 times.append(decode_time + offset)
                 decode_time += duration
     return times
@@ -187,20 +241,22 @@ def _default_duration(moof: bytes, at: int) -> int:
     return int(struct.unpack_from(">I", moof, field)[0]) if flags & 0x8 else 0
 
 
-def _run(moof: bytes, at: int, default_duration: int) -> Iterator[tuple[int, int]]:
-    """Duration and composition offset of each sample of a trun."""
+def _run(moof: bytes, at: int, default_duration: int) -> Iterator[tuple[int | None, int, int]]:
+    """Of each sample of a trun: where its duration stands, if it has one of its own, its duration,
+    and its composition offset."""
     flags = int.from_bytes(moof[at + 1 : at + 4], "big")
     count = struct.unpack_from(">I", moof, at + 4)[0]
     field = at + 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
     signed = ">i" if moof[at] == 1 else ">I"
     for _ in range(count):
+        told_at: int | None = None
         duration, offset = default_duration, 0
         for bit in (0x100, 0x200, 0x400, 0x800):
             if not flags & bit:
                 continue
             if bit == 0x100:
-                duration = struct.unpack_from(">I", moof, field)[0]
+                told_at, duration = field, struct.unpack_from(">I", moof, field)[0]
             if bit == 0x800:
                 offset = struct.unpack_from(signed, moof, field)[0]
             field += 4
-        yield duration, offset
+        yield told_at, duration, offset

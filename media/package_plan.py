@@ -325,6 +325,8 @@ def _plan_sound(
         container="mp4",
         origin_s=origin,
         end_s=None,
+        # Players stop where a sound ends, or stumble.
+        least_s=index.end_pts * index.time_base - origin if index and job.codecs else None,
         video=None,
         audio=tuple(plans),
         media_s=round(facts.duration_s, 6),

@@ -114,7 +114,7 @@ def _stream(number: int, track: Track, *, i_frames: bool) -> str:
     }
     if track.kind == "video" and i_frames:
         words["iframe_playlist_name"] = f"{number}/iframes.m3u8"
-    if track.language is not None:
+    if track.language not in (None, "und"):  # which it does not know
         words["language"] = track.language
     return ",".join(f"{name}={value}" for name, value in words.items())
 

@@ -109,6 +109,8 @@ class Plan(Contract):
     origin_s: Rational
     """What becomes zero in the output: the start of the file, or of the clip."""
     end_s: Rational | None
+    least_s: Rational | None = None
+    """From `origin_s` on, so long is every sound at least: silence is put behind shorter ones."""
     video: VideoPlan | None
     audio: tuple[AudioPlan, ...]
     carried: tuple[Carried, ...] = ()

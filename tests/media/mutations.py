@@ -288,8 +288,10 @@ SEGMENTS = [
     ),
     Mutation("segment-alignment-sound", later("a/00002.m4s", 4800)),
     Mutation("keyframe-interval", data("v180/00001.m4s", second_not_a_sync_sample)),
-    Mutation("track-start", all_of(*(later(f"a/0000{n}.m4s", 9600) for n in (1, 2, 3)))),
-    Mutation("track-duration", lambda out: without_last(out, "a/playlist.m3u8")),
+    Mutation("track-start", all_of(*(later(f"v90/0000{n}.m4s", 9009) for n in (1, 2, 3)))),
+    Mutation("track-start-sound", all_of(*(later(f"a/0000{n}.m4s", 9600) for n in (1, 2, 3)))),
+    Mutation("track-duration", lambda out: without_last(out, "v90/playlist.m3u8")),
+    Mutation("track-duration-sound", lambda out: without_last(out, "a/playlist.m3u8")),
     Mutation("sample-entry", rename_boxes("v180/init.mp4", b"avc1", to=b"avc3")),
 ]  # fmt: skip
 _FRAMES = "v180/iframes.m3u8"

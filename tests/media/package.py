@@ -9,7 +9,7 @@ from typing import Any
 
 from longtake.contracts.package import Package
 from longtake.packages import resolve_package
-from media.fragments import Joining
+from media.fragments import Joining, close_gaps
 from media.index import Index
 from media.isolate import inspect_in_child
 from media.package_plan import Made, plan_package
@@ -68,6 +68,7 @@ async def _encode(source: Path, made: Made, index: Index, folder: Path) -> dict[
         with Joining(paths[rendition.name], len(chunks)) as track:
             for targets in chunks:
                 track.add(targets[number], rendition.video.start_s)
+        close_gaps(paths[rendition.name])
     return paths
 
 

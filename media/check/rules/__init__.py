@@ -140,10 +140,16 @@ RULES = {
     ),
     "keyframe-interval": _warning("Keyframes are at most 2 s apart", f"{APPLE} 1.13"),
     "track-start": _error(
+        "Renditions of a kind begin together, within a frame", f"{APPLE} 8.7"
+    ),
+    "track-start-sound": _warning(
         "Picture and sound begin together, within a frame of both", f"{APPLE} 8.7"
     ),
     "track-duration": _error(
-        "All renditions last equally long, within a frame of picture and two of sound",
+        "Renditions of a kind last equally long, within a frame", f"{APPLE} 8.3, 8.7"
+    ),
+    "track-duration-sound": _warning(
+        "Picture and sound end together, within a frame of picture and two of sound",
         f"{APPLE} 8.3, 8.7",
     ),
     "sample-entry": _warning(

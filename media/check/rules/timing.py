@@ -130,16 +130,17 @@ def _together(renditions: Sequence[Rendition]) -> Iterator[RuleFinding]:
     first = renditions[0]
     for other in renditions[1:]:
         frame = max(first.frame_s, other.frame_s)
+        mixed = "-sound" if other.kind != first.kind else ""
         if abs(other.start_s - first.start_s) > frame + _MILLISECOND:
             yield finding(
-                "track-start",
+                f"track-start{mixed}",
                 other.name,
                 f"it begins at {_s(other.start_s)}; {first.name} at {_s(first.start_s)}",
             )
         sound = 2 * other.frame_s if other.kind == "audio" else Fraction()
         if abs(other.end_s - first.end_s) > max(first.frame_s, sound) + _MILLISECOND:
             yield finding(
-                "track-duration",
+                f"track-duration{mixed}",
                 other.name,
                 f"it ends at {_s(other.end_s)}; {first.name} at {_s(first.end_s)}",
             )
