@@ -17,7 +17,7 @@ from media.isolate import inspect_in_child
 from media.package_plan import plan_package
 from tests.media.engine import run
 from tests.media.made import make
-from tests.media.package import distance, grey, make_renditions
+from tests.media.rungs import distance, grey, make_renditions
 
 CUT = ("closed-gop.mp4", "open-gop-milliseconds.mkv", "variable-rate.mp4", "freeze.mp4")
 OFFSET = ("edit-list.mp4", "start-offset.mp4", "ntsc-transport.ts")
