@@ -130,6 +130,7 @@ def _flags(segment_s: Fraction, gop_s: Fraction) -> Iterator[str]:
     yield "--generate_static_live_mpd"  # segments as for a live stream, all of them there
     yield "--hls_playlist_type=VOD"
     yield "--use_fake_clock_for_muxer"  # no dates in the files
+    yield f"--io_cache_size={1 << 20}"  # for each file; 32 MiB each took half a gigabyte
     yield "--quiet"  # errors alone
 
 

@@ -24,7 +24,8 @@ _SYNC = 0x02000000
 def init_segment(captions: Captions) -> bytes:
     """The init segment: one track, its clock in milliseconds."""
     header = "\n\n".join(("WEBVTT", *captions.styles)).encode()
-    entry = _box("wvtt", bytes(6), struct.pack(">H", 1), _box("vttC", header))
+    label = _box("vlab", b"captions")  # some readers do not go without
+    entry = _box("wvtt", bytes(6), struct.pack(">H", 1), _box("vttC", header), label)
     table = _box(
         "stbl",
         _full("stsd", 0, 0, struct.pack(">I", 1), entry),
