@@ -18,6 +18,7 @@ _DASH = "urn:mpeg:dash:schema:mpd:2011"
 _CENC = "urn:mpeg:cenc:2013"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _ROLE = "urn:mpeg:dash:role:2011"
+_CHANNELS = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _CICP = "urn:mpeg:mpegB:cicp:"
 _BT2020 = {"ColourPrimaries": 9, "MatrixCoefficients": 9}
 _TRANSFER = {"PQ": 16, "HLG": 18}
@@ -38,9 +39,11 @@ def representations(manifest: str) -> dict[str, Element]:
 
 
 def channels(representation: Element) -> int | None:
-    """How many channels a sound has."""
+    """How many channels a sound has; None where they are not told as a number."""
     told = representation.find(_name("AudioChannelConfiguration"))
-    return None if told is None else int(told.attrib["value"])
+    if told is None or told.attrib["schemeIdUri"] != _CHANNELS:
+        return None  # Dolby's sounds have a scheme of their own
+    return int(told.attrib["value"])
 
 
 def timeline(representation: Element) -> list[tuple[Fraction, Fraction]]:
@@ -74,6 +77,8 @@ def rewritten(manifest: str, renditions: Mapping[str, Rendition], target_s: int)
     period = root.find(_name("Period"))
     assert period is not None
     period.set("start", "PT0S")
+    end_s = max(each.end_s for each in renditions.values())
+    root.set("mediaPresentationDuration", f"PT{float(end_s):.6f}S")  # it says the picture's alone
     for told in root.iter(_name("Representation")):
         _rewrite(told, renditions[_folder(told)], target_s)
     by_name = {each.name: each for each in renditions.values()}
@@ -98,6 +103,8 @@ def _rewrite(told: Element, rendition: Rendition, target_s: int) -> None:
     for attribute in ("initialization", "media"):
         file = template.attrib[attribute].partition("/")[2]
         template.set(attribute, f"{rendition.folder}/{file}")
+    # It would let a film begin with its picture, and the sound before that be lost.
+    template.attrib.pop("presentationTimeOffset", None)
     told.set("id", rendition.name)
     told.set("codecs", rendition.codecs)
     told.set("bandwidth", str(peak_bps(rendition.segments, target_s)))

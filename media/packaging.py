@@ -44,7 +44,8 @@ async def make_package(
     target: Path,
     on_tick: OnTick,
 ) -> Finished:
-    """Make the package of `tracks` and `texts` in `target`, an empty folder.
+    """Make the package of `tracks` and `texts` in `target`, an empty folder. All times are of one
+    clock, on which the film begins at 0.
 
     Segments begin with the first keyframe at or after each multiple of `segment_s`, and keyframes
     are to be `gop_s` apart: so every segment of a rendition has its twin in the others. `key` is
@@ -142,5 +143,5 @@ def _encrypted(encryption: Encryption) -> Iterator[str]:
 
 
 def _tick(target: Path) -> Tick:
-    size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    size = sum(path.lstat().st_size for path in target.rglob("*") if path.is_file())
     return Tick(frames=0, out_s=0.0, fps=None, speed=None, bytes=size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -12,9 +13,17 @@ from xml.etree import ElementTree
 import av
 import pytest
 
-from longtake.errors import CapabilityMissing, InputCorrupt, InvalidJob
+from longtake.errors import (
+    CapabilityMissing,
+    InputCorrupt,
+    InvalidJob,
+    ProcessKilled,
+    ResourceExhausted,
+    StorageUnavailable,
+)
 from media import packager
 from media.fragments import presentation_times, time_scale
+from media.isolate import in_child
 from media.renditions import Text, Track
 from tests.media.engine import frames, run
 from tests.media.package import (
@@ -277,12 +286,20 @@ async def test_sound_alone_and_picture_alone(tracks: list[Track], tmp_path: Path
     assert "," not in told["CODECS"]
 
 
-async def test_a_picture_that_begins_late_stays_late(tmp_path: Path) -> None:
+async def test_a_picture_that_begins_late_and_ends_early_takes_no_sound_away(
+    tracks: list[Track], tmp_path: Path
+) -> None:
     late = picture(tmp_path / "late.mp4", late_s=0.52, length_s=5)
     assert presentation_times(late)[0] > 0
-    made = await package(tmp_path / "out", [Track(late, "late", "video")])
+    made = await package(tmp_path / "out", [Track(late, "late", "video"), tracks[2]])
     whole = joined(folder(made, "late"), tmp_path / "whole.mp4")
     assert presentation_times(whole) == presentation_times(late)
+    manifest = ElementTree.parse(made / "manifest.mpd").getroot()
+    assert manifest.attrib["mediaPresentationDuration"] == "PT9.500000S"
+    templates = list(manifest.iter(f"{{{DASH['']}}}SegmentTemplate"))
+    assert {each.get("presentationTimeOffset", "0") for each in templates} == {"0"}
+    firsts = [next(each.iter(f"{{{DASH['']}}}S")).attrib["t"] for each in templates]
+    assert firsts == [str(presentation_times(late)[0]), "0"]
 
 
 async def test_one_frame_is_a_package(tmp_path: Path) -> None:
@@ -328,3 +345,22 @@ async def test_without_the_packager_the_step_waits(
             await package(tmp_path / "out", tracks[:1])
     finally:
         packager.packager.cache_clear()
+
+
+async def test_a_full_disk_is_no_fault_of_the_tracks(tracks: list[Track], tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "1.m4s").symlink_to("/dev/full")
+    stream = "in=in.mp4,stream=video,init_segment=0/i.mp4,segment_template=0/$Number$.m4s"
+    (tmp_path / "in.mp4").symlink_to(tracks[0].path)
+    with pytest.raises(ResourceExhausted, match="no space left"):
+        await packager.run_packager([stream, "--quiet"], tmp_path, tmp_path)
+    stream = stream.replace("0/", "in.mp4/")
+    with pytest.raises(StorageUnavailable, match="cannot be written"):
+        await packager.run_packager([stream, "--quiet"], tmp_path, tmp_path)
+
+
+async def test_a_crash_is_no_fault_of_the_tracks() -> None:
+    with pytest.raises(ProcessKilled, match="package"):
+        await in_child(os.abort, crash=ProcessKilled("the package"))
+    with pytest.raises(InputCorrupt):  # where files are not trusted
+        await in_child(os.abort)
