@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _SIDE_BY_SIDE = 32
+_LARGE = threading.BoundedSemaphore(2)
+"""Large files are few at a time: each sends its parts side by side, out of memory."""
 
 
 class S3Folder:
@@ -102,7 +106,8 @@ class S3Folder:
     ) -> None:
         """Send the file on condition that nobody else has put another one there meanwhile."""
         uri, sha256 = self.at(member.name), member.sha256()
-        with self._storage.staging(uri, job_id) as staged:
+        large = _LARGE if member.size > LEAST_PART_BYTES else contextlib.nullcontext()
+        with large, self._storage.staging(uri, job_id) as staged:
             member.copy_to(staged)
             self._storage.send(staged, uri, sha256, job_id, served)
             self._storage.publish(
