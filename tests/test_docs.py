@@ -26,6 +26,7 @@ from longtake.errors import LongtakeError
 from longtake.kinds import KINDS, parse
 from longtake.packages import package_presets, resolve_package
 from longtake.stitching import resolve_stitch, stitch_presets
+from media.check.rules import RULES
 from media.tools import ffmpeg
 from tests.e2e.service import Service, running, until
 from tests.patience import WAIT_S
@@ -276,3 +277,13 @@ def test_example_jobs_are_valid() -> None:
             resolve_package(job)
         if isinstance(job, Command):
             arguments.check(job.arguments)
+
+
+def test_every_rule_of_check_is_explained() -> None:
+    rows = re.findall(
+        r"^\| `([a-z0-9-]+)` \| (\w+) \| (.+) \| (.+) \|$",
+        (DOCS / "streaming.md").read_text(),
+        flags=re.MULTILINE,
+    )
+    wanted = [(name, rule.severity, rule.says, rule.source) for name, rule in RULES.items()]
+    assert rows == wanted

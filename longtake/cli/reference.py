@@ -39,6 +39,7 @@ TOLD = (
     contracts.Progress,
     contracts.MediaFacts,
     contracts.Probe,
+    contracts.PackageCheck,
 )
 
 

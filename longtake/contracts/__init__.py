@@ -1,6 +1,7 @@
 """Contracts: the models that go in and come out, the same in Python, JSON and YAML."""
 
 from longtake.contracts.base import Contract, Rational, Seconds, Uri
+from longtake.contracts.check import PackageCheck, RenditionFacts, RuleFinding
 from longtake.contracts.command import Command
 from longtake.contracts.encode import (
     AudioOptions,
@@ -57,10 +58,13 @@ __all__ = [
     "Output",
     "Package",
     "PackagePreset",
+    "PackageCheck",
     "Preview",
     "Probe",
     "Progress",
     "Rational",
+    "RenditionFacts",
+    "RuleFinding",
     "Seconds",
     "Stage",
     "State",

@@ -35,15 +35,29 @@ class Folder:
             )
             return None
         words = unquote(uri.partition("#")[0].partition("?")[0])
-        path = PurePosixPath(base, words)
-        whole = (self.root / path).resolve()
-        if "\0" in words or not whole.is_relative_to(self.root):
+        try:
+            whole = (self.root / PurePosixPath(base, words)).resolve()
+            is_there = whole.is_file()
+        except (OSError, RuntimeError, ValueError):  # too long, a loop of links, a NUL
+            whole, is_there = self.root, False
+        if not whole.is_relative_to(self.root):
             self.note("uri-outside", named_by, f"{uri[:200]!r} leaves the package")
             return None
-        if not whole.is_file():
+        if not is_there:
             self.note("file-missing", named_by, f"{uri[:200]!r} is not there")
             return None
         return whole.relative_to(self.root).as_posix()
+
+    def files(self) -> set[str]:
+        """The paths of all files that lie in it; links out of it are noted."""
+        found = set()
+        for path in self.root.rglob("*"):
+            name = path.relative_to(self.root).as_posix()
+            if path.is_symlink() and not path.resolve().is_relative_to(self.root):
+                self.note("uri-outside", name, "it is a link that leaves the package")
+            elif path.is_file():
+                found.add(name)
+        return found
 
     def note(self, rule: str, where: str, message: str) -> None:
         """Keep a finding."""

@@ -14,7 +14,9 @@ _DASH = "{urn:mpeg:dash:schema:mpd:2011}"
 _CENC = "{urn:mpeg:cenc:2013}"
 MOST_SEGMENTS = 200_000
 """Of a representation: `r` may say any number."""
-_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", re.ASCII)
+_DURATION = re.compile(
+    r"P(?:(\d{1,6})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d{1,12})?)S)?)?", re.ASCII
+)
 
 
 class NotAManifest(ValueError):
@@ -33,8 +35,8 @@ def seconds(written: str | None) -> Fraction | None:
 def read_mpd(folder: Folder, path: str) -> Mpd:
     """The manifest. Raises NotAManifest."""
     try:
-        text = folder.text(path)
-        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        text = folder.text(path).decode("utf-8")
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
             raise NotAManifest("it has a DTD, which a manifest does not need")
         root = ET.fromstring(text)
     except (ET.ParseError, ValueError) as error:
@@ -82,7 +84,6 @@ def _representation(
     attributes = {**parent.attrib, "id": "", **element.attrib}
     name = f"{path}, representation {element.get('id', '?')}"
     template = _template(parent, element)
-    timescale = template.get("timescale", "")
     base = _base(folder, name, base, parent, element)
     channels = _inherited(parent, element, "AudioChannelConfiguration")
     identity = {
@@ -101,7 +102,7 @@ def _representation(
             for each in owner.findall(f"{_DASH}ContentProtection")
         ),
         channels=channels.get("value") if channels is not None else None,
-        timescale=int(timescale) if timescale.isdecimal() and int(timescale) else None,
+        timescale=max(_whole(template, "timescale", 0), 0) or None,
         offset=_whole(template, "presentationTimeOffset", 0),
         init=init,
         init_uri=init_uri,

@@ -26,6 +26,9 @@ _ONCE = (
 )
 
 
+LONGEST_S = 48 * 3600
+
+
 class NotAPlaylist(ValueError):
     """It cannot be read; the message says why."""
 
@@ -144,11 +147,18 @@ def _pieces(folder: Folder, path: str, segments: list[dict[str, Any]]) -> Iterat
         yield Piece(
             uri=each["uri"],
             path=folder.find(each["uri"], where, base),
-            duration=Fraction(str(each["duration"])),
+            duration=_seconds(each["duration"], where),
             span=span,
             init=init,
             key=_key(each.get("key")),
         )
+
+
+def _seconds(written: float, where: str) -> Fraction:
+    """EXTINF. Raises NotAPlaylist if it is no length of a segment."""
+    if not 0 <= written <= LONGEST_S:
+        raise NotAPlaylist(f"{where}: EXTINF {written:g}")
+    return Fraction(str(written))
 
 
 def _span(folder: Folder, where: str, written: str, behind: int) -> tuple[int, int] | None:

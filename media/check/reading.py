@@ -182,8 +182,7 @@ class _Reader:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self._folder.note("listing-syntax", LISTING, f"{type(error).__name__}: {error}")
             return
-        root, note = self._folder.root, self._folder.note
-        there = {each.relative_to(root).as_posix() for each in root.rglob("*") if each.is_file()}
+        note, there = self._folder.note, self._folder.files()
         for path in sorted(there - {each.path for each in listed} - {MASTER, MPD, LISTING}):
             note("listing-files", path, "it is not listed in package.json")
         for each in listed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 from longtake.contracts.check import RenditionFacts
 from media.check.facts import (
@@ -35,7 +36,7 @@ class Rendition:
     """TARGETDURATION; of DASH, the longest segment."""
     encryption: str | None = None
 
-    @property
+    @cached_property
     def media(self) -> tuple[Segment, ...]:
         """The segments whose samples could be read."""
         if self.track is None:
@@ -43,10 +44,10 @@ class Rendition:
         found = (each for each in self.segments if isinstance(each, Segment))
         return tuple(each for each in found if each.fragments)
 
-    @property
+    @cached_property
     def is_timed(self) -> bool:
-        """Whether the samples of all segments could be read."""
-        return bool(self.segments) and len(self.media) == len(self.segments)
+        """Whether the samples of all segments could be read, and take time."""
+        return len(self.media) == len(self.segments) and self.frame_s > 0
 
     def seconds(self, ticks: int) -> Fraction:
         """Ticks of the track as seconds."""
@@ -68,18 +69,18 @@ class Rendition:
         start, end = segment.presented(self.track)
         return self.seconds(start), self.seconds(end)
 
-    @property
+    @cached_property
     def samples(self) -> int:
         """Frames of picture or of sound."""
         return sum(segment.samples for segment in self.media)
 
-    @property
+    @cached_property
     def frame_s(self) -> Fraction:
         """Mean length of a frame."""
         ticks = sum(segment.end - segment.start for segment in self.media)
         return self.seconds(ticks) / max(self.samples, 1)
 
-    @property
+    @cached_property
     def is_constant(self) -> bool:
         """Whether all frames but the last are equally long."""
         fragments = [each for segment in self.media for each in segment.fragments]
@@ -87,27 +88,27 @@ class Rendition:
         lengths |= {fragment.shortest for fragment in fragments[:-1]}
         return len(lengths) == 1
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Of all segments, without the init segment."""
         return sum(segment.bytes for segment in self.segments)
 
-    @property
+    @cached_property
     def duration_s(self) -> Fraction:
         """Seconds of all segments."""
         return sum(self.lengths, Fraction())
 
-    @property
+    @cached_property
     def peak_bps(self) -> Fraction:
         """Peak segment bit rate."""
         return peak(self.sizes, self.lengths, self.target_s)
 
-    @property
+    @cached_property
     def mean_bps(self) -> Fraction:
         """Average segment bit rate."""
         return Fraction(self.bytes * 8) / self.duration_s if self.duration_s else Fraction()
 
-    @property
+    @cached_property
     def sizes(self) -> list[int]:
         """Bytes of each segment."""
         return [segment.bytes for segment in self.segments]

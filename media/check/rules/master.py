@@ -169,7 +169,7 @@ def _rates(
 
 def _whole(stream: Stream, name: str) -> int | None:
     written = stream.attributes.get(name, "")
-    return int(written) if written.isdecimal() else None
+    return int(written) if re.fullmatch(r"\d{1,15}", written, re.ASCII) else None
 
 
 def _independent(package: Package, found: Master) -> Iterator[RuleFinding]:
@@ -233,5 +233,5 @@ def _shapes(found: Master, shapes: Sequence[tuple[int, int]]) -> Iterator[RuleFi
 
 
 def _shape(size: str) -> tuple[int, int] | None:
-    width, _, height = size.partition("x")
-    return (int(width), int(height)) if width.isdecimal() and height.isdecimal() else None
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", size, re.ASCII)
+    return (int(found[1]), int(found[2])) if found else None
