@@ -19,6 +19,8 @@ import flask
 from playwright.async_api import Browser, Page, async_playwright
 from werkzeug.serving import make_server
 
+from tests.browser.counted import BARS, number
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 MISSING = "no Chromium here: apt-get install chromium (Debian), or install Google Chrome"
@@ -48,22 +50,27 @@ async function open(source) {
   return {duration_s: media.duration, width: media.videoWidth || 0, height: media.videoHeight || 0};
 }
 
-function row() {
-  const canvas = document.createElement("canvas");
+const canvas = document.createElement("canvas");
+const context = canvas.getContext("2d", {willReadFrequently: true});
+
+// How light the bars are, in the middle of the upper and of the lower half of the picture.
+function bars() {
   [canvas.width, canvas.height] = [media.videoWidth, media.videoHeight];
-  const context = canvas.getContext("2d", {willReadFrequently: true});
   context.drawImage(media, 0, 0);
-  const data = context.getImageData(0, canvas.height >> 1, canvas.width, 1).data;
-  return Array.from(data).filter((_, place) => place % 4 !== 3);
+  return [0.25, 0.75].map((part) => {
+    const row = context.getImageData(0, Math.floor(canvas.height * part), canvas.width, 1).data;
+    const place = (bar) => Math.floor((bar + 0.5) * canvas.width / BARS);
+    return Array.from({length: BARS}, (_, bar) => row[4 * place(bar)]);
+  });
 }
 
 async function seek(seconds) {
   const [there, shown] = [happens("seeked"), shows()];
   media.currentTime = seconds;
   await there;
-  if (!media.videoWidth) return [];
+  if (!media.videoWidth) return null;
   await shown;
-  return row();
+  return bars();
 }
 
 async function play() {
@@ -90,7 +97,8 @@ async function play() {
 """
 
 _PAGE = f"""<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
-<video id="media" preload="auto" playsinline></video><script>{_SCRIPT}</script>"""
+<video id="media" preload="auto" playsinline></video>
+<script>const BARS = {BARS};{_SCRIPT}</script>"""
 
 
 @dataclass(frozen=True)
@@ -125,10 +133,10 @@ class Player:
         """Load a file of the folder, up to its first picture."""
         return Opened(**await self.page.evaluate("(name) => open(name)", name))
 
-    async def seek(self, seconds: float) -> list[tuple[int, int, int]]:
-        """The row of RGB pixels at mid-height of the other picture at `seconds`; none for sound."""
-        flat = await self.page.evaluate("(seconds) => seek(seconds)", seconds)
-        return list(zip(flat[0::3], flat[1::3], flat[2::3], strict=True))
+    async def seek(self, seconds: float) -> int | None:
+        """The number of the other picture at `seconds`; None if it tells none, and for sound."""
+        bars = await self.page.evaluate("(seconds) => seek(seconds)", seconds)
+        return None if bars is None else number(*bars)
 
     async def play_through(self) -> Played:
         """Play from where it stands to the end."""

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.browser.chromium import Player, new_player
-from tests.browser.counted import HERTZ, RATE, SECONDS, counted, number
+from tests.browser.counted import HERTZ, RATE, SECONDS, counted
 from tests.media.engine import transcode
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -37,7 +37,7 @@ SOUNDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return counted(tmp_path_factory.mktemp("source"))
+    return counted(tmp_path_factory.mktemp("source") / "counted.mkv")
 
 
 async def skip_unless_decoded(player: Player, mime: str) -> None:
@@ -58,7 +58,7 @@ async def test_a_film_plays_to_its_end_and_seeks_to_the_right_frame(
         assert opened.duration_s == pytest.approx(SECONDS, abs=FRAME)
         assert (opened.width, opened.height) == (320, 180)
         for wanted in (74, 1, 24, 25, 26, 49, 50, 10, 0):  # back and forth, and around the joins
-            assert number(await player.seek((wanted + 0.5) * FRAME)) == wanted
+            assert await player.seek((wanted + 0.5) * FRAME) == wanted
         played = await player.play_through()
     assert played.end_s == pytest.approx(SECONDS, abs=FRAME)
     assert played.hertz == pytest.approx(HERTZ, abs=15)
@@ -74,7 +74,7 @@ async def test_a_clip_begins_with_its_own_first_frame(
         opened = await player.open("clip.mp4")
         assert opened.duration_s == pytest.approx(2, abs=FRAME)
         for place in (0, 1, 25, 49):
-            assert number(await player.seek((place + 0.5) * FRAME)) == 13 + place
+            assert await player.seek((place + 0.5) * FRAME) == 13 + place
 
 
 @pytest.mark.parametrize("name", SOUNDS)

@@ -1,0 +1,198 @@
+"""Plays a package as people do, and looks at what they see: by hls.js, and by Shaka Player.
+
+played = await play_and_check(browser, folder, "hls.js", frames=300, rate=Fraction(25))
+
+The source of the package is a film of `counted.py`: every frame carries its number.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response
+
+from tests.browser.chromium import serving
+from tests.browser.counted import number
+
+Way = Literal["hls.js", "shaka hls", "shaka dash"]
+"""The player, and which of the two manifests it reads."""
+WAYS: tuple[Way, ...] = ("hls.js", "shaka hls", "shaka dash")
+
+_SCRIPT = Path(__file__).with_name("streaming.js")
+_STYLE = """
+.shaka-text-container { position: absolute; top: 0 }
+.undrawn .shaka-text-container { visibility: hidden }
+"""
+_SOUND_S = 0.05
+"""AAC ends on a whole frame of 1024 samples."""
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A caption, in seconds."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What opens an encrypted package: `clear` by key id, both in hex (Shaka Player); `served` by
+    the address that stands in the playlists."""
+
+    clear: Mapping[str, str] = field(default_factory=dict)
+    served: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A rung as the player lists it."""
+
+    id: int
+    width: int
+    height: int
+    codec: str
+    bps: int
+
+
+@dataclass(frozen=True)
+class Played:
+    """What was there, and what was shown while it played to its end, each a rung's id."""
+
+    rungs: tuple[Rung, ...]
+    languages: tuple[str, ...]
+    shown: tuple[int, ...]
+
+
+async def play_and_check(
+    browser: Browser,
+    folder: Path,
+    way: Way,
+    *,
+    script: Path,
+    frames: int,
+    rate: Fraction,
+    captions: Mapping[str, Sequence[Cue]] = {},
+    keys: Keys = Keys(),
+    speed: float = 2,
+) -> Played:
+    """Play a package to its end; `script` is the player's own file.
+
+    Fails unless every rung shows the right frame after each seek, every cue is read at its time
+    and at no other, it starts, goes on after seeks and rung switches and ends without a stall, and
+    neither the player nor the browser complains or asks for anything that is not there.
+    """
+    async with _page(browser, folder, script, keys) as (page, complaints):
+        manifest = "manifest.mpd" if way == "shaka dash" else "master.m3u8"
+        opened = await _call(page, "start", way, manifest, dict(keys.clear), [*captions, None][0])
+        rungs = tuple(Rung(**rung) for rung in opened["rungs"])
+        assert opened["duration_s"] == _about(frames, rate)
+        await _check_rungs(page, rungs, frames, rate)
+        for language, cues in captions.items():
+            assert language in opened["languages"]
+            await _check_captions(page, language, cues, rate)
+        for part in (0.6, 0.1, 0.35):
+            await _call(page, "jump", part * float(frames / rate))
+        shown = await _play_through(page, frames, rate, speed)
+        troubles = await page.evaluate("[...troubles, ...waits]")
+        assert not troubles
+        assert await page.evaluate("player.stalls()") == 0
+        assert not complaints
+    return Played(rungs, tuple(opened["languages"]), shown)
+
+
+async def _check_rungs(page: Page, rungs: Sequence[Rung], frames: int, rate: Fraction) -> None:
+    for turn, rung in enumerate(rungs):
+        await _call(page, "chooseNow", vars(rung))
+        # Back and forth; the first frame, the last, and others for each rung.
+        places = (frames - 1, 0, (frames // 2 + 31 * turn) % frames)
+        for place in places:
+            wanted_s = float((place + Fraction(1, 2)) / rate)
+            seen = await _call(page, "seek", wanted_s, float(1 / rate))
+            assert (seen["width"], seen["height"]) == (rung.width, rung.height)
+            assert number(*seen["bars"]) == place, f"{rung}: frame {place} at {wanted_s} s"
+
+
+async def _check_captions(page: Page, language: str, cues: Sequence[Cue], rate: Fraction) -> None:
+    frame_s = float(1 / rate)
+    await _call(page, "player.showCaptions", language)
+    for cue in reversed(cues):
+        await _call(page, "seek", (cue.start_s + cue.end_s) / 2, frame_s)
+        await page.wait_for_function("player.captions().length")
+        assert await page.evaluate("player.captions()") == [cue.text]
+        with_text = await page.locator("#media").screenshot()
+        await _call(page, "player.drawCaptions", False)
+        assert await page.locator("#media").screenshot() != with_text, "the cue is drawn"
+        await _call(page, "player.drawCaptions", True)
+    for before, after in itertools.pairwise(cues):
+        if before.end_s < after.start_s:
+            await _call(page, "seek", (before.end_s + after.start_s) / 2, frame_s)
+            assert await page.evaluate("player.captions()") == []
+
+
+async def _play_through(page: Page, frames: int, rate: Fraction, speed: float) -> tuple[int, ...]:
+    played = await _call(page, "playThrough", speed, float(1 / rate))
+    assert played["end_s"] == _about(frames, rate)
+    numbers = [number(*frame["bars"]) for frame in played["frames"]]
+    known = [each for each in numbers if each is not None]
+    assert known == numbers, "every frame is a frame of the source"
+    assert known == sorted(known), "none comes too early or too late where rungs join"
+    assert number(*played["last"]) == frames - 1
+    return tuple(played["shown"])
+
+
+def _about(frames: int, rate: Fraction) -> Any:
+    """The film's length in seconds; sound may end a little later, on a frame of its own."""
+    return pytest.approx(float(frames / rate), abs=_SOUND_S)
+
+
+async def _call(page: Page, function: str, *arguments: object) -> Any:
+    return await page.evaluate(f"(given) => {function}(...given)", list(arguments))
+
+
+@asynccontextmanager
+async def _page(
+    browser: Browser, folder: Path, script: Path, keys: Keys
+) -> AsyncIterator[tuple[Page, list[str]]]:
+    """A page with a player's script, and what browser and server complain of."""
+    complaints: list[str] = []
+    with serving(folder) as address:
+
+        def asked(request: Request) -> None:
+            if not request.url.startswith((address, "blob:", "data:", *keys.served)):
+                complaints.append(f"asks for {request.url}")
+
+        def answered(response: Response) -> None:
+            if response.status >= 400:
+                complaints.append(f"{response.status} {response.url}")
+
+        def said(message: ConsoleMessage) -> None:
+            if message.type in ("error", "warning"):
+                complaints.append(message.text)
+
+        page = await browser.new_page()
+        page.on("request", asked)
+        page.on("response", answered)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text) if said.type in ("error", "warning") else None
+            ),
+        )
+        for uri, key in keys.served.items():
+            await page.route(uri, lambda route, key=key: route.fulfill(body=key))
+        await page.goto(address)
+        await page.add_style_tag(content=_STYLE)
+        for path in (script, _SCRIPT):
+            await page.add_script_tag(path=path)
+        yield page, complaints
+        await page.close()
