@@ -1,0 +1,120 @@
+"""What a Package job makes is played by real players in a real browser, on every rung."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.browser.counted import counted
+from tests.browser.streaming import WAYS, Cue, Keys, Way, play_and_check
+from tests.e2e.service import Service, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+RATE, SECONDS = Fraction(30000, 1001), 11
+CUES = (Cue(1, 2, "one"), Cue(3.5, 4.5, "over the edge of a segment"), Cue(8.5, 10, "three & four"))
+KEY = bytes(range(16))
+KEY_URI = "https://keys.example/film"
+LADDER = ("--ladder", "180:600k,90:300k")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("package-service")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("counted")
+    blocks = (f"00:{c.start_s:06.3f} --> 00:{c.end_s:06.3f}\n{c.text}\n" for c in CUES)
+    (folder / "words.vtt").write_text("\n".join(("WEBVTT\n", *blocks)))
+    (folder / "key").write_bytes(KEY)
+    return counted(folder / "film.mkv", rate="30000/1001", seconds=SECONDS)
+
+
+def packaged(service: Service, film: Path, name: str, *options: object) -> Path:
+    """A package of the film, with captions; it has no findings."""
+    out = service.out / name
+    words = ("--captions", f"en={film.with_name('words.vtt')}")
+    service.json("package", film, "-o", out, "-p", "convert-to-hls", *LADDER, *words, *options)
+    found = service.json("check", out)
+    assert not [each for each in found["findings"] if each["severity"] == "error"]
+    return out
+
+
+@pytest.fixture(scope="module")
+def plain(service: Service, film: Path) -> Path:
+    return packaged(service, film, "plain")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_package_plays(
+    way: Way, plain: Path, browser: Browser, script_of: Callable[[str], Path]
+) -> None:
+    played = await play_and_check(
+        browser,
+        plain,
+        way,
+        script=script_of(way),
+        frames=round(SECONDS * RATE),
+        rate=RATE,
+        captions={"en": CUES},
+    )
+    assert {(rung.width, rung.height) for rung in played.rungs} == {(320, 180), (160, 90)}
+    assert set(played.shown) == {rung.id for rung in played.rungs}, "switched while it played"
+
+
+@pytest.mark.parametrize("way", ["hls.js", "shaka dash"])
+async def test_av1_plays(
+    way: Way,
+    service: Service,
+    film: Path,
+    browser: Browser,
+    script_of: Callable[[str], Path],
+) -> None:
+    out = service.out / "av1"
+    if not out.exists():
+        packaged(service, film, "av1", "--codec", "av1")
+    await play_and_check(
+        browser, out, way, script=script_of(way), frames=round(SECONDS * RATE), rate=RATE
+    )
+
+
+@pytest.mark.parametrize(
+    ("scheme", "way"), [("cbcs", "shaka hls"), ("cbcs", "shaka dash"), ("aes-128", "hls.js")]
+)
+async def test_an_encrypted_package_plays_with_its_key(
+    scheme: str,
+    way: Way,
+    service: Service,
+    film: Path,
+    browser: Browser,
+    script_of: Callable[[str], Path],
+) -> None:
+    out = service.out / scheme
+    if not out.exists():
+        key = ("--key-file", film.with_name("key"), "--key-uri", KEY_URI)
+        packaged(service, film, scheme, "--encrypt", scheme, *key)
+    listing = json.loads((out / "package.json").read_text())
+    key_id = listing["encryption"].get("key_id", "")
+    keys = Keys(clear={key_id: KEY.hex()} if key_id else {}, served={KEY_URI: KEY})
+    await play_and_check(
+        *(browser, out, way),
+        script=script_of(way),
+        frames=round(SECONDS * RATE),
+        rate=RATE,
+        captions={"en": CUES},
+        keys=keys,
+    )
+    assert not any(
+        KEY in path.read_bytes() or KEY.hex() in path.read_bytes().hex()
+        for folder in (service.home, out)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "key"
+    ), "the key lies nowhere but in its own file"
