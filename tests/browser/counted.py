@@ -29,10 +29,7 @@ def counted(
         # Drawn small, and made large: FFmpeg asks the formula for every pixel.
         *("-f", "lavfi", "-i", f"color=gray:s={2 * BARS}x4:r={rate}:d={seconds}"),
         *("-f", "lavfi", "-i", f"sine={HERTZ}:r=48000:d={seconds}"),
-        *(
-            "-vf",
-            f"format=yuv420p,geq=lum='{bars}':cb=128:cr=128,scale={size}:flags=neighbor,setsar=1",
-        ),
+        *("-vf", f"format=yuv420p,geq=lum='{bars}':cb=128:cr=128,{large}"),
         *("-c:v", "ffv1", "-g", 25, "-color_range", "tv", "-c:a", "pcm_s16le", target),
     )
     return target
