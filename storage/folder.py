@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from storage.content_type import Served
+from longtake.content_type import Served
 from storage.tree import Member
 
 

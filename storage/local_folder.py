@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from longtake.content_type import Served
 from longtake.errors import OutputConflict
-from storage.content_type import Served
 from storage.local import LocalStorage, is_same, storage_errors, sync
 from storage.tree import Member
 

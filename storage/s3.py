@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from longtake.content_type import Served
 from longtake.contracts.steps.common import Source
 from longtake.errors import (
     InputForbidden,
@@ -22,7 +23,6 @@ from longtake.errors import (
     StorageUnavailable,
 )
 from storage.address import Address
-from storage.content_type import Served
 from storage.folder import Folder
 from storage.host_cache import HostCache
 from storage.portions import Portions

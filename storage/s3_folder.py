@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from longtake.content_type import Served
 from longtake.errors import InvalidJob
 from storage.address import Address
-from storage.content_type import Served
 from storage.s3_client import client, code_of, writing
 from storage.tree import Member
 from storage.uploads import LEAST_PART_BYTES

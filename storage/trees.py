@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
+from longtake.content_type import Served, content_type
 from longtake.contracts.result import Output
 from longtake.errors import OutputConflict, StorageUnavailable, UserError
 from storage import threads
 from storage.claims import Claim, Held, Loose
-from storage.content_type import Served, content_type
 from storage.folder import Folder
 from storage.listing import names_in, read_listing
 from storage.tree import DASH, ENTRIES, HLS, LISTING, Member, is_immutable

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
+from longtake.content_type import Served, content_type
 from longtake.errors import StorageUnavailable, UserError
 from storage.address import Address
-from storage.content_type import Served, content_type
 from storage.ledger import Ledger, Note, new_entry
 from storage.s3_client import client, code_of, writing
 from storage.threads import check
