@@ -18,6 +18,7 @@ from longtake.cli.demo import demo
 from longtake.cli.doctor import doctor
 from longtake.cli.normalize import normalize
 from longtake.cli.package import package
+from longtake.cli.play import play
 from longtake.cli.preview import preview
 from longtake.cli.probe import probe
 from longtake.cli.report import failure
@@ -53,6 +54,7 @@ app.command(rich_help_panel=_JOBS)(jobs.resume)
 app.command(rich_help_panel=_JOBS)(jobs.retry)
 app.command(rich_help_panel=_SHOW)(probe)
 app.command(rich_help_panel=_SHOW)(check)
+app.command(rich_help_panel=_SHOW)(play)
 app.command("presets", rich_help_panel=_SHOW)(reference.presets_)
 app.command(rich_help_panel=_SHOW)(reference.schema)
 app.command(rich_help_panel=_SERVICE)(serve.up)

@@ -1,0 +1,136 @@
+"use strict";
+
+const MASTER = "/package/master.m3u8";
+const at = (id) => document.getElementById(id);
+const film = at("film");
+
+function tell(words) {
+  const line = document.createElement("li");
+  line.textContent = words;
+  at("troubles").append(line);
+}
+
+// A menu's entries are names, and its values their places in the player's list; -1 stands first.
+function fill(id, first, names) {
+  const entries = first === null ? [] : [new Option(first, -1)];
+  at(id).replaceChildren(...entries, ...names.map((name, place) => new Option(name, place)));
+  at(id).closest("label").hidden = !names.length;
+}
+
+function chosen(id, act) {
+  at(id).addEventListener("change", (event) => act(Number(event.target.value)));
+}
+
+function rungName(level) {
+  const size = level.width ? `${level.width}×${level.height}` : "sound alone";
+  return `${size}, ${(level.bitrate / 1e6).toFixed(2)} Mbit/s, ${level.videoCodec ?? level.audioCodec}`;
+}
+
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  const two = (number) => String(number).padStart(2, "0");
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`
+    + `.${String(Math.floor(seconds * 1000) % 1000).padStart(3, "0")}`;
+}
+
+function bufferedAhead() {
+  for (let n = 0; n < film.buffered.length; n += 1) {
+    if (film.buffered.start(n) <= film.currentTime && film.currentTime <= film.buffered.end(n)) {
+      return film.buffered.end(n) - film.currentTime;
+    }
+  }
+  return 0;
+}
+
+function showTimes() {
+  at("time").textContent = `${clock(film.currentTime)} of ${clock(film.duration || 0)}`;
+  at("buffer").textContent = `${bufferedAhead().toFixed(1)} s ahead`;
+  const quality = film.getVideoPlaybackQuality();
+  at("lost").textContent = `${quality.droppedVideoFrames} of ${quality.totalVideoFrames}`;
+}
+
+function playByHlsJs() {
+  const hls = new Hls();
+  hls.on(Hls.Events.MANIFEST_PARSED, () => {
+    fill("quality", "Automatic", hls.levels.map(rungName));
+  });
+  const named = (tracks) => tracks.map((track) => [track.name, track.lang].filter(Boolean).join(", "));
+  hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, () => {
+    fill("captions", "Off", named(hls.subtitleTracks));
+    at("captions").value = hls.subtitleTrack;
+  });
+  hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => fill("sound", null, named(hls.audioTracks)));
+  hls.on(Hls.Events.AUDIO_TRACK_SWITCHED, () => { at("sound").value = hls.audioTrack; });
+  hls.on(Hls.Events.LEVEL_SWITCHED, (_, {level}) => {
+    at("shown").textContent = rungName(hls.levels[level]);
+  });
+  hls.on(Hls.Events.ERROR, (_, told) => tell(failure(told)));
+  chosen("quality", (place) => { hls.nextLevel = place; });
+  chosen("captions", (place) => { hls.subtitleTrack = place; });
+  chosen("sound", (place) => { hls.audioTrack = place; });
+  hls.loadSource(MASTER);
+  hls.attachMedia(film);
+}
+
+function failure(told) {
+  if (/^key/.test(told.details)) {
+    return "The package is encrypted, and this page asks no other host for keys: look at it in a "
+      + `player that has them. (${told.details})`;
+  }
+  const where = told.frag?.url ?? told.url ?? told.context?.url ?? "";
+  const words = told.error?.message ?? told.reason ?? "";
+  return `${clock(film.currentTime)} ${told.details}: ${words} ${where}`;
+}
+
+// The storyboard is a WebVTT file whose cues name parts of pictures: storyboard-01.jpg#xywh=0,0,160,90
+async function storyboard(address) {
+  const text = await (await fetch(address)).text();
+  const cue = /(\d+):(\d+):([\d.]+) --> .*\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)/g;
+  const pictures = Array.from(text.matchAll(cue), ([, h, m, s, name, ...box]) => ({
+    start: h * 3600 + m * 60 + Number(s), url: new URL(name, new URL(address, location)), box,
+  }));
+  if (!pictures.length) return;
+  const strip = at("strip");
+  strip.hidden = false;
+  const seconds = (event) => {
+    const {left, width} = strip.getBoundingClientRect();
+    return Math.min(Math.max((event.clientX - left) / width, 0), 1) * (film.duration || 0);
+  };
+  strip.addEventListener("pointermove", (event) => point(pictures, seconds(event)));
+  strip.addEventListener("pointerleave", () => { at("thumbnail").hidden = true; });
+  strip.addEventListener("click", (event) => { film.currentTime = seconds(event); });
+}
+
+function point(pictures, seconds) {
+  const {url, box: [x, y, width, height]} = pictures.findLast((each) => each.start <= seconds)
+    ?? pictures[0];
+  const [thumbnail, room] = [at("thumbnail"), at("strip").clientWidth];
+  const place = seconds / (film.duration || 1) * room;
+  Object.assign(thumbnail.style, {
+    backgroundImage: `url("${url}")`, backgroundPosition: `-${x}px -${y}px`,
+    width: `${width}px`, height: `${height}px`,
+    left: `${Math.min(Math.max(place - width / 2, 0), room - width)}px`,
+  });
+  thumbnail.hidden = false;
+  at("pointed").textContent = clock(seconds);
+  at("pointed").style.left = `${Math.min(place, room - 100)}px`;
+}
+
+async function main() {
+  for (const id of ["quality", "captions", "sound"]) fill(id, null, []);
+  film.addEventListener("error", () => tell(`The browser gave up: ${film.error.message}`));
+  setInterval(showTimes, 100);
+  const about = await (await fetch("/about.json")).json();
+  at("title").textContent = document.title = about.title;
+  if (about.poster) film.poster = `/package/${about.poster}`;
+  if (Hls.isSupported()) {
+    playByHlsJs();
+  } else if (film.canPlayType("application/vnd.apple.mpegurl")) {
+    film.src = MASTER;  // Safari on a phone plays HLS itself, and chooses itself
+  } else {
+    tell("This browser can play neither HLS nor media that a page feeds to it.");
+  }
+  if (about.storyboard) await storyboard(`/package/${about.storyboard}`);
+}
+
+main();
