@@ -111,7 +111,8 @@ class JobWorkflow:
             await self._conclude(job, kind, result)
             return result
         except (ActivityError, ApplicationError) as error:
-            if is_cancelled_exception(error):
+            # A step whose worker died as it was told to stop ends by its missing heartbeats.
+            if is_cancelled_exception(error) or self._main.cancelling():
                 return await self._canceled(job, kind, error)
             raise await self._failed(job, kind, _job_error(error)) from error
         except asyncio.CancelledError as error:
