@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from longtake.errors import OutputConflict, ResourceExhausted, StorageUnavailable
-from storage import claims, trees
+from longtake.settings import Home
+from storage import claims, sweep, trees
 from storage.tree import ENTRIES, tree_sha256
 from storage.uploads import LEAST_PART_BYTES
 from tests.e2e.service import until
@@ -423,6 +424,24 @@ def test_a_folder_that_is_a_link_elsewhere_is_not_written_through(tmp_path: Path
     with pytest.raises(OutputConflict, match="a link that leads out"):
         asyncio.run(attempts.publish(RED))
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+async def test_gc_undoes_what_a_job_left_that_never_ended(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await place.attempts.publish(RED, "before")
+    with pytest.raises(Interrupted):
+        await place.attempts.dying(LAST).publish(BLUE, "terminated", overwrite=True)
+    monkeypatch.setenv("LONGTAKE_HOME", str(place.scratch))
+    if place.box is not None:
+        monkeypatch.setenv("LONGTAKE_WORK_STORE", f"s3://{place.box.name}/store")
+    there = place.files()
+    home = Home.from_environment()
+    assert (await asyncio.to_thread(sweep.sweep, home, 86_400))["uploads"] == 0
+    assert place.files() == there
+    assert (await asyncio.to_thread(sweep.sweep, home, -1))["uploads"] == 1
+    assert place.files() == RED
+    assert place.is_settled()
 
 
 @pytest.fixture
