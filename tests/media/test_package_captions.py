@@ -73,7 +73,7 @@ async def made(spoken: Path, tracks: list[Track], tmp_path: Path) -> Path:
         tracks,
         [
             Text(spoken, "captions-en", "en", "English", default=True),
-            Text(spoken, "captions-en-2", "en", "English for learners"),
+            Text(spoken, "captions-en-2", "en", "English"),
             Text(spoken, "captions-pt-BR", "pt-BR"),
         ],
     )
@@ -170,7 +170,7 @@ async def test_dash_covers_the_film(made: Path) -> None:
 async def test_the_master_tells_whose_captions_are_shown(made: Path) -> None:
     master = read_playlist(made / "master.m3u8").told
     told = [each for _, each, _ in master if each.get("TYPE") == "SUBTITLES"]
-    names = ["English", "English for learners", "pt-BR"]
+    names = ["English", "English (captions-en-2)", "pt-BR"]  # no two alike
     assert [each["NAME"] for each in told] == names
     assert [each["LANGUAGE"] for each in told] == ["en", "en", "pt-BR"]
     assert [each["DEFAULT"] for each in told] == ["YES", "NO", "NO"]

@@ -82,9 +82,18 @@ async def test_cbcs_decrypts_to_the_same_frames(
         assert decoded(whole, "-decryption_key", KEY.hex()) == wanted
         with contextlib.suppress(subprocess.CalledProcessError):  # noise, or refused
             assert decoded(whole, "-decryption_key", "00" * 16) != wanted
-        key = attributes(read_playlist(folder(made, name) / "playlist.m3u8").tags["#EXT-X-KEY"])
+        playlist = read_playlist(folder(made, name) / "playlist.m3u8")
+        for _, uri in playlist.segments:  # the first ones, too
+            hidden, plain = ((folder(each, name) / uri).read_bytes() for each in (made, clear))
+            assert _media(hidden) != _media(plain)
+        key = attributes(playlist.tags["#EXT-X-KEY"])
         assert key.pop("IV").startswith("0x")
         assert key == {"METHOD": "SAMPLE-AES", "URI": URI, "KEYFORMAT": "identity"}
+
+
+def _media(segment: bytes) -> bytes:
+    """The beginning of what its first fragment shows."""
+    return segment.partition(b"mdat")[2][:1000]
 
 
 async def test_cbcs_is_told_to_every_player(
