@@ -50,7 +50,7 @@ class HlsJs {
   }
   captions() {
     const track = Array.from(media.textTracks).find((each) => each.mode === "showing");
-    return Array.from(track?.activeCues ?? [], (cue) => cue.text);
+    return Array.from(track?.activeCues ?? [], (cue) => cue.getCueAsHTML().textContent);
   }
   drawCaptions(drawn) { this.hls.subtitleDisplay = drawn; }
   stalls() { return 0; }  // hls.js tells of each as an error

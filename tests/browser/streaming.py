@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, Response, Route
 
 from tests.browser.chromium import serving
 from tests.browser.counted import number
@@ -154,6 +155,11 @@ def _about(frames: int, rate: Fraction) -> Any:
     return pytest.approx(float(frames / rate), abs=_SOUND_S)
 
 
+async def _fulfil(body: bytes, route: Route) -> None:
+    # Keys are fetched from another origin than the package.
+    await route.fulfill(body=body, headers={"Access-Control-Allow-Origin": "*"})
+
+
 async def _call(page: Page, function: str, *arguments: object) -> Any:
     return await page.evaluate(f"(given) => {function}(...given)", list(arguments))
 
@@ -189,7 +195,7 @@ async def _page(
             ),
         )
         for uri, key in keys.served.items():
-            await page.route(uri, lambda route, key=key: route.fulfill(body=key))
+            await page.route(uri, partial(_fulfil, key))
         await page.goto(address)
         await page.add_style_tag(content=_STYLE)
         for path in (script, _SCRIPT):
