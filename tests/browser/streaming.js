@@ -203,3 +203,9 @@ async function playThrough(speed, frame_s) {
   clearInterval(switching);
   return {end_s: media.currentTime, shown, frames: noted, last: bars()};
 }
+
+// The bars on a screenshot. Of a film that was encrypted the browser lets no page read pixels.
+async function barsOn(png) {
+  const photograph = await createImageBitmap(await (await fetch(png)).blob());
+  return bars(photograph, photograph.width, photograph.height);
+}
