@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import av
 import pytest
 
+from longtake.contracts.package import Listing
 from longtake.errors import (
     CapabilityMissing,
     InputCorrupt,
@@ -25,6 +26,7 @@ from longtake.errors import (
 from media import packager
 from media.fragments import presentation_times, time_scale
 from media.isolate import in_child
+from media.listing import list_again
 from media.renditions import Text, Track
 from tests.media.engine import frames, run
 from tests.media.package import (
@@ -43,7 +45,7 @@ from tests.media.package import (
 LENGTHS = {
     "h264-90p": Fraction(285 * 1001, 30000),
     "h264-180p": Fraction(285 * 1001, 30000),
-    "audio-de": Fraction(5),
+    "audio-en-51": Fraction(5),
 }
 DASH = {"": "urn:mpeg:dash:schema:mpd:2011"}
 
@@ -57,8 +59,14 @@ def tracks(tmp_path_factory: pytest.TempPathFactory) -> list[Track]:
         Track(picture(made / "low.mp4"), "h264-90p", "video"),
         Track(picture(made / "high.mp4", size="320x180"), "h264-180p", "video"),
         Track(sound(made / "en.m4a"), "audio-en", "audio", "en", "English", default=True),
-        Track(sound(made / "de.m4a", hz=300, length_s=5), "audio-de", "audio", "de", "Deutsch"),
-        Track(sound(made / "en51.m4a", channels=6), "audio-en-51", "audio", "en", group="audio-51"),
+        Track(sound(made / "de.m4a", hz=300), "audio-de", "audio", "de", "Deutsch"),
+        Track(
+            sound(made / "en51.m4a", channels=6, length_s=5),
+            "audio-en-51",
+            "audio",
+            "en",
+            group="audio-51",
+        ),
     ]
 
 
@@ -89,12 +97,10 @@ async def test_segments_of_all_renditions_are_aligned_on_the_grid(made: Path) ->
     # The first frame at or after each multiple of the segment's duration.
     assert starts[0] == [math.ceil(SEGMENT_S * n * 30000 / 1001) * 1001 for n in range(3)]
     assert starts[1] == starts[0]
-    for name in ("audio-en", "audio-en-51"):
+    for name, inner in {"audio-en": (1, 2), "audio-en-51": (1,)}.items():
         durations = [d for d, _ in read_playlist(folder(made, name) / "playlist.m3u8").segments]
-        ends = [sum(durations[: n + 1]) for n in range(2)]
-        assert all(
-            0 <= end - SEGMENT_S * (n + 1) < Fraction(1024, 48000) for n, end in enumerate(ends)
-        )
+        late = [sum(durations[:number]) - SEGMENT_S * number for number in inner]
+        assert all(0 <= each < Fraction(1024, 48000) for each in late)
 
 
 async def test_playlists_tell_durations_exactly(made: Path) -> None:
@@ -244,6 +250,16 @@ async def test_the_listing_has_every_file(made: Path) -> None:
         *("h264-90p", "h264-180p", "audio-en", "audio-de", "audio-en-51")
     }
     assert all((made / each["folder"]).is_dir() for each in told["renditions"])
+
+
+async def test_a_poster_that_is_added_is_listed(made: Path) -> None:
+    (made / "poster.jpg").write_bytes(b"a picture")
+    told = list_again(made)
+    files = tree(made)
+    del files["package.json"]
+    assert {each.path: each.sha256 for each in told.files} == files
+    assert told == Listing.model_validate_json((made / "package.json").read_bytes())
+    assert [e.content_type for e in told.files if e.path == "poster.jpg"] == ["image/jpeg"]
 
 
 async def test_hdr_is_told_in_both_manifests(tmp_path: Path) -> None:
