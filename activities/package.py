@@ -236,7 +236,14 @@ async def _tracks(
         later = [rendition.video.start_s] * len(keys)
         await join_parts(here.store, keys, path, later)
         await asyncio.to_thread(close_gaps, path)
-        tracks.append(Track(path=path, name=rendition.name, kind="video"))
+        tracks.append(
+            Track(
+                path=path,
+                name=rendition.name,
+                kind="video",
+                video_range=rendition.video_range,
+            )
+        )
     for sound, key in zip(package.sounds, request.sound_keys, strict=True):
         tracks.append(
             Track(

@@ -15,9 +15,10 @@ from itertools import pairwise
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
-from longtake.contracts.package import CaptionFile, Package, Rung
+from longtake.contracts.package import CaptionFile, Package, Rung, VideoRange
 from longtake.errors import InputUnsupported
 from media.chunks import Chunk, chunk_length, seek_point, whole, with_run_in
+from media.colour import keeps_hdr
 from media.index import Index
 from media.ladder import fixed_ladder, given_ladder
 from media.picture import output_size
@@ -40,6 +41,7 @@ class Rendition(Contract):
     """Such as `h264-720p`."""
     width: int
     height: int
+    video_range: VideoRange
     video: VideoPlan
     above: int | None = None
     """Number of the rendition whose frames this one is scaled from; None: the source's."""
@@ -232,11 +234,18 @@ def _cascaded(
                 name=_unused(name, [rendition.name for rendition in found]),
                 width=size[0],
                 height=size[1],
+                video_range=_range(facts, video.settings),
                 video=own,
                 above=min(larger, key=lambda other: sizes[other][0], default=None),
             )
         )
     return tuple(found)
+
+
+def _range(facts: VideoFacts, settings: VideoSettings) -> VideoRange:
+    if not keeps_hdr(facts, settings):
+        return "SDR"
+    return "HLG" if facts.color_transfer == "arib-std-b67" else "PQ"
 
 
 def _kind(video: VideoPlan) -> tuple[str, bool]:
