@@ -17,13 +17,13 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from longtake.contracts.package import Encryption
+from longtake.contracts.package import Encryption, VideoRange
 from longtake.errors import InputCorrupt, ResourceExhausted, StorageUnavailable
 from media import dash, hls
 from media.fragments import count_samples
 from media.keys import initialization_vector, key_id
 from media.listing import MANIFEST, MASTER, content_hash, hashes, listing, write_listing
-from media.renditions import Rendition, Segment, Text, Track, VideoRange, target_duration
+from media.renditions import Rendition, Segment, Text, Track, target_duration
 from media.webvtt import read_webvtt, segment
 from media.wvtt import CODECS, init_segment, media_segment
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-VideoRange = Literal["SDR", "PQ", "HLG"]
+from longtake.contracts.package import VideoRange
 
 
 @dataclass(frozen=True)

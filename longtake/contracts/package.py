@@ -13,6 +13,8 @@ from longtake.contracts.job import Job
 PackageCodec = Literal["h264", "hevc", "av1"]
 PackagePart = Literal["poster", "thumbnails", "storyboard", "animation"]
 Scheme = Literal["cbcs", "aes-128"]
+VideoRange = Literal["SDR", "PQ", "HLG"]
+"""As HLS names the transfer of light (RFC 8216bis, 4.4.6.2)."""
 
 _LANGUAGE = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
 Language = Annotated[str, spelt(_LANGUAGE, "use a language tag of BCP 47, such as en, de or pt-BR")]
@@ -182,7 +184,7 @@ class ListedRendition(Report):
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None
-    video_range: Literal["SDR", "PQ", "HLG"] | None = None
+    video_range: VideoRange | None = None
     channels: int | None = None
 
 

@@ -29,7 +29,8 @@ _PAGE = {
 # feeds the element by a blob, and names an empty caption file in a data: URI.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; media-src 'self' blob: data:; worker-src blob:; base-uri 'none'; form-action 'none'; "
+    "img-src 'self' data:; media-src 'self' blob: data:; worker-src blob:; base-uri 'none'; "
+    "form-action 'none'; "
     "frame-ancestors 'none'"
 )
 _HEADERS = {
