@@ -151,10 +151,14 @@ def _spans(
     for entry in timeline.findall(f"{_DASH}S"):
         time = _whole(entry.attrib, "t", time)
         duration = _whole(entry.attrib, "d", 0)
-        for _ in range(max(_whole(entry.attrib, "r", 0), 0) + 1):
-            if number - first >= MOST_SEGMENTS:
-                folder.note("dash-syntax", name, f"more than {MOST_SEGMENTS} segments")
-                return
+        repeats = _whole(entry.attrib, "r", 0)
+        if repeats < 0:
+            message = "S@r is below 0, for as many segments as there are: these were not checked"
+            folder.note("dash-addressing", name, message)
+            return
+        if number - first + repeats >= MOST_SEGMENTS:
+            raise NotAManifest(f"{name} has more than {MOST_SEGMENTS:,} segments")
+        for _ in range(repeats + 1):
             uri = _filled(media, identity | {"Number": str(number), "Time": str(time)})
             where = f"{name}, segment {number - first + 1}"
             yield Span(uri, folder.find(uri, where, base), time, duration)

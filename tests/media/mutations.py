@@ -343,7 +343,7 @@ DASH = [
     Mutation("dash-picture", mpd("30000/1001", "30")),
     Mutation("dash-sound", mpd('audioSamplingRate="48000"', 'audioSamplingRate="44100"')),
     Mutation("dash-sound", mpd(r'2011" value="2"', '2011" value="6"')),
-    Mutation("dash-sets", mpd('contentType="audio" lang="en"', 'contentType="audio"')),
+    Mutation("dash-lang", mpd('contentType="audio" lang="en"', 'contentType="audio"')),
     Mutation("dash-sets", mpd('Representation id="1"', 'Representation id="0"')),
     Mutation("dash-sets", mpd('segmentAlignment="true"')),
     Mutation("dash-sets", mpd('initialization="v180/init.mp4"', 'initialization="a/init.mp4"')),

@@ -222,7 +222,7 @@ RULES = {
     ),
     "dash-gap": _error("SegmentTimeline has neither gaps nor overlaps",
                        f"{IOP}, explicit addressing"),
-    "dash-sidx": _error("A sidx tells its segment's time and duration", f"{DASH} 6.3.4.2"),
+    "dash-sidx": _error("A sidx tells its segment's time and duration", "ISO/IEC 14496-12 8.16.3"),
     "dash-bandwidth": _error(
         "At @bandwidth, with minBufferTime ahead, no segment comes late", f"{DASH} 5.3.5.2"
     ),
@@ -235,9 +235,13 @@ RULES = {
         f"{DASH} 5.3.7.2",
     ),
     "dash-sets": _error(
-        "Representations have ids of their own; those of a set one kind, codec family, language "
-        "and time scale, and segmentAlignment",
+        "Representations have ids of their own; those of a set one kind, codec family and time "
+        "scale, and segmentAlignment",
         f"{DASH} 5.3.3.1, 5.3.5.2, {IOP}",
+    ),
+    "dash-lang": _warning(
+        "Sets of sound and of captions tell their language (`und` where it is not known)",
+        f"{DASH} 5.3.3.2",
     ),
     "dash-protection": _error(
         "Encrypted sets tell the scheme, and nothing else does", f"{DASH} 5.8.4.1, {CENC} 11.2"

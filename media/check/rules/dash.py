@@ -55,16 +55,19 @@ def _manifest(mpd: Mpd) -> Iterator[RuleFinding]:
 
 
 def _duration(package: Package, mpd: Mpd) -> Iterator[RuleFinding]:
+    """Against the longest representation, from presentationTimeOffset on."""
     told = seconds(mpd.attributes.get("mediaPresentationDuration"))
-    timed = [each for each in of_dash(package) if each.is_timed and each.kind != "text"]
-    if told is None or not timed:
-        return
-    length = max(each.end_s for each in timed) - min(each.start_s for each in timed)
-    if abs(told - length) > max(each.frame_s for each in timed):
+    lengths, frame_s = [], Fraction()
+    for each in (each for group in mpd.sets for each in group.representations):
+        rendition = of_representation(package, each)
+        if rendition and rendition.is_timed and rendition.kind != "text":
+            lengths.append(rendition.end_s - Fraction(each.offset, each.timescale or 1))
+            frame_s = max(frame_s, rendition.frame_s)
+    if told is not None and lengths and abs(told - max(lengths)) > frame_s:
         yield finding(
             "dash-duration",
             mpd.path,
-            f"mediaPresentationDuration is {_s(told)}; the film lasts {_s(length)}",
+            f"mediaPresentationDuration is {_s(told)}; the film lasts {_s(max(lengths))}",
         )
 
 
@@ -89,7 +92,7 @@ def _set(package: Package, group: AdaptationSet) -> Iterator[RuleFinding]:
     if len(group.representations) > 1 and group.attributes.get("segmentAlignment") != "true":
         yield finding("dash-sets", group.name, "segmentAlignment is not true")
     if kinds & {"audio", "text"} and "lang" not in group.attributes:
-        yield finding("dash-sets", group.name, "lang is missing")
+        yield finding("dash-lang", group.name, "lang is missing")
 
 
 def _cover(mpd: Mpd, group: AdaptationSet) -> Iterator[RuleFinding]:

@@ -139,8 +139,10 @@ def _rates(
     stream: Stream, rendition: Rendition, sounds: Sequence[Rendition]
 ) -> Iterator[RuleFinding]:
     """Declared bit rates against the largest sum that the stream can play, in bit/s."""
-    largest = rendition.peak_bps + max((each.peak_bps for each in sounds), default=0)
-    mean = rendition.mean_bps + max((each.mean_bps for each in sounds), default=0)
+    largest = max((each.peak_bps for each in sounds), default=Fraction())
+    mean = max((each.mean_bps for each in sounds), default=Fraction())
+    if rendition.name not in {each.name for each in sounds}:  # as it is where there is no picture
+        largest, mean = largest + rendition.peak_bps, mean + rendition.mean_bps
     if not largest:
         return
     declared = _whole(stream, "bandwidth")
