@@ -7,8 +7,8 @@ from pathlib import Path
 
 from longtake.contracts.check import PackageCheck, RuleFinding
 from longtake.errors import InputCorrupt
-from media.check.facts import Package, Picture, Track
-from media.check.pictures import DECODERS, Keyframe
+from media.check.codecs import DECODERS
+from media.check.facts import Keyframe, Package, Picture, Track
 from media.check.renditions import facts, of_hls, renditions
 from media.check.rules import finding
 from media.check.rules.captions import captions

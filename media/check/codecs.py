@@ -22,6 +22,16 @@ CONFIG = {
 }
 """The configuration box of a sample entry."""
 
+DECODERS = {
+    "avc1": "h264",
+    "avc3": "h264",
+    "hvc1": "hevc",
+    "hev1": "hevc",
+    "av01": "libdav1d",
+    "vp09": "vp9",
+}
+"""FFmpeg's decoder for the pictures of a sample entry."""
+
 
 def codec_string(entry: str, config: bytes) -> str:
     """The codec of a sample entry. Raises Malformed if its configuration cannot be read."""

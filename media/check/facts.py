@@ -310,6 +310,15 @@ class Listed:
 
 
 @dataclass(frozen=True)
+class Keyframe:
+    """Where a coded picture lies."""
+
+    path: str
+    begin: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Picture:
     """What decoding a keyframe told."""
 

@@ -5,33 +5,15 @@ Opens untrusted bytes with PyAV, so it runs in a child process (`media.isolate`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import av
 import av.error
 
-from media.check.facts import Picture
-
-DECODERS = {
-    "avc1": "h264",
-    "avc3": "h264",
-    "hvc1": "hevc",
-    "hev1": "hevc",
-    "av01": "libdav1d",
-    "vp09": "vp9",
-}
-"""By sample entry."""
-
-
-@dataclass(frozen=True)
-class Keyframe:
-    """Where a coded picture lies."""
-
-    path: str
-    begin: int
-    size: int
+from media.check.codecs import DECODERS
+from media.check.facts import Keyframe, Picture
+from media.formats import MAX_PIXELS
 
 
 def decode(entry: str, config: bytes, frames: tuple[Keyframe, ...]) -> list[Picture | str]:
@@ -39,6 +21,7 @@ def decode(entry: str, config: bytes, frames: tuple[Keyframe, ...]) -> list[Pict
     context: Any = av.CodecContext.create(DECODERS[entry], "r")
     context.extradata = config or None
     context.thread_count = 1
+    context.options = {"max_pixels": str(MAX_PIXELS)}
     return [_one(context, frame) for frame in frames]
 
 
