@@ -241,6 +241,7 @@ async def _tracks(
                 path=path,
                 name=rendition.name,
                 kind="video",
+                frame_rate=rendition.frame_rate,
                 video_range=rendition.video_range,
             )
         )
@@ -254,6 +255,7 @@ async def _tracks(
                 title=sound.title,
                 group=sound.group,
                 default=sound.default,
+                commentary=sound.commentary,
             )
         )
     return tracks

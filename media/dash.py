@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from xml.etree import ElementTree
 
-from media.renditions import Rendition, peak_bps, places
+from media.renditions import Rendition, places, steady_bps
 
 Element = ElementTree.Element
 
@@ -107,7 +107,9 @@ def _rewrite(told: Element, rendition: Rendition, target_s: int) -> None:
     template.attrib.pop("presentationTimeOffset", None)
     told.set("id", rendition.name)
     told.set("codecs", rendition.codecs)
-    told.set("bandwidth", str(peak_bps(rendition.segments, target_s)))
+    told.set("bandwidth", str(steady_bps(rendition.segments, target_s)))
+    if rendition.frame_rate is not None:
+        told.set("frameRate", str(rendition.frame_rate.limit_denominator(1001)))
 
 
 def _adaptation_sets(found: Element, renditions: Mapping[str, Rendition]) -> Iterator[Element]:
@@ -115,6 +117,7 @@ def _adaptation_sets(found: Element, renditions: Mapping[str, Rendition]) -> Ite
     sounds of one language, into one set, between whose members players would switch."""
     members = found.findall(_name("Representation"))
     found.set("startWithSAP", "1")  # every segment begins with a keyframe
+    found.attrib.pop("frameRate", None)  # each member tells its own
     if found.attrib["contentType"] == "video":
         _tell_colour(found, renditions[members[0].attrib["id"]])
         yield found
@@ -132,6 +135,7 @@ def _adaptation_sets(found: Element, renditions: Mapping[str, Rendition]) -> Ite
         sound = renditions[same[0].attrib["id"]]
         made.set("lang", sound.language or "und")
         role = "main" if place[sound.name] == main else "alternate"
+        role = "commentary" if sound.commentary else role
         made[:] = [*copy.deepcopy(protection), *_label(sound), _role(role), *same]
         yield made
 
@@ -179,7 +183,7 @@ def _captions(rendition: Rendition, target_s: int) -> Element:
         made,
         _name("Representation"),
         id=rendition.name,
-        bandwidth=str(peak_bps(rendition.fragments, target_s)),
+        bandwidth=str(steady_bps(rendition.fragments, target_s)),
         codecs=rendition.codecs,
         mimeType="application/mp4",
     )

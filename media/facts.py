@@ -159,6 +159,7 @@ def audio_facts(track: Track) -> AudioFacts:
         language=stream.metadata.get("language"),
         title=stream.metadata.get("title"),
         default=bool(stream.disposition & av.stream.Disposition.default),
+        commentary=bool(stream.disposition & av.stream.Disposition.comment),
     )
 
 

@@ -82,7 +82,7 @@ def master_playlist(renditions: Sequence[Rendition], target_s: int) -> str:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS", ""]
     names = _names(next(iter(groups.values()), []))
     # A single sound without a picture is the variant itself.
-    told = groups if pictures or len(names) > 1 else {}
+    told = groups if pictures or len(names) > 1 or len(groups) > 1 else {}
     for group, members in told.items():
         lines += _media("AUDIO", group, members, names)
     lines += _media("SUBTITLES", _CAPTIONS, captions, _names(captions))
@@ -133,12 +133,13 @@ def _media(
         default = members[0]
     chosen: dict[str | None, Rendition] = {default.language: default} if default else {}
     for member, name in zip(members, names, strict=True):
-        chosen.setdefault(member.language, member)
+        if not member.commentary:
+            chosen.setdefault(member.language, member)
         words = [f"TYPE={kind}", f'GROUP-ID="{group}"', f'NAME="{name}"']
         if member.language:
             words.append(f'LANGUAGE="{member.language}"')
         words.append(f"DEFAULT={_yes(member is default)}")
-        words.append(f"AUTOSELECT={_yes(chosen[member.language] is member)}")
+        words.append(f"AUTOSELECT={_yes(chosen.get(member.language) is member)}")
         if kind == "SUBTITLES":
             words.append("FORCED=NO")
         if member.channels:
@@ -185,7 +186,7 @@ def _picture(rendition: Rendition) -> list[str]:
     width, height = rendition.resolution
     return [
         f"RESOLUTION={width}x{height}",
-        f"FRAME-RATE={rendition.frame_rate:.3f}",
+        f"FRAME-RATE={float(rendition.frame_rate):.3f}",
         f"VIDEO-RANGE={rendition.video_range}",
     ]
 

@@ -118,7 +118,7 @@ def _rendition(rendition: Rendition, target_s: int) -> ListedRendition:
         default=rendition.default,
         width=width,
         height=height,
-        frame_rate=rendition.frame_rate,
+        frame_rate=round(float(rendition.frame_rate), 3) if rendition.frame_rate else None,
         video_range=rendition.video_range,
         channels=rendition.channels,
     )

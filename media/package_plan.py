@@ -42,6 +42,8 @@ class Rendition(Contract):
     width: int
     height: int
     video_range: VideoRange
+    frame_rate: Rational | None = None
+    """In Hz; of a picture whose rate varies, the highest that lasts."""
     video: VideoPlan
     above: int | None = None
     """Number of the rendition whose frames this one is scaled from; None: the source's."""
@@ -57,6 +59,7 @@ class Sound(Contract):
     """BCP 47; `und` where the source does not say, for playlists want one."""
     title: str | None
     default: bool
+    commentary: bool = False
 
 
 class Words(Contract):
@@ -122,7 +125,8 @@ def plan_package(
     if codecs and index is not None:
         rungs = ladder_of(facts.video[0], job)
         plans = [_plan_rung(facts, index, job, rung) for rung in rungs]
-        renditions = _cascaded(facts.video[0], rungs, [plan.picture for plan in plans])
+        rate = _rate(facts.video[0], index)
+        renditions = _cascaded(facts.video[0], rungs, [plan.picture for plan in plans], rate)
         chunks = _cut(renditions[0].video, index, job, one_chunk=one_chunk)
         each = zip(renditions, rungs, strict=True)
         decisions["ladder"] = ", ".join(_in_words(rendition, rung) for rendition, rung in each)
@@ -134,7 +138,6 @@ def plan_package(
         warnings += dict.fromkeys(w for plan in plans for w in plan.warnings if w not in warnings)
     sound, sounds = _plan_sound(facts, index, job)
     words = _plan_words(facts, job)
-    left_out = _left_out(facts, words)
     plan = PackagePlan(
         demuxer=facts.container,
         origin_s=sound.origin_s,
@@ -146,7 +149,7 @@ def plan_package(
         sounds=sounds,
         words=words,
     )
-    return Made(plan=plan, sound=sound, decisions=decisions, warnings=(*warnings, *left_out))
+    return Made(plan=plan, sound=sound, decisions=decisions, warnings=tuple(warnings))
 
 
 def ladder_of(facts: VideoFacts, job: Package) -> tuple[Rung, ...]:
@@ -207,7 +210,7 @@ def _plan_rung(facts: MediaFacts, index: Index, job: Package, rung: Rung) -> Pla
 
 
 def _cascaded(
-    facts: VideoFacts, rungs: Sequence[Rung], videos: Sequence[VideoPlan]
+    facts: VideoFacts, rungs: Sequence[Rung], videos: Sequence[VideoPlan], rate: Fraction | None
 ) -> tuple[Rendition, ...]:
     """Each rendition below the next larger one of the same kind of frames."""
     sizes = [output_size(facts, video.settings) for video in videos]
@@ -235,6 +238,7 @@ def _cascaded(
                 width=size[0],
                 height=size[1],
                 video_range=_range(facts, video.settings),
+                frame_rate=rate,
                 video=own,
                 above=min(larger, key=lambda other: sizes[other][0], default=None),
             )
@@ -246,6 +250,15 @@ def _range(facts: VideoFacts, settings: VideoSettings) -> VideoRange:
     if not keeps_hdr(facts, settings):
         return "SDR"
     return "HLG" if facts.color_transfer == "arib-std-b67" else "PQ"
+
+
+def _rate(facts: VideoFacts, index: Index) -> Fraction | None:
+    """HLS asks for the greatest rate. Half of the frames come at this one, or faster: a few that
+    are close together make no rate."""
+    if not facts.variable_frame_rate or facts.frame_rate is None:
+        return facts.frame_rate
+    steps = sorted(b - a for a, b in pairwise(index.pts))
+    return max(facts.frame_rate, 1 / (steps[len(steps) // 2] * index.time_base))
 
 
 def _kind(video: VideoPlan) -> tuple[str, bool]:
@@ -355,6 +368,7 @@ def _sound(track: AudioFacts, group: str, before: Sequence[Sound], *, default: b
         language=language,
         title=_plain(track.title),
         default=default,
+        commentary=track.commentary,
     )
 
 
@@ -386,16 +400,6 @@ def _plain(title: str | None) -> str | None:
     """A title that can stand between quotation marks in a playlist."""
     kept = "".join(c for c in title or "" if c.isprintable()).replace('"', "'").strip()
     return kept[:100] or None
-
-
-def _left_out(facts: MediaFacts, words: Sequence[Words]) -> list[str]:
-    taken = {each.stream for each in words}
-    return [
-        f"stream {other.index} ({other.kind}, {other.codec}) is left out: a package holds "
-        "pictures, sound and text"
-        for other in facts.other
-        if other.index not in taken and other.kind != "cover"
-    ]
 
 
 def _in_words(rendition: Rendition, rung: Rung) -> str:

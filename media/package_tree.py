@@ -142,6 +142,7 @@ def _rendition(
         language=track.language,
         title=track.title,
         default=track.default,
+        commentary=track.commentary,
     )
     if track.kind == "audio":
         return replace(rendition, group=track.group, channels=dash.channels(told))
@@ -156,16 +157,16 @@ def _rendition(
         codecs=codecs,
         i_frames=hls.i_frames(listed.read_text("utf-8")) if listed.exists() else (),
         resolution=(int(width), int(height)),
-        frame_rate=_frame_rate(counts, segments),
+        frame_rate=track.frame_rate or _frame_rate(counts, segments),
         video_range=video_range,
     )
 
 
-def _frame_rate(counts: Sequence[int], segments: Sequence[Segment]) -> float:
-    """The greatest of any segment, in Hz, to three decimals. The last one, where there are others,
+def _frame_rate(counts: Sequence[int], segments: Sequence[Segment]) -> Fraction:
+    """The greatest of any segment, in Hz. The last one, where there are others,
     is left out: it may be two frames long, of which one is shown for no time."""
     rates = [count / each.duration_s for count, each in zip(counts, segments, strict=True)]
-    return round(float(max(rates[:-1] or rates)), 3)
+    return max(rates[:-1] or rates)
 
 
 def _captions(folder: Path, text: Text, segment_s: Fraction, end_s: Fraction) -> Rendition:

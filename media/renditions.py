@@ -18,6 +18,7 @@ class Track:
 
     `name` names its folder; `language` is a BCP 47 tag; `title` is for people. Sounds of one
     `group` can take each other's place (HLS, GROUP-ID): one for each codec and channel count.
+    `frame_rate` in Hz is the greatest that lasts; segments of frames that vary tell too little.
     `video_range` is read from the bitstream where it is left out; in AV1 it cannot be.
     """
 
@@ -28,6 +29,8 @@ class Track:
     title: str | None = None
     group: str = "audio"
     default: bool = False
+    commentary: bool = False
+    frame_rate: Fraction | None = None
     video_range: VideoRange | None = None
 
 
@@ -68,9 +71,10 @@ class Rendition:
     title: str | None = None
     group: str = ""
     default: bool = False
+    commentary: bool = False
     resolution: tuple[int, int] | None = None
     """As it is shown, in square pixels."""
-    frame_rate: float | None = None
+    frame_rate: Fraction | None = None
     video_range: VideoRange | None = None
     channels: int | None = None
     fragments: tuple[Segment, ...] = field(default=(), repr=False)
@@ -97,6 +101,29 @@ def peak_bps(segments: Sequence[Segment], target_s: int) -> int:
             if lasts_s * 2 >= target_s:
                 peak = max(peak, 8 * size / lasts_s)
     return math.ceil(peak)
+
+
+BUFFER_S = 2
+"""What the packager writes as minBufferTime: so much a player of DASH has before it begins."""
+_STEP = Fraction(21, 20)
+
+
+def steady_bps(segments: Sequence[Segment], target_s: int) -> int:
+    """The bit rate of DASH's @bandwidth, in bit/s, at least the peak: at it every segment comes
+    before its end, whichever playing begins with (ISO/IEC 23009-1, 5.3.5.2)."""
+    rate = peak_bps(segments, target_s)
+    while not _comes_in_time(segments, rate):
+        rate = math.ceil(rate * _STEP)
+    return rate
+
+
+def _comes_in_time(segments: Sequence[Segment], rate: int) -> bool:
+    behind = Fraction()
+    for segment in segments:
+        behind = max(Fraction(), behind) + 8 * segment.bytes - rate * segment.duration_s
+        if behind > rate * BUFFER_S:
+            return False
+    return True
 
 
 def average_bps(segments: Sequence[Segment]) -> int:

@@ -70,6 +70,7 @@ class AudioFacts(Report):
     language: str | None = None
     title: str | None = None
     default: bool = False
+    commentary: bool = False
 
 
 class OtherStream(Report):

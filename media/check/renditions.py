@@ -19,6 +19,9 @@ from media.check.facts import (
     Track,
 )
 
+_CLOSE = Fraction(1, 2000)
+"""Half of what lies between 29.97 and 30."""
+
 
 @dataclass(frozen=True)
 class Rendition:
@@ -87,6 +90,15 @@ class Rendition:
         lengths = {fragment.longest for fragment in fragments}
         lengths |= {fragment.shortest for fragment in fragments[:-1]}
         return len(lengths) == 1
+
+    def has_rate(self, declared: Fraction) -> bool:
+        """Whether a rate in Hz is that of its frames, or lies between those of the longest and the
+        shortest: on a clock of milliseconds no two are quite alike."""
+        fragments = [each for segment in self.media for each in segment.fragments]
+        longest = self.seconds(max(each.longest for each in fragments))
+        lengths = [self.seconds(each.shortest) for each in fragments[:-1]]
+        shortest = min([self.frame_s, *lengths])
+        return (1 - _CLOSE) / longest <= declared <= (1 + _CLOSE) / shortest
 
     @cached_property
     def bytes(self) -> int:

@@ -167,3 +167,23 @@ def huge_metadata(folder: Path) -> Path:
         *("-c:a", "libopus", "-b:a", "32k", target),
     )
     return target
+
+
+def four_sound_tracks(folder: Path) -> Path:
+    """English (default), French, a commentary in English, and one without language: 300 to 600 Hz;
+    the first three are called Stereo."""
+    target = folder / "four-sound-tracks.mkv"
+    tones = [f"sine={hertz}:r=48000:d=6" for hertz in (300, 400, 500, 600)]
+    told = [("eng", "default"), ("fre", "0"), ("eng", "comment"), (None, "0")]
+    words: list[str] = []
+    for number, (language, disposition) in enumerate(told):
+        words += ["-map", f"{number + 1}:a", f"-disposition:a:{number}", disposition]
+        if language:
+            words += [f"-metadata:s:a:{number}", f"language={language}"]
+            words += [f"-metadata:s:a:{number}", "title=Stereo"]
+    run(
+        *_picture("testsrc2=s=320x180:r=25:d=6"),
+        *(word for tone in tones for word in _picture(tone)),
+        *("-map", "0:v", *words, *_QUICK, "-c:a", "aac", "-b:a", "64k", target),
+    )
+    return target

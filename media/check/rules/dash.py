@@ -15,7 +15,6 @@ from media.check.renditions import Rendition, of_dash, of_hls, of_representation
 from media.check.rules import finding
 
 _ROUNDING = Fraction(1001, 1000)
-_END_S = Fraction(1, 10)
 _MIME = {"video": "video/mp4", "audio": "audio/mp4", "text": "application/mp4"}
 
 
@@ -96,14 +95,15 @@ def _set(package: Package, group: AdaptationSet) -> Iterator[RuleFinding]:
 
 
 def _cover(mpd: Mpd, group: AdaptationSet) -> Iterator[RuleFinding]:
-    """Segments up to the end of the period; the last frame may end a little before."""
+    """Segments up to the end of the period; not all tracks of a film need to end together."""
     wanted = seconds(mpd.attributes.get("mediaPresentationDuration"))
     for each in group.representations:
         if wanted is None or not each.spans:
             continue
         last, timescale = each.spans[-1], each.timescale or 1
         end = Fraction(last.start + last.duration - each.offset, timescale)
-        if end < wanted - _END_S:
+        longest = Fraction(max(span.duration for span in each.spans), timescale)
+        if end <= wanted - longest:
             message = f"its segments end at {_s(end)}; the period at {_s(wanted)}"
             yield finding("dash-cover", each.name, message)
 
@@ -186,11 +186,9 @@ def _picture(
     rate = told.attributes.get("frameRate", "")
     if not re.fullmatch(r"[1-9]\d{0,8}(?:/[1-9]\d{0,8})?", rate):
         yield finding("dash-picture", told.name, f"frameRate {rate[:40]!r}")
-    elif rendition.is_timed and rendition.is_constant:
-        real = 1 / rendition.frame_s
-        if abs(Fraction(rate) - real) > real / 10_000:
-            message = f"frameRate {rate}; the picture has {float(real):.3f}"
-            yield finding("dash-picture", told.name, message)
+    elif rendition.is_timed and not rendition.has_rate(Fraction(rate)):
+        message = f"frameRate {rate}; the picture has {float(1 / rendition.frame_s):.3f}"
+        yield finding("dash-picture", told.name, message)
 
 
 def _bandwidth(mpd: Mpd, told: Representation, rendition: Rendition) -> Iterator[RuleFinding]:

@@ -120,9 +120,7 @@ def _frame_rate(stream: Stream, rendition: Rendition) -> Iterator[RuleFinding]:
     except (ValueError, ZeroDivisionError):
         declared = Fraction()
     if rendition.is_constant:
-        longest = max(fragment.longest for s in rendition.media for fragment in s.fragments)
-        rate = 1 / rendition.seconds(longest)
-        right = abs(declared - rate) <= Fraction(1, 1000)
+        rate, right = mean, rendition.has_rate(declared)
     else:  # the largest, RFC 8216bis says; what a rate of frames that vary is, is open
         shortest = min(fragment.shortest for s in rendition.media for fragment in s.fragments)
         rate = 1 / rendition.seconds(max(shortest, 1))
