@@ -27,3 +27,5 @@ def test_the_worker_application_travels_inside_the_package(tmp_path: Path) -> No
         }
         assert mine
         assert {f"longtake/_app/{name}" for name in mine} <= names
+    page = ("page.html", "page.css", "page.js", "hls.min.js", "hls.LICENSE")
+    assert {f"longtake/player/{name}" for name in page} <= names

@@ -52,7 +52,7 @@ class Folder:
             if not path.is_relative_to(self._root) or not path.is_file():
                 return None
             return File(path.stat().st_size, lambda first, length: _read(path, first, length))
-        except OSError:
+        except (OSError, RuntimeError):  # the latter before Python 3.13, of links in a circle
             return None
 
 

@@ -30,8 +30,7 @@ _PAGE = {
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; media-src 'self' blob: data:; worker-src blob:; base-uri 'none'; "
-    "form-action 'none'; "
-    "frame-ancestors 'none'"
+    "form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,

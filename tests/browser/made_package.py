@@ -15,6 +15,13 @@ from tests.patience import WAIT_S
 
 SECONDS = 12
 SIZES = ("320x180", "160x90")
+KEY_ID, KEY = "00112233445566778899aabbccddeeff", "0123456789abcdef0123456789abcdef"
+KEY_URI = "https://keys.example/1"
+CBCS = (
+    *("--enable_raw_key_encryption", "--protection_scheme", "cbcs", "--clear_lead", "0"),
+    *("--keys", f"label=:key_id={KEY_ID}:key={KEY}", "--hls_key_uri", KEY_URI),
+)
+"""What has a package encrypted; the key is no secret."""
 CUES = (Cue(1, 2, "one"), Cue(3.5, 4.5, "over the edge of a segment"), Cue(9, 11, "three"))
 
 

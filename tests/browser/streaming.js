@@ -110,7 +110,7 @@ let noted = null;
 function watch() {
   media.requestVideoFrameCallback((_, {mediaTime, width, height}) => {
     presented = {time: mediaTime, width, height};
-    noted?.push({...presented, bars: bars()});
+    noted?.push(bars());
     watch();
   });
 }
@@ -169,7 +169,7 @@ async function seek(seconds, frame_s) {
   const giveUp = performance.now() + 5_000;
   await until(() => right() || (presented && performance.now() > giveUp),
     () => `no frame comes at ${seconds} s`);
-  return {...presented, bars: bars()};
+  return presented;
 }
 
 // While it plays.
@@ -201,7 +201,7 @@ async function playThrough(speed, frame_s) {
   }, 20);
   await ended;
   clearInterval(switching);
-  return {end_s: media.currentTime, shown, frames: noted, last: bars()};
+  return {end_s: media.currentTime, shown, frames: noted};
 }
 
 // The bars on a screenshot. Of a film that was encrypted the browser lets no page read pixels.

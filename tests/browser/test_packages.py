@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.made_package import CUES, SECONDS, SIZES, make_package
-from tests.browser.streaming import WAYS, Way, play_and_check
+from tests.browser.made_package import (
+    CBCS,
+    CUES,
+    KEY,
+    KEY_ID,
+    KEY_URI,
+    SECONDS,
+    SIZES,
+    make_package,
+)
+from tests.browser.streaming import WAYS, Keys, Way, play_and_check
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -42,3 +51,20 @@ async def test_a_package_plays_to_its_end_and_shows_the_right_frames(
     )
     assert {f"{rung.width}x{rung.height}" for rung in played.rungs} == set(SIZES)
     assert set(played.shown) == {rung.id for rung in played.rungs}, "switched while it played"
+
+
+@pytest.mark.parametrize("way", ["shaka hls", "shaka dash"])
+async def test_an_encrypted_package_plays_with_its_key(
+    way: Way, tmp_path: Path, browser: Browser, script_of: Callable[[str], Path]
+) -> None:
+    played = await play_and_check(
+        browser,
+        make_package(tmp_path, "25", *CBCS),
+        way,
+        script=script_of(way),
+        frames=25 * SECONDS,
+        rate=Fraction(25),
+        captions={"en": CUES},
+        keys=Keys(clear={KEY_ID: KEY}, served={KEY_URI: bytes.fromhex(KEY)}),
+    )
+    assert len(played.rungs) == len(SIZES)
