@@ -53,11 +53,10 @@ async function open(source) {
 const canvas = document.createElement("canvas");
 const context = canvas.getContext("2d", {willReadFrequently: true});
 
-// How light the bars are, in the middle of the upper and of the lower half of the picture, or of
-// a photograph of it.
-function bars(picture = media, width = media.videoWidth, height = media.videoHeight) {
-  [canvas.width, canvas.height] = [width, height];
-  context.drawImage(picture, 0, 0, width, height);
+// How light the bars are, in the middle of the upper and of the lower half of the picture.
+function bars() {
+  [canvas.width, canvas.height] = [media.videoWidth, media.videoHeight];
+  context.drawImage(media, 0, 0);
   return [0.25, 0.75].map((part) => {
     const row = context.getImageData(0, Math.floor(canvas.height * part), canvas.width, 1).data;
     const place = (bar) => Math.floor((bar + 0.5) * canvas.width / BARS);

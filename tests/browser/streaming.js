@@ -203,9 +203,3 @@ async function playThrough(speed, frame_s) {
   clearInterval(switching);
   return {end_s: media.currentTime, shown, frames: noted};
 }
-
-// The bars on a screenshot. Of a film that was encrypted the browser lets no page read pixels.
-async function barsOn(png) {
-  const photograph = await createImageBitmap(await (await fetch(png)).blob());
-  return bars(photograph, photograph.width, photograph.height);
-}

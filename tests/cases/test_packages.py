@@ -59,7 +59,9 @@ def test_a_screen_recording_whose_frames_come_when_they_like(
     for folder in videos:
         shown = pictures(whole(folder))
         assert len(shown) == 165
+        # FFmpeg shows fragments with negative offsets late by a constant; the first frame is at 0.
         flash = next(each.time for each in shown if min(each.left, each.right) > 200)
+        flash -= shown[0].time
         assert flash == pytest.approx(5.000, abs=1 / 60)
         assert flash == pytest.approx(beep, abs=1 / 60)
         playlist = m3u8.load(str(folder / "playlist.m3u8"))
