@@ -73,7 +73,8 @@ def _interval(rendition: Rendition) -> Iterator[RuleFinding]:
         rendition.seconds(fragment.duration) / max(fragment.keyframes, 1)
         for fragment in _joined(rendition)
     )
-    if longest > KEYFRAMES_S + rendition.frame_s:
+    frame = max(rendition.seconds(each.longest) for s in rendition.media for each in s.fragments)
+    if longest > KEYFRAMES_S + frame:
         yield finding(
             "keyframe-interval", rendition.name, f"keyframes are up to {_s(longest)} apart"
         )
