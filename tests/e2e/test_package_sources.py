@@ -1,0 +1,170 @@
+"""Whatever people bring becomes a package whose every frame is the source's, at its time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media.fragments import presentation_times, time_scale
+from media.isolate import inspect_in_child
+from tests.conftest import corpus_files
+from tests.e2e.service import Service, running
+from tests.media.engine import run
+from tests.media.made import make
+from tests.media.test_colour import hdr
+from tests.storage.bucket import CREDENTIALS, bucket, s3_server
+
+pytestmark = pytest.mark.slow
+
+SMALL = ("--ladder", "180:400k,90:200k")
+LONG = ("long-", "rotated-", "bbb-1080p60", "car-detection")
+"""Files of the corpus that take long to decode."""
+NO_PICTURE = ("eac3-5.1.ts", "encore-multiple-audio.mp4", "pcm-f32be.mp4")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, server: str) -> Iterator[Service]:
+    environment = {**CREDENTIALS, "AWS_ENDPOINT_URL_S3": f"http://{server}"}
+    with running(tmp_path_factory.mktemp("sources"), **environment) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("preset") / "small.yaml"
+    path.write_text(
+        "title: small\naudience: tests\ncodecs: [h264]\nspeed: {h264: ultrafast}\n"
+        "ladder: [{height: 180, max_bitrate_bps: 400000}, {height: 90, max_bitrate_bps: 200000}]\n"
+    )
+    return path
+
+
+def package(service: Service, source: Path, *options: object) -> tuple[Path, Any]:
+    """A package without errors, and what its job told."""
+    out = service.out / f"{source.stem}-package"
+    told = service.json("package", source, "-o", out, *options)
+    found = service.json("check", out)["findings"]
+    assert not [each for each in found if each["severity"] == "error"]
+    return out, told
+
+
+def shown(out: Path, kind: str = "video") -> dict[str, list[Fraction]]:
+    """When the frames of each rendition are shown: read from its segments behind each other."""
+    found = {}
+    for each in json.loads((out / "package.json").read_text())["renditions"]:
+        if each["kind"] != kind:
+            continue
+        folder = out / each["folder"]
+        whole = out.with_suffix(f".{each['name']}")
+        parts = [folder / "init.mp4", *sorted(folder.glob("*.m4s"))]
+        whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+        scale = time_scale(whole)
+        found[each["name"]] = [Fraction(ticks, scale) for ticks in presentation_times(whole)]
+    return found
+
+
+def assert_frames_are_the_sources(source: Path, out: Path) -> None:
+    _, index = asyncio.run(inspect_in_child(source))
+    assert index is not None
+    wanted = [pts * index.time_base - index.origin_s for pts in index.pts]
+    found = shown(out)
+    assert len(found) >= 1
+    for times in found.values():
+        assert len(times) == len(wanted)
+        if index.unreliable is None:
+            slack = Fraction(1, 1000)
+            assert all(abs(a - b) <= slack for a, b in zip(times, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        path
+        for path in corpus_files(".mp4", ".ts", ".mkv", ".webm", ".avi")
+        if not path.name.startswith(LONG) and path.name not in NO_PICTURE
+    ],
+    ids=lambda path: path.name,
+)
+def test_films_of_the_corpus(service: Service, source: Path, preset: Path) -> None:
+    out, _ = package(service, source, "-p", preset)
+    assert_frames_are_the_sources(source, out)
+
+
+@pytest.mark.parametrize("name", ["h264.avi", "interlaced.ts", "start-offset.mp4"])
+def test_made_films(service: Service, tmp_path: Path, name: str, preset: Path) -> None:
+    source = make(name, tmp_path)
+    out, _ = package(service, source, "-p", preset)
+    assert_frames_are_the_sources(source, out)
+
+
+def test_eight_sound_tracks(service: Service, tmp_path: Path, preset: Path) -> None:
+    source = tmp_path / "eight.mkv"
+    tones = [f"sine={300 + 100 * n}:r=48000:d=3" for n in range(8)]
+    maps = [word for n in range(8) for word in ("-map", f"{n + 1}:a")]
+    languages = ("eng", "fre", "ger", "spa", "ita", "jpn", "eng", "und")
+    told = [
+        word
+        for n, code in enumerate(languages)
+        for word in (f"-metadata:s:a:{n}", f"language={code}")
+    ]
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=3"),
+        *(word for tone in tones for word in ("-f", "lavfi", "-i", tone)),
+        *("-map", "0:v", *maps, *told, "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-pix_fmt", "yuv420p", "-c:a", "aac", source),
+    )
+    out, _ = package(service, source, "-p", preset)
+    master = (out / "master.m3u8").read_text()
+    languages_told = re.findall(r'TYPE=AUDIO.*?LANGUAGE="([^"]+)"', master)
+    assert languages_told == ["en", "fr", "de", "es", "it", "ja", "en", "und"]
+    assert len(shown(out, "audio")) == 8
+
+
+@pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
+def test_hdr_stays_hdr_in_hevc_and_becomes_sdr_in_h264(
+    service: Service, tmp_path: Path, transfer: str
+) -> None:
+    source = hdr(tmp_path / f"{transfer}.mp4", transfer, seconds=1)
+    out, told = package(service, source, "-p", "hls-hevc")
+    assert told["decisions"]["hdr h264"] == "tone-mapped to SDR"
+    assert told["decisions"]["hdr hevc"] == "kept"
+    name = {"arib-std-b67": "HLG", "smpte2084": "PQ"}[transfer]
+    master = (out / "master.m3u8").read_text()
+    variants = re.findall(r"^#EXT-X-STREAM-INF:(.*)$", master, flags=re.MULTILINE)
+    ranges = {"hvc1" in line: re.findall(r"VIDEO-RANGE=(\w+)", line)[0] for line in variants}
+    assert ranges == {True: name, False: "SDR"}
+
+
+def test_a_package_in_a_bucket_is_the_one_in_a_folder(
+    service: Service, server: str, tmp_path: Path, preset: Path
+) -> None:
+    source = make("closed-gop.mp4", tmp_path)
+    out, _ = package(service, source, "-p", preset)
+    box = bucket(server, "packages")
+    told = service.json("package", source, "-o", "s3://packages/talk", "-p", preset)
+    assert [output["role"] for output in told["outputs"]] == ["hls", "dash", "listing"]
+    here = {str(path.relative_to(out)): path for path in out.rglob("*") if path.is_file()}
+    listed = box.s3.list_objects_v2(Bucket=box.name, Prefix="talk/")["Contents"]
+    assert {each["Key"].removeprefix("talk/") for each in listed} == here.keys()
+    for name, path in here.items():
+        found = box.s3.get_object(Bucket=box.name, Key=f"talk/{name}")
+        assert found["Body"].read() == path.read_bytes()
+        assert ("immutable" in found["CacheControl"]) == ("/" in name)
+    heads = [box.s3.head_object(Bucket=box.name, Key=f"talk/{name}") for name in here]
+    types = {head["ContentType"] for head in heads}
+    assert {"application/vnd.apple.mpegurl", "application/dash+xml"} <= types
+    findings = service.json("check", "s3://packages/talk")["findings"]
+    assert not [each for each in findings if each["severity"] == "error"]
