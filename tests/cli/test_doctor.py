@@ -16,6 +16,7 @@ async def test_a_healthy_host_is_told_so(alone: Command) -> None:
     assert {
         "engine",
         "sandbox",
+        "packager",
         "remote sources",
         "orphans",
         "presets",
