@@ -17,6 +17,7 @@ from media.carry import OGG, lost
 from media.chapters import ogg_marks, prove_chapters, write_chapters
 from media.covers import cover_command, fits_comment, images, write_comment
 from media.encoders import ENCODERS
+from media.id3 import name_comments
 from media.index import Index
 from media.isolate import in_child, inspect_in_child
 from media.mux import FINEST_CLOCK_S, MILLISECONDS, mux_command
@@ -63,7 +64,10 @@ async def assemble(
             comment=comment if in_comment else None,
             marks=marks,
         )
-        return await run_ffmpeg(command.arguments(), on_tick=on_tick)
+        finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
+        if plan.container == "mp3":
+            await asyncio.to_thread(name_comments, target)
+        return finished
     except ProcessFailed as error:
         raise InputCorrupt(
             f"the parts could not be joined (exit code {error.code}): {error.stderr}"

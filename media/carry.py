@@ -81,6 +81,7 @@ def lost(
 ) -> tuple[str, ...]:
     """Words for tags, chapters and covers that are not in the finished file."""
     kept = {name.casefold() for name in found.tags}
+    kept |= {"lyrics" for name in kept if name.startswith("lyrics-")}  # so FFmpeg reads ID3's
     gone = [name for name in tags if name.casefold() not in (*kept, *_UNTOLD)]
     words = []
     if covers > sum(stream.kind == "cover" for stream in found.other):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,7 @@ from media.audio import encoder
 from media.command import Ffmpeg, filters
 from media.covers import FRONT_COVER
 from media.edges import EDGE_S
+from media.id3 import name_comments
 from media.isolate import inspect_in_child
 from media.level import Result, bring_to_level
 from media.limiter import LevelStage
@@ -169,7 +171,10 @@ async def finish(
             .then(*(said_to_be_lame() if codec == "mp3" else ()), "-fflags", "+bitexact")
             .write(target, muxer, *options)
         )
-        return await _run(command, on_tick)
+        finished = await _run(command, on_tick)
+    if codec == "mp3":
+        await asyncio.to_thread(name_comments, target)
+    return finished
 
 
 async def prove(target: Path, encoding: Encoding, samples: int, rate_hz: int) -> MediaFacts:

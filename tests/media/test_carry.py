@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import mutagen
 import pytest
 from mutagen.flac import Picture
-from mutagen.id3 import ID3, PictureType
+from mutagen.id3 import COMM, ID3, USLT, Encoding, PictureType
 
 from tests.media.engine import Made, run, transcode
 
@@ -56,6 +57,18 @@ def song(parts: Path) -> Path:
         *("-i", parts / "tags.txt", "-map", "0", "-map", "1", "-map_metadata", "2"),
         *("-map_chapters", "2", "-c:v", "copy", "-disposition:v", "attached_pic", target),
     )
+    return target
+
+
+@pytest.fixture(scope="module")
+def sung(song: Path) -> Path:
+    """That MP3, with a comment and lyrics as taggers write them."""
+    target = song.with_name("sung.mp3")
+    shutil.copyfile(song, target)
+    tags = ID3(target)
+    tags.add(COMM(encoding=Encoding.UTF16, lang="eng", desc="", text=["Größe\n中"]))
+    tags.add(USLT(encoding=Encoding.UTF16, lang="deu", desc="a-b", text="la\nla"))
+    tags.save()
     return target
 
 
@@ -137,6 +150,16 @@ async def test_matroska_has_the_cover_as_a_file(
 def only_picture(file: Any) -> Picture:
     (comment,) = file["metadata_block_picture"]
     return Picture(base64.b64decode(comment))
+
+
+async def test_an_mp3_has_comment_and_lyrics_where_players_look(sung: Path, tmp_path: Path) -> None:
+    made = await transcode(sung, tmp_path / "out.mp3", audio={"bitrate_bps": 96_000})
+    tags = ID3(made.path)
+    assert [comment.text for comment in tags.getall("COMM")] == [["Größe\n中"]]
+    (lyrics,) = tags.getall("USLT")
+    assert (lyrics.lang, lyrics.desc, lyrics.text) == ("deu", "a-b", "la\nla")
+    assert not made.warnings
+    assert tags.getall("APIC") == ID3(sung).getall("APIC"), "what lies behind has not moved"
 
 
 @pytest.mark.parametrize(("name", "codec"), [("out.opus", "opus"), ("out.ogg", "flac")])

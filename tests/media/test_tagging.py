@@ -22,6 +22,7 @@ RATE = 44_100
 TITLES = ["One = 1; #a", "Zwei\nÄ", "Three \\ end"]
 TAGS = {"title": "Ep. 1: a=b;c", "artist": "Ä & B", "album": "Show", "genre": "Podcast"}
 TAGS |= {"date": "2026-01-31", "track": "7"}
+TAGS |= {"comment": "Größer; # = \\ 中\nsecond line", "lyrics": "la la\nla"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,9 @@ def test_mp3_has_id3_of_version_2_4_with_chapters_and_their_table(made: Made) ->
     assert [str(tags[name]) for name in ("TIT2", "TPE1", "TALB", "TCON", "TDRC", "TRCK")] == [
         *(TAGS[name] for name in ("title", "artist", "album", "genre", "date", "track"))
     ]
+    (comment,), (lyrics,) = tags.getall("COMM"), tags.getall("USLT")
+    assert (comment.desc, comment.text, lyrics.text) == ("", [TAGS["comment"]], TAGS["lyrics"])
+    assert "TXXX:comment" not in tags
     chapters = sorted(tags.getall("CHAP"), key=lambda chapter: chapter.start_time)
     assert [(c.start_time, c.end_time) for c in chapters] == [
         *((0, 1000), (1000, 2000), (2000, 3000))
