@@ -263,13 +263,14 @@ def _result_of(record: JobRecord) -> JobResult:
 def _over(result: JobResult) -> Progress:
     if result.state != "succeeded":
         return Progress(job_id=result.job_id, state=result.state)
-    chunks = result.stats.chunks
+    stats = result.stats
     return Progress(
         job_id=result.job_id,
         state=result.state,
         fraction=1.0,
-        chunks_done=chunks,
-        chunks_total=chunks,
+        chunks_done=stats.chunks,
+        chunks_total=stats.chunks,
+        counts=stats.counts,
     )
 
 

@@ -12,8 +12,10 @@ from pydantic import ValidationError
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError
 
+from longtake.contracts.job import Job
 from longtake.contracts.result import Progress, Stage
 from longtake.contracts.steps.counted import COUNTED
+from longtake.kinds import KINDS
 from longtake.progress import Meter, merge
 from longtake.runs import Run, find_run
 from longtake.waiting import waiting_for
@@ -42,7 +44,7 @@ class Watch:
     async def look(self, run: Run) -> Progress:
         """The progress of a run that was just described."""
         run, answered = await self._at_one_moment(run)
-        counted = self._counted or Progress(job_id=self._job_id, state=run.state)
+        counted = self._counted or self._unasked(run)
         state = counted.state if answered else run.state
         known = run.stage if run.stage in get_args(Stage) else None
         counted = Progress.model_validate(
@@ -58,6 +60,11 @@ class Watch:
         working = () if state == "paused" else run.steps  # what still beats, is being stopped
         beats = [step.beat for step in working if step.name in COUNTED and step.started]
         return self._meter.read(merge(counted, beats))
+
+    def _unasked(self, run: Run) -> Progress:
+        """What is known without the workflow's answer."""
+        kind = KINDS.get(run.kind, Job)
+        return Progress(job_id=self._job_id, state=run.state, counts=kind.COUNTS)
 
     async def _at_one_moment(self, run: Run) -> tuple[Run, bool]:
         """What Temporal and the workflow say, and whether the workflow answered.

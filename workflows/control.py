@@ -108,6 +108,8 @@ class JobWorkflow:
         timer = asyncio.ensure_future(self._deadline(job.deadline)) if job.deadline else None
         try:
             result = await self._main
+            stats = result.stats.model_copy(update={"counts": job.COUNTS})
+            result = result.model_copy(update={"stats": stats})
             await self._conclude(job, kind, result)
             return result
         except (ActivityError, ApplicationError) as error:

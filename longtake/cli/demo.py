@@ -31,6 +31,7 @@ from longtake.contracts.result import JobResult
 from longtake.contracts.transcode import Transcode
 from longtake.errors import LongtakeError
 from longtake.paths import absolute
+from longtake.words import counted
 
 if TYPE_CHECKING:
     from longtake.client import Longtake
@@ -165,8 +166,8 @@ async def _service(home: Path) -> AsyncIterator[tuple[Longtake, ServiceState]]:
 
 def _sum_up(result: JobResult) -> None:
     stats = result.stats
-    words = f"done in {duration(stats.wall_s)}: {stats.chunks} chunks"
-    say(f"{words}, {stats.retries} steps were begun again" if stats.retries else words)
+    words = f"done in {duration(stats.wall_s)}: {counted(stats.chunks, stats.counts)}"
+    say(f"{words}, {counted(stats.retries, 'steps')} begun again" if stats.retries else words)
 
 
 def _prove(calm: JobResult, rough: JobResult, took_s: float) -> bool:

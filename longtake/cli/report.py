@@ -11,6 +11,7 @@ from longtake.contracts.media import MediaFacts
 from longtake.contracts.result import JobError, JobResult, JobStatus, Output, Stats
 from longtake.errors import LongtakeError
 from longtake.paths import shown
+from longtake.words import counted
 
 
 def report(result: JobResult, *, as_json: bool) -> None:
@@ -131,9 +132,9 @@ def _cost(stats: Stats) -> str:
     if stats.media_s:
         words.append(f"{stats.media_s / stats.wall_s:.1f} times real time")
     if stats.chunks:
-        words.append(f"{stats.chunks} chunk{'s' * (stats.chunks > 1)}")
+        words.append(counted(stats.chunks, stats.counts))
     if stats.chunks_reused:
         words.append(f"{stats.chunks_reused} of them were there already")
     if stats.retries:
-        words.append(f"{stats.retries} step{'s' * (stats.retries > 1)} tried again")
+        words.append(f"{counted(stats.retries, 'steps')} tried again")
     return ", ".join(words)

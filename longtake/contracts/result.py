@@ -73,6 +73,8 @@ class Stats(Report):
     chunks: int = 0
     chunks_reused: int = 0
     """Chunks that were there already, from an earlier run or another job."""
+    counts: str = "chunks"
+    """What is counted, as in Progress."""
     retries: int = 0
     peak_memory_bytes: int = 0
     """Of the largest child process."""

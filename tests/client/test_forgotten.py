@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from longtake import InputCorrupt, InvalidJob, JobResult, Longtake, Transcode
-from longtake.contracts.result import JobError, JobSummary
+from longtake.contracts.result import JobError, JobSummary, Stats
 from longtake.contracts.steps.common import JobRecord
 from longtake.identity import job_id
 from longtake.index import JobIndex
@@ -95,6 +95,18 @@ async def test_a_forgotten_failure_is_told_and_retried(
         await longtake.result("mine")
     again = await longtake.retry("mine")
     assert (await again.result()).state == "succeeded"
+
+
+async def test_what_was_counted_is_told_when_all_is_over(
+    longtake: Longtake, index: JobIndex, clip: Path
+) -> None:
+    stats = Stats(chunks=3, counts="steps")
+    done = record(job(clip, id="mine"))
+    ended = JobResult(job_id="mine", state="succeeded", stats=stats)
+    summary = done.summary.model_copy(update={"state": "succeeded"})
+    index.write(done.model_copy(update={"result": ended, "summary": summary}))
+    progress = (await longtake.get("mine")).progress
+    assert (progress.chunks_done, progress.counts) == (3, "steps")
 
 
 def write_newer(folder: Path) -> None:

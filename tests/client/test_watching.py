@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from longtake import Longtake, Progress, Transcode, waiting
+from longtake import Longtake, Progress, Stitch, Transcode, waiting
 from longtake.queues import CONTROL_QUEUE
 from tests.client.stand_in import StandIn
 from tests.patience import WAIT_S
@@ -73,6 +73,14 @@ async def test_without_any_worker_the_answer_comes_and_says_so(
     assert status.state == "queued"
     assert status.progress.waiting_for is not None
     assert "longtake worker --role control" in status.progress.waiting_for
+
+
+async def test_what_is_counted_is_told_before_the_workflow_answers(
+    longtake: Longtake, clip: Path
+) -> None:
+    asked = {"timeline": [str(clip)], "outputs": [{"uri": str(clip.with_name("talk.mp3"))}]}
+    handle = await longtake.start(Stitch.model_validate(asked))
+    assert (await longtake.get(handle.id)).progress.counts == "steps"
 
 
 async def test_a_control_worker_that_went_away_does_not_stop_the_display(

@@ -103,6 +103,7 @@ def test_a_film_goes_on_after_kills_and_gives_the_same_bytes(
     new = sorted(name.partition("-")[0] for name in made(service).keys() - before.keys())
     ends = new.count("chunk")
     assert new == [*["chunk"] * ends, "crossfade", "level", "mix", "prepared"]
+    assert again["stats"]["counts"] == "steps"
     assert again["stats"]["chunks"] - again["stats"]["chunks_reused"] == ends + 4
     assert ends <= 2
 
