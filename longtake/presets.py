@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from longtake.documents import read_document
 from longtake.errors import InvalidJob
 
 _PACKAGE = Path(__file__).parent
+_OBJECT = re.compile(r"a valid dictionary( or instance of \w+)?")
 
 Model = TypeVar("Model", bound=Contract)
 
@@ -193,4 +195,5 @@ def describe(error: ValidationError) -> str:
 
 
 def _plain(words: str) -> str:
-    return words.removeprefix("Value error, ")  # pydantic's name for a validator of ours
+    words = words.removeprefix("Value error, ")  # pydantic's name for a validator of ours
+    return _OBJECT.sub("an object", words).replace("a valid tuple", "a list")

@@ -14,7 +14,7 @@ from longtake.contracts.loudness import Target
 from longtake.contracts.stitch import FilmCodec, Stitch, StitchPreset
 from longtake.documents import read_document
 from longtake.errors import InvalidJob
-from longtake.kinds import parse
+from longtake.kinds import parse, to_json
 from longtake.paths import local_path
 from longtake.places import moved
 
@@ -143,6 +143,7 @@ def _show(path: Path, named: list[str]) -> dict[str, Any]:
         raise InvalidJob(f"{path} is no stitch job: it needs `timeline` and `outputs`")
     if _is_preset_file(document.get("preset")):
         document["preset"] = values.preset(_beside(path, document["preset"]), StitchPreset)
+    document = to_json(parse({**document, "kind": "stitch"}))
     for places in (*Stitch.READS, *Stitch.WRITES):
         document = moved(document, places, lambda uri: _beside(path, uri))
     return dict(document)

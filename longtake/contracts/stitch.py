@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from longtake.contracts.base import Contract, Seconds, Uri
 from longtake.contracts.encode import BitRate, Crf, SampleRate, Speed
@@ -156,6 +157,14 @@ class Part(PartOptions):
         return self
 
 
+def _of_its_source(part: object) -> object:
+    if isinstance(part, str):
+        return {"source": part}
+    if not isinstance(part, Mapping | Part):
+        raise ValueError("a part is its source, or an object: {source: caller.wav, start: 3}")
+    return part
+
+
 class StitchOutput(Contract):
     """A file to make of the whole."""
 
@@ -279,7 +288,7 @@ class StitchPreset(StitchOptions):
 class Stitch(Job, StitchOptions):
     """Join recordings to one programme: trimmed, levelled, faded, encoded, tagged.
 
-    `{"timeline": [{"source": URI}, …], "outputs": [{"uri": URI}]}`.
+    `{"timeline": [URI, {"source": URI, …}, …], "outputs": [{"uri": URI}]}`.
     """
 
     READS: ClassVar[tuple[str, ...]] = ("timeline.source", "cover")
@@ -287,8 +296,11 @@ class Stitch(Job, StitchOptions):
     COUNTS: ClassVar[str] = "steps"
 
     kind: Literal["stitch"] = "stitch"
-    timeline: tuple[Part, ...] = Field(
-        description=f"The parts, one after the other; 1 to {MOST_PARTS}."
+    timeline: tuple[
+        Annotated[Part, BeforeValidator(_of_its_source, json_schema_input_type=Uri | Part)], ...
+    ] = Field(
+        description=f"The parts, one after the other; 1 to {MOST_PARTS}. A string is the source "
+        "of a part of which there is no more to say."
     )
     outputs: tuple[StitchOutput, ...] = Field(
         description=f"The files to make of the whole; 1 to {MOST_OUTPUTS}."

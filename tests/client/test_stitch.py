@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from longtake import InvalidJob, Stitch
+from longtake.cli.stitch import _show
 from longtake.documents import read_document
 from longtake.identity import content_hash, located, summary
-from longtake.kinds import parse
+from longtake.kinds import parse, to_json
 from longtake.stitching import resolve_stitch, stitch_presets
 
 
@@ -112,6 +113,26 @@ def test_the_presets_complete_a_job() -> None:
     for name in stitch_presets():
         whole = resolve_stitch(job(preset=name))
         assert whole.aim(2).integrated_lufs == (-20 if name == "audiobook-chapter" else -16)
+
+
+def test_a_part_may_be_its_source_alone(tmp_path: Path) -> None:
+    found = job(timeline=["a.wav", {"source": "b.wav"}])
+    assert found == job()
+    assert to_json(found) == to_json(job())
+    item = Stitch.model_json_schema()["properties"]["timeline"]["items"]
+    assert [kind.get("type", kind.get("$ref")) for kind in item["anyOf"]] == [
+        "string",
+        "#/$defs/Part",
+    ]
+    (tmp_path / "show.yaml").write_text("timeline: [a.wav, b.wav]\noutputs: [{uri: out.mp3}]\n")
+    told = parse(_show(tmp_path / "show.yaml", []))
+    assert told.sources == (str(tmp_path / "a.wav"), str(tmp_path / "b.wav"))
+    with pytest.raises(InvalidJob, match=r"timeline\.0: a part is its source"):
+        job(timeline=[7])
+    with pytest.raises(InvalidJob, match="timeline: Input should be a list"):
+        job(timeline="a.wav")
+    with pytest.raises(InvalidJob, match="fade_in: Input should be an object"):
+        job({"source": "a.wav", "fade_in": 3})
 
 
 def test_tags_are_text_as_people_write_them(tmp_path: Path) -> None:
