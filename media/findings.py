@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
 from longtake.contracts.probe import Finding, Loudest
+from longtake.words import counted
 from media.colour import HDR_TRANSFERS
 
 _SUFFIXES = {
@@ -69,7 +70,7 @@ def _of_file(name: str, facts: MediaFacts) -> Iterator[Finding]:
     if not facts.video and any(other.kind == "cover" for other in facts.other):
         yield _note("cover", "there is a cover picture, and no film")
     if facts.chapters:
-        yield _note("chapters", f"there are {facts.chapter_count} chapters")
+        yield _note("chapters", f"it has {counted(facts.chapter_count, 'chapters')}")
     for warning in facts.warnings:
         yield _note("one-piece", warning)
 

@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import SourceRead, Stats
     from longtake.contracts.steps.common import EncodeDone, Published, Source
     from longtake.paths import shown
+    from longtake.words import counted
 
 
 def total(
@@ -42,7 +43,8 @@ def damage(made: Sequence[EncodeDone]) -> list[str]:
     errors = sum(part.decode_errors for part in made)
     if not errors:
         return []
-    return [f"the source is damaged: {errors} decode errors; what could be decoded was kept"]
+    words = f"{counted(errors, 'decode errors')}; what could be decoded was kept"
+    return [f"the source is damaged: {words}"]
 
 
 def read(*sources: Source | None) -> tuple[SourceRead, ...]:

@@ -16,6 +16,7 @@ from longtake.contracts.media import AudioFacts, VideoFacts
 from longtake.contracts.probe import Probe
 from longtake.errors import InvalidJob
 from longtake.paths import absolute, local_path, shown
+from longtake.words import counted
 
 SHOWN_TAGS = 12
 
@@ -68,8 +69,8 @@ def _video(video: VideoFacts) -> str:
         f"{video.width}x{video.height}",
         video.pixel_format,
         f"{rate}, variable" if video.variable_frame_rate else rate,
-        f"{video.frames} frames",
-        f"{video.keyframes} keyframes, at most {video.longest_gop_s:.3g} s apart",
+        counted(video.frames, "frames"),
+        _keyframes(video),
         _rate(video.bitrate_bps),
         f"turned by {video.rotation}°" if video.rotation else None,
         "interlaced" if video.interlaced else None,
@@ -80,10 +81,16 @@ def _video(video: VideoFacts) -> str:
     return "  ".join(word for word in words if word)
 
 
+def _keyframes(video: VideoFacts) -> str:
+    words = counted(video.keyframes, "keyframes")
+    apart = f", at most {video.longest_gop_s:.3g} s apart"
+    return words + apart if video.keyframes > 1 else words
+
+
 def _audio(audio: AudioFacts, peak: str | None) -> str:
     words = [
         _codec(audio.codec, audio.profile),
-        audio.layout,
+        _layout(audio),
         f"{audio.sample_rate} Hz",
         _rate(audio.bitrate_bps),
         audio.language,
@@ -91,6 +98,12 @@ def _audio(audio: AudioFacts, peak: str | None) -> str:
         peak,
     ]
     return "  ".join(word for word in words if word)
+
+
+def _layout(audio: AudioFacts) -> str:
+    """Where the file names none, FFmpeg counts: `1 channels`."""
+    counts = audio.layout.endswith("channels")
+    return counted(audio.channels, "channels") if counts else audio.layout
 
 
 def _codec(codec: str, profile: str | None) -> str:

@@ -7,6 +7,7 @@ import pytest
 from longtake import Transcode, __version__
 from longtake.contracts import Probe
 from tests.cli.conftest import Command
+from tests.media.engine import run
 
 
 async def test_presets_are_listed_and_shown(alone: Command) -> None:
@@ -34,6 +35,13 @@ async def test_a_probe_shows_what_is_in_a_file(alone: Command, sound: Path) -> N
     assert "pcm_s16le" in shown.out
     facts = Probe.model_validate((await alone("probe", str(sound), "--json")).document)
     assert facts.audio[0].sample_rate == 8_000
+    assert "  1 channel  " in shown.out
+
+
+async def test_a_probe_counts_one_frame_as_one(alone: Command) -> None:
+    path = alone.folder / "still.mkv"
+    run("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25", "-frames:v", 1, "-c:v", "ffv1", path)
+    assert "  1 frame  1 keyframe  " in (await alone("probe", str(path))).out
 
 
 async def test_a_probe_of_something_else_says_why(alone: Command) -> None:
