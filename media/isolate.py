@@ -1,8 +1,9 @@
 """Run a function on untrusted files in a child process of its own.
 
 The child is forked from a small server that has PyAV loaded already (multiprocessing's
-forkserver), so it starts in milliseconds. Like every child it is limited and without network,
-and it ends with its worker: the server ends when the worker does, the child with the server.
+forkserver), so it starts in milliseconds. Like every child it is limited and without network, knows
+no credentials, and ends with its worker: the server ends when the worker does, the child with the
+server.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import functools
 import io
 import multiprocessing
 import multiprocessing.util
+import os
 import pickle
 import shutil
 import signal
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +37,7 @@ from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_c
 from media import launch
 from media.index import Index
 from media.observe import ChildEnded, tell
-from media.process import STALL_S, Limits
+from media.process import STALL_S, Limits, environment
 from media.sandbox import READER_LIMITS, restrict
 
 Result = TypeVar("Result")
@@ -47,6 +51,8 @@ _REFUSED = InputCorrupt(
 )
 MOST_BYTES = 1 << 29
 """Of an answer: more than the index of 48 hours at 60 frames a second takes."""
+_ENV = b"/usr/bin/env"
+_starting = threading.Lock()
 _SOCKET_PATH = 103
 """Bytes that the path of a socket may have: sockaddr_un holds 104 on macOS, 108 on Linux."""
 
@@ -81,7 +87,7 @@ async def in_child(
     child = _context.Process(target=_serve, args=(theirs, limits, function, arguments), daemon=True)
     began_at, started = time.time(), time.monotonic()
     answer: Any = None
-    await asyncio.to_thread(child.start)
+    await asyncio.to_thread(_start, child)
     theirs.close()
     answering = asyncio.ensure_future(_answer(ours))
     standing = asyncio.ensure_future(_standstill(child.pid or 0))
@@ -109,6 +115,37 @@ async def in_child(
         ours.close()
         child.close()
     return _unpack(answer, function, crash)
+
+
+def _start(child: BaseProcess) -> None:
+    """Start a child, and the server where it is not there.
+
+    The server keeps what it is begun with, and each child could tell it (/proc/self/environ); but
+    multiprocessing begins it with all that its worker knows.
+    """
+    with _starting:
+        spawn = multiprocessing.util.spawnv_passfds
+        multiprocessing.util.spawnv_passfds = functools.partial(_spawn_bare, spawn)
+        try:
+            child.start()
+        finally:
+            multiprocessing.util.spawnv_passfds = spawn
+
+
+def _spawn_bare(
+    spawn: Callable[..., int],
+    path: bytes,
+    arguments: Sequence[str | bytes],
+    descriptors: Sequence[int],
+) -> int:
+    """The `spawnv_passfds` of multiprocessing, with an environment for readers."""
+    known = environment(os.environ)
+    # How Python finds its modules; and whose process it is, for who looks.
+    own = (name for name in os.environ if name.startswith("PYTHON") or name == "LONGTAKE_HOME")
+    known |= {name: os.environ[name] for name in own}
+    told = [os.fsencode(f"{name}={value}") for name, value in known.items()]
+    words = [os.fsencode(word) for word in arguments]
+    return spawn(_ENV, [_ENV, b"-i", *told, *words], descriptors)
 
 
 async def _standstill(pid: int) -> None:

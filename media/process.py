@@ -220,7 +220,7 @@ def _start(command: Sequence[str], limits: Limits, cwd: Path | None, told: bytes
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cwd,
-        env=_environment(os.environ),
+        env=environment(os.environ) | _ONE_THREAD | _QUIET | {"FONTCONFIG_FILE": str(_FONTS)},
         start_new_session=True,
         pass_fds=(hand,) if reads else (),
     )
@@ -233,10 +233,12 @@ def _start(command: Sequence[str], limits: Limits, cwd: Path | None, told: bytes
     return _Child(process, time.monotonic(), reads)
 
 
-def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
+def environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """What a child that touches media may know: no credentials, no addresses."""
     kept = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT")
-    found = {name: inherited[name] for name in kept if name in inherited}
-    return found | _ONE_THREAD | _QUIET | {"FONTCONFIG_FILE": str(_FONTS)}
+    return {
+        name: value for name, value in inherited.items() if name in kept or name.startswith("LC_")
+    }
 
 
 def _exit_of(process: subprocess.Popen[bytes]) -> asyncio.Future[_Exit]:

@@ -216,6 +216,42 @@ async def test_every_child_that_touches_media_is_held(
         assert (child["Seccomp"] == "2") is (sandbox() == "seccomp")
 
 
+_ASKS = """
+import asyncio, os, shutil, sys
+from pathlib import Path
+from media.isolate import in_child
+from media.process import run_ffmpeg
+
+async def ask(folder):
+    own = Path("/proc/self/environ")
+    for number in (1, 2):
+        (folder / f"reader-{number}").write_bytes(await in_child(Path.read_bytes, own))
+        server = await in_child(os.getppid)
+        os.kill(server, 9)  # another one is begun
+        os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
+    await run_ffmpeg([shutil.which("cp"), str(own), str(folder / "encoder")])
+
+asyncio.run(ask(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process tells this of itself on Linux")
+def test_no_child_knows_the_credentials_of_its_worker(tmp_path: Path) -> None:
+    secrets = {"AWS_SECRET_ACCESS_KEY": "s3cret", "TEMPORAL_API_KEY": "s3cret", "TOKEN": "s3cret"}
+    subprocess.run(
+        [sys.executable, "-c", _ASKS, str(tmp_path)],
+        env={**os.environ, **secrets, "LC_ALL": "C.UTF-8"},
+        check=True,
+        timeout=WAIT_S,
+    )
+    for child in ("reader-1", "reader-2", "encoder"):
+        known = (tmp_path / child).read_bytes()
+        assert b"s3cret" not in known
+        assert {b"PATH=" + os.fsencode(os.environ["PATH"]), b"LC_ALL=C.UTF-8"} <= set(
+            known.split(b"\0")
+        )
+
+
 class Harm:
     """What a reader that was taken over by its file might answer."""
 
