@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import threading
@@ -18,8 +19,8 @@ from typing import Protocol
 
 import psutil
 
-from longtake.errors import StorageUnavailable
-from storage.remote import Remote, changed
+from longtake.errors import InputUnsupported, LongtakeError, StorageUnavailable
+from storage.remote import AnsweredOtherwise, Remote, changed
 from storage.threads import check
 
 RANGE_BYTES = 8 << 20
@@ -52,7 +53,7 @@ def download(
     `known`, because it was fetched in portions, is copied. There is room for the size that is
     known; `room` is asked for more.
 
-    Raises StorageUnavailable (finished ranges are kept), InputCorrupt if the object changed.
+    Raises StorageUnavailable (finished ranges are kept), and what else `fetch_range` raises.
     """
     if remote.size is None or not remote.ranged:
         try:
@@ -145,7 +146,8 @@ def _copy(path: Path, file: int, start: int, end: int) -> None:
 def fetch_range(remote: Remote, start: int, end: int, file: int, *stops: threading.Event) -> None:
     """Bring the bytes from `start` up to `end` to their place in an open file.
 
-    Raises StorageUnavailable, InputCorrupt if the object changed.
+    Raises StorageUnavailable, InputCorrupt if the object changed, InputUnsupported if its server
+    answers otherwise than it was asked, again and again.
     """
     position, tries = start, 0
     while position < end:
@@ -163,9 +165,19 @@ def fetch_range(remote: Remote, start: int, end: int, file: int, *stops: threadi
             problem = error
         tries = 0 if position > before else tries + 1
         if tries == TRIES or any(stop.is_set() for stop in stops):
-            raise problem
+            raise _final(problem, tries)
         if position < end:
             stops[0].wait(FIRST_PAUSE_S * 2**tries)
+
+
+def _final(problem: StorageUnavailable, tries: int) -> LongtakeError:
+    """What to raise after so many tries without a byte of progress."""
+    if tries < TRIES or not isinstance(problem, AnsweredOtherwise):
+        return problem
+    return InputUnsupported(
+        f"{problem}, {tries} times: it keeps to none of what it says of the file. Fetch the file, "
+        "and give it as a path"
+    )
 
 
 def _write(file: int, piece: bytes, position: int) -> int:
@@ -178,6 +190,16 @@ def _write(file: int, piece: bytes, position: int) -> int:
 def _in_one_piece(remote: Remote, part: Path, stop: threading.Event, room: Room) -> str:
     """From a server that cannot begin in the middle, or does not say where the end is."""
     note_of(part).unlink(missing_ok=True)
+    for tries in itertools.count(1):
+        try:
+            return _whole(remote, part, stop, room)
+        except AnsweredOtherwise as problem:
+            if tries == TRIES or stop.wait(FIRST_PAUSE_S * 2**tries):
+                raise _final(problem, tries) from problem
+    raise AssertionError
+
+
+def _whole(remote: Remote, part: Path, stop: threading.Event, room: Room) -> str:
     sha256, position, reserved = hashlib.sha256(), 0, remote.size or 0
     with part.open("r+b") as file, remote.read(0, remote.size) as pieces:
         for piece in pieces:

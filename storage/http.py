@@ -36,7 +36,7 @@ from storage.egress import check
 from storage.folder import Folder
 from storage.host_cache import HostCache
 from storage.portions import Portions
-from storage.remote import changed
+from storage.remote import AnsweredOtherwise, changed
 from storage.threads import transfer
 
 # They log whole links, with the signatures in them.
@@ -92,11 +92,11 @@ class Link:
             if answer.status_code == 416 or now.version != self.version:
                 raise changed(self.shown)
             if self.ranged and answer.status_code != 206:
-                raise StorageUnavailable(f"{self.shown}: the server gave all instead of a range")
+                raise AnsweredOtherwise(f"{self.shown}: the server gave all instead of a range")
             if not self.ranged and answer.status_code == 206:
-                raise StorageUnavailable(f"{self.shown}: the server gave a part instead of all")
+                raise AnsweredOtherwise(f"{self.shown}: the server gave a part instead of all")
             if _first(answer) != start:  # a cache may give other bytes than it was asked for
-                raise StorageUnavailable(f"{self.shown}: the server gave another range than asked")
+                raise AnsweredOtherwise(f"{self.shown}: the server gave another range than asked")
             yield self._bounded(answer)
 
     def _bounded(self, answer: httpx.Response) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from longtake.errors import InputCorrupt
+from longtake.errors import InputCorrupt, StorageUnavailable
 
 
 class Remote(Protocol):
@@ -32,8 +32,16 @@ class Remote(Protocol):
         """The bytes from `start` up to `end`, or to the last, in pieces as they come.
 
         May give fewer where the connection ends early: the reader counts. Raises
-        StorageUnavailable where trying again helps, InputCorrupt if the version is gone.
+        StorageUnavailable where trying again helps, AnsweredOtherwise where it may help a few
+        times, InputCorrupt if the version is gone.
         """
+
+
+class AnsweredOtherwise(StorageUnavailable):
+    """A server answered in another way than it was asked, and than it had said.
+
+    One of several behind a name may do so for a while. One that always does is not waited for.
+    """
 
 
 def changed(shown: str) -> InputCorrupt:

@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ class Web(http.server.ThreadingHTTPServer):
         self.data, self.says_size, self.etag = b"film" * 1000, True, '"one"'
         self.redirects: dict[str, str] = {}
         self.says_span: str | None = None
+        self.gives_part: Callable[[int], bool] = lambda _: False
+        """Whether the answer of this number is a part, whatever was asked for."""
         self.status = 200
         self.gets = 0
         self.pause_s = 0.0
@@ -72,19 +74,24 @@ class _Page(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        self.send_response(206 if self.server.says_span else self.server.status)
-        if self.server.says_span:
-            self.send_header("Content-Range", self.server.says_span)
+        span, data = self.server.says_span, self.server.data
+        if self.server.gives_part(self.server.gets):
+            asked = self.headers.get("Range", "bytes=0-").removeprefix("bytes=")
+            first, last = (int(number or len(data) - 1) for number in asked.split("-"))
+            span, data = f"bytes {first}-{last}/{len(data)}", data[first : last + 1]
+        self.send_response(206 if span else self.server.status)
+        if span:
+            self.send_header("Content-Range", span)
         if self.server.etag:
             self.send_header("ETag", self.server.etag)
         if self.server.says_size:
-            self.send_header("Content-Length", str(len(self.server.data)))
+            self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        if not self.server.pause_s:
-            self.wfile.write(self.server.data)
-            return
         with contextlib.suppress(ConnectionError):
-            for byte in self.server.data:
+            if not self.server.pause_s:
+                self.wfile.write(data)
+                return
+            for byte in data:
                 self.wfile.write(bytes([byte]))
                 time.sleep(self.server.pause_s)
 
@@ -166,6 +173,35 @@ async def test_other_bytes_than_were_asked_for_are_not_taken_for_them(
     link = links.look(f"http://{web.host}/in.mov")
     with pytest.raises(StorageUnavailable, match=words), link.read(start, None):
         pass
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [(lambda get: get == 1, "all instead of a range"), (lambda get: get > 1, "a part instead of")],
+    ids=["whole", "part"],
+)
+async def test_a_server_that_does_not_do_what_it_said_is_not_asked_for_ever(
+    http_storage: HttpStorage,
+    web: Web,
+    monkeypatch: pytest.MonkeyPatch,
+    part: Callable[[int], bool],
+    words: str,
+) -> None:
+    monkeypatch.setattr(download, "FIRST_PAUSE_S", 0)
+    web.gives_part = part
+    with pytest.raises(InputUnsupported, match=f"{words}.*{download.TRIES} times"):
+        await http_storage.fingerprint(f"http://{web.host}/in.mov")
+    assert web.gets == 1 + download.TRIES
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_one_server_of_several_may_give_no_ranges(
+    http_storage: HttpStorage, web: Web, monkeypatch: pytest.MonkeyPatch, *, first: bool
+) -> None:
+    """They take turns."""
+    monkeypatch.setattr(download, "FIRST_PAUSE_S", 0)
+    web.gives_part = lambda get: (get % 2 == 1) is first
+    assert await read(http_storage, f"http://{web.host}/in.mov") == web.data
 
 
 async def test_a_server_that_only_drips_holds_no_slot(
