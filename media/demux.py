@@ -38,8 +38,10 @@ class Track:
     first: int | None = None
     end: int = 0
     counted: int = 0
+    damaged: int = 0
+    """Packets of which the container says that they are not whole, or were garbled on the way."""
     broken: bool = False
-    """Whether the last packet is not whole."""
+    """Whether the last one is such a packet."""
     first_packet: bytes = b""
     first_frame: Any = None
     heard: int | None = None
@@ -134,6 +136,7 @@ def _count(track: Track, packet: Any, demuxer: str) -> None:
     )
     track.counted += 1
     track.broken = packet.is_corrupt
+    track.damaged += packet.is_corrupt
     if picture and (track.codec != "vp8" or vp8_is_shown(bytes(packet))):
         track.pts.append(packet.pts)
         track.sizes.append(packet.size)

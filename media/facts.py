@@ -55,6 +55,7 @@ def video_facts(track: Track, index: Index) -> VideoFacts:
         b_frames=track.reordered > 0,
         open_gop=track.leading > 0,
         hidden_frames=track.hidden,
+        damaged_packets=track.damaged,
         hdr_light=hdr_light(frame),
         header_sha256=_sha256(context.extradata),
     )
@@ -160,6 +161,7 @@ def audio_facts(track: Track) -> AudioFacts:
         title=stream.metadata.get("title"),
         default=bool(stream.disposition & av.stream.Disposition.default),
         commentary=bool(stream.disposition & av.stream.Disposition.comment),
+        damaged_packets=track.damaged,
     )
 
 

@@ -86,10 +86,12 @@ def _of_video(video: VideoFacts) -> Iterator[Finding]:
     if video.hidden_frames:
         yield _warning(
             "edit-list",
-            f"an edit list hides {video.hidden_frames} frames: players that ignore it show them, "
-            "and a copy keeps them",
+            f"an edit list hides {counted(video.hidden_frames, 'frames')}: players that ignore it "
+            "show them, and a copy keeps them",
             index,
         )
+    if video.damaged_packets:
+        yield _damage(video.damaged_packets, index)
     if video.interlaced:
         yield _warning("interlaced", "the picture is interlaced: screens show combs", index)
     if video.open_gop:
@@ -139,6 +141,8 @@ def _of_colour(video: VideoFacts) -> Iterator[Finding]:
 
 
 def _of_audio(audio: AudioFacts, facts: MediaFacts) -> Iterator[Finding]:
+    if audio.damaged_packets:
+        yield _damage(audio.damaged_packets, audio.index)
     if not facts.video:
         return
     apart = audio.start_s - facts.video[0].start_s
@@ -149,6 +153,11 @@ def _of_audio(audio: AudioFacts, facts: MediaFacts) -> Iterator[Finding]:
     short = facts.video[0].start_s + facts.video[0].duration_s - ends
     if short > 1:
         yield _warning("short-sound", f"sound ends {short:.1f} s before the picture", audio.index)
+
+
+def _damage(packets: int, stream: int) -> Finding:
+    words = f"{counted(packets, 'packets')} not whole, or garbled on the way: the file is damaged"
+    return _warning("damaged-packets", words, stream)
 
 
 def _of_loudest(track: Loudest) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ It decides what is copied and what is encoded, how frames are made, and where ch
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterator
 from fractions import Fraction
 
 from longtake.contracts.codecs import ENCODINGS
@@ -13,6 +14,7 @@ from longtake.contracts.containers import ANIMATIONS
 from longtake.contracts.encode import EncodeSettings, VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputUnsupported, InvalidJob
+from longtake.words import counted
 from media.animations import animation_warnings, as_animation, one_piece, with_alpha
 from media.carry import Span, carries_chapters, carry, chapter_marks
 from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
@@ -302,7 +304,8 @@ def _warnings(
             for a in facts.audio
             if a.index not in {track.stream for track in audio}
         ]
-    warnings = [*facts.warnings, *left_out]
+    copied = {track.stream for track in (video, *audio) if track is not None and track.copied}
+    warnings = [*facts.warnings, *left_out, *_damage_copied(facts, copied)]
     if (
         video
         and not video.copied
@@ -321,6 +324,18 @@ def _warnings(
             f"the picture is lossless and the sound is not ({lossy[0]}): use --audio copy or flac"
         )
     return warnings
+
+
+def _damage_copied(facts: MediaFacts, copied: Collection[int]) -> Iterator[str]:
+    """Words for damage that copied streams keep: nobody decodes them, so the container alone
+    tells of it."""
+    for kind, streams in (("picture", facts.video), ("sound", facts.audio)):
+        for stream in streams:
+            if stream.index in copied and stream.damaged_packets:
+                yield (
+                    f"the source is damaged: {counted(stream.damaged_packets, 'packets')} of the "
+                    f"{kind} not whole (stream {stream.index}); they are copied as they are"
+                )
 
 
 def _loses_alpha(source: VideoFacts, settings: VideoSettings) -> bool:

@@ -22,6 +22,7 @@ from media.picture import SCALER
 from media.preview import Pictures, PreviewPlan
 from media.process import Finished, ProcessFailed, run_ffmpeg
 from media.tools import table_level
+from media.video import errors_before
 
 OnFraction = Callable[[float], None]
 
@@ -39,6 +40,8 @@ class Frames:
     width: int
     height: int
     pixels: bytes
+    errors: int = 0
+    """What did not decode on the way to them."""
 
     @property
     def size(self) -> int:
@@ -60,6 +63,8 @@ class Cost:
     cpu_s: float = 0.0
     wall_s: float = 0.0
     peak_memory_bytes: int = 0
+    errors: int = 0
+    """What did not decode, run-ins aside."""
     missing: int = 0
     """Frames that could not be decoded; a neighbour stands for them."""
 
@@ -70,8 +75,9 @@ class Cost:
         self.peak_memory_bytes = max(self.peak_memory_bytes, finished.peak_memory_bytes)
 
     def finished(self) -> Finished:
-        """The sum. Decoders' messages about run-ins say nothing of the frames."""
-        return Finished(self.cpu_s, self.wall_s, self.peak_memory_bytes, "", self.missing)
+        """The sum."""
+        errors = self.errors + self.missing
+        return Finished(self.cpu_s, self.wall_s, self.peak_memory_bytes, "", errors)
 
 
 async def make_pictures(
@@ -154,6 +160,9 @@ async def find(
     found: dict[int, bytes] = {}
     for seek, run in runs(index, wanted):
         frames = await _decode(source, plan, index, seek, run, size, raw, cost)
+        if frames.errors:
+            before = await _of_the_run_in(source, plan, index, seek, run[0])
+            cost.errors += max(0, frames.errors - before)
         if len(frames) == len(run):
             found |= {time: frames.picture(number) for number, time in enumerate(run)}
         else:
@@ -194,6 +203,15 @@ async def _decode(
     exact = "+".join(rf"eq(pts\,{time})" for time in run)
     chosen = (f"trim=end_pts={run[-1] + 1}", f"select={exact}")
     return await _picked(source, plan, index, seek, chosen, size, raw, cost)
+
+
+async def _of_the_run_in(
+    source: Path, plan: PreviewPlan, index: Index, seek: int | None, first: int
+) -> int:
+    """How many decode errors say nothing of the frames."""
+    if seek is None or plan.video is None or seek in index.closed:
+        return 0
+    return await errors_before(source, plan.demuxer, plan.video, index.time_base, seek, first)
 
 
 async def _one_by_one(
@@ -239,10 +257,11 @@ async def _picked(
         .write(raw, "rawvideo")
     )
     try:
-        cost.add(await run_ffmpeg(command.arguments()))
+        finished = await run_ffmpeg(command.arguments())
     except ProcessFailed:
         return Frames(*size, b"")  # nothing here decodes: a neighbour stands for it
-    return Frames(*size, await asyncio.to_thread(raw.read_bytes))
+    cost.add(finished)
+    return Frames(*size, await asyncio.to_thread(raw.read_bytes), finished.errors)
 
 
 async def _best(

@@ -226,22 +226,34 @@ async def encode_chunk(
     missing = verify_chunk(plan.picture, index, chunk, target, finished.stderr)
     before = 0
     if finished.errors and chunk.seek_pts is not None:
-        before = await _errors_before(source, plan, chunk)
+        before = await errors_before(
+            *(source, plan.demuxer, plan.picture.stream, plan.picture.time_base),
+            *(chunk.seek_pts, chunk.lead_pts),
+        )
     return replace(finished, errors=max(0, finished.errors - before) + missing)
 
 
-async def _errors_before(source: Path, plan: Plan, chunk: Chunk) -> int:
+async def errors_before(
+    source: Path,
+    demuxer: str,
+    stream: int,
+    time_base: Fraction,
+    seek_pts: int | None,
+    first_pts: int | None,
+) -> int:
     """Decode errors of the run-in alone: an open GOP's leading pictures lack references there,
-    which says nothing of the chunk."""
-    video = plan.picture
-    begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
+    which says nothing of the frames from `first_pts` on."""
+    begin = Ffmpeg.from_keyframe(seek_pts, time_base)
     command = (
         Ffmpeg.quiet()
-        .read(source, plan.demuxer, "-copyts", *begin)
-        .then("-map", f"0:{video.stream}", "-vf", f"trim=end_pts={chunk.lead_pts}")
+        .read(source, demuxer, "-copyts", *begin)
+        .then("-map", f"0:{stream}", "-vf", f"trim=end_pts={first_pts}")
         .write("-", "null")
     )
-    return (await run_ffmpeg(command.arguments())).errors
+    try:
+        return (await run_ffmpeg(command.arguments())).errors
+    except ProcessFailed:
+        return 0  # FFmpeg gives up where next to nothing decodes: that is damage
 
 
 def verify_chunk(

@@ -46,6 +46,8 @@ class VideoFacts(Report):
     """Whether frames that are shown before a keyframe are stored behind it."""
     hidden_frames: int = 0
     """Frames that an edit list hides."""
+    damaged_packets: int = 0
+    """Packets that are not whole, or were garbled on the way, as far as the container knows."""
     hdr_light: str | None = None
     """Static HDR metadata in words: the mastering display, MaxCLL and MaxFALL."""
     header_sha256: str | None = None
@@ -71,6 +73,8 @@ class AudioFacts(Report):
     title: str | None = None
     default: bool = False
     commentary: bool = False
+    damaged_packets: int = 0
+    """As of a video stream."""
 
 
 class OtherStream(Report):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported, UserError
 from media.command import Ffmpeg
 from media.isolate import inspect_in_child
+from media.probe import probe
 from media.process import Limits, ProcessFailed, run_ffmpeg
 from media.tools import ffmpeg
 from media.watermark import png_size
@@ -221,6 +223,28 @@ async def test_damaged_payload_gives_the_rest_and_a_count(tmp_path: Path) -> Non
     facts, _ = await inspect_in_child(source)
     command = Ffmpeg.quiet().read(source, facts.container).write("-", "null").arguments()
     assert (await run_ffmpeg(command)).errors > 0
+
+
+async def test_a_copy_tells_what_was_garbled_on_the_way(tmp_path: Path) -> None:
+    """Nobody decodes what is copied; but a transport stream marks what its receiver got wrong."""
+    whole, garbled = tmp_path / "whole.ts", tmp_path / "garbled.ts"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=2", "-f", "lavfi", "-i", "sine=d=2"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-g", 25, "-c:a", "aac", whole),
+    )
+    made = await transcode(whole, tmp_path / "whole.mkv", preset="remux")
+    assert not made.warnings
+    data = bytearray(whole.read_bytes())
+    pictures = [
+        at for at in range(0, len(data), 188) if data[at + 1] & 0x1F == 1 and not data[at + 2]
+    ]
+    for at in pictures[40:60]:
+        data[at + 1] |= 0x80  # transport_error_indicator (ISO/IEC 13818-1, 2.4.3.3)
+    garbled.write_bytes(data)
+    made = await transcode(garbled, tmp_path / "garbled.mkv", preset="remux")
+    (warning,) = made.warnings
+    assert re.match(r"the source is damaged: \d+ packets? of the picture not whole", warning)
+    assert "damaged-packets" in {finding.code for finding in (await probe(garbled)).findings}
 
 
 @corpus

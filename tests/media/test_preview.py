@@ -308,6 +308,33 @@ async def test_odd_sources_show_what_they_have(name: str, tmp_path: Path) -> Non
     assert made.plan.decisions.get("hdr") == ("tone-mapped to SDR" if name == "hlg10.mp4" else None)
 
 
+async def test_what_did_not_decode_is_counted(tmp_path: Path) -> None:
+    whole, damaged = tmp_path / "whole.ts", tmp_path / "damaged.ts"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=10:d=4", "-pix_fmt", "yuv420p")
+    run(*picture, "-c:v", "libx264", "-g", 10, whole)
+    asked = {"parts": ["thumbnails"], "thumbnails": {"every_s": "0.7"}}
+    assert (await preview(whole, tmp_path, **asked)).errors == 0
+    data = bytearray(whole.read_bytes())
+    for packet in range(len(data) // 2 // 188 * 188, len(data), 5 * 188):
+        data[packet + 100 : packet + 110] = b"\x55" * 10
+    damaged.write_bytes(data)
+    found = await preview(damaged, tmp_path, **asked)
+    assert found.errors > 0
+    assert len(found.files) == 6
+
+
+async def test_pictures_that_lack_references_where_decoding_begins_are_no_damage(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "open-gop.ts"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=10:d=4", "-c:v", "libx265"),
+        *("-x265-params", "keyint=10:open-gop=1:bframes=4:log-level=none", source),
+    )
+    made = await preview(source, tmp_path, parts=["poster"], poster={"at": "3.45"})
+    assert made.errors == 0
+
+
 @pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
 async def test_hdr_is_shown_with_the_colours_of_a_tone_mapped_job(
     transfer: str, tmp_path: Path
