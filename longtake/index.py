@@ -45,10 +45,6 @@ class JobIndex:
             if record:
                 yield record
 
-    def forget(self, job_id: str) -> None:
-        """Remove a job's record, if there is one."""
-        self._path(job_id).unlink(missing_ok=True)
-
     def _path(self, job_id: str) -> Path:
         name = quote(job_id, safe="")
         if len(name) > _LONGEST_NAME:

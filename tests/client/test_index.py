@@ -55,7 +55,6 @@ def test_a_damaged_record_hides_no_other(folder: Path, damage: bytes) -> None:
 def test_an_index_that_is_not_there_yet_is_empty(folder: Path) -> None:
     assert list(JobIndex(folder).newest_first()) == []
     assert JobIndex(folder).read("a") is None
-    JobIndex(folder).forget("a")
 
 
 def test_a_failed_write_leaves_nothing_behind(
