@@ -48,7 +48,6 @@ from media.process import Finished
 from media.timing import clock, planned_times
 from media.tools import device_class, engine_version
 from media.video import ChunkMismatch, recipe
-from media.video import encode_chunk as encode_picture
 from media.vmaf import score
 from storage.work import content_key
 
@@ -115,7 +114,7 @@ async def score_chunk(request: ScoreRequest, beat: Beat) -> Scored:
 
     async def encode(draft: Path) -> Finished:
         with store.drafting("vmaf") as report:
-            finished = await encode_picture(
+            finished = await encode_at_quality(
                 *(work.source, work.plan, work.index, work.chunk, draft, beat.on_tick),
                 mark=work.mark,
                 report=report,

@@ -5,6 +5,7 @@ Both lie in one tar under a content key, so that a chunk is analysed once.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import tarfile
@@ -117,14 +118,18 @@ async def encode_at_quality(
     target: Path,
     on_tick: OnTick,
     mark: Path | None = None,
+    report: Path | None = None,
 ) -> Finished:
-    """Encode a chunk at the constant quality that its plan says, and within the plan's cap.
+    """Encode a chunk at the constant quality that its plan says, and within the plan's cap. With
+    `report` it is scored, too.
 
     SVT-AV1 keeps a cap over many seconds, and passed it by a third in chunks of 5 s (measured on
     noise): where it did, the chunk is encoded anew under a lower one. Raises what `encode_chunk`
     raises.
     """
-    finished = await encode_chunk(source, plan, index, chunk, target, on_tick, mark=mark)
+    finished = await encode_chunk(
+        source, plan, index, chunk, target, on_tick, mark=mark, report=report
+    )
     most = plan.picture.settings.max_bitrate_bps
     if most is None or not ENCODERS[plan.picture.encoder].passes_its_cap:
         return finished
@@ -132,11 +137,21 @@ async def encode_at_quality(
     if size <= (1 + CLOSE) * wanted:
         return finished
 
+    reports: dict[int, bytes] = {}
+
     async def encode_under(cap_bps: int, draft: Path) -> Finished:
         lower = _capped(plan, cap_bps)
-        return await encode_chunk(source, lower, index, chunk, draft, on_tick, mark=mark)
+        done = await encode_chunk(
+            source, lower, index, chunk, draft, on_tick, mark=mark, report=report
+        )
+        if report is not None:
+            reports.setdefault(_bytes(draft), await asyncio.to_thread(report.read_bytes))
+        return done
 
     within = await encode_to_rate(most * wanted // size, wanted, target, encode_under)
+    if report is not None:
+        of_the_kept = reports[_bytes(target)]
+        await asyncio.to_thread(report.write_bytes, of_the_kept)
     return in_turn(within, finished)
 
 

@@ -74,6 +74,20 @@ def test_the_target_is_reached_also_after_a_kill(
     assert again["outputs"][0]["sha256"] == first["outputs"][0]["sha256"]
 
 
+def test_a_cap_holds_whatever_the_target_asks_for(service: Service, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=4", "-vf", "noise=alls=40:allf=t"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-crf", 10, "-g", 50, noise),
+    )
+    result = service.json(
+        *("transcode", noise, "-o", service.out / "capped.mp4", "--video", "av1", "--speed", 11),
+        *("--quality", "vmaf:95", "--max-bitrate", "100k", "--chunk", 2, "--audio", "none"),
+    )
+    assert result["outputs"][0]["media"]["video"][0]["bitrate_bps"] < 110_000
+    assert result["quality"]["vmaf"] < 90
+
+
 def test_a_target_out_of_reach_is_told(service: Service, tmp_path: Path) -> None:
     """VMAF gives no still picture more than about 97, identical ones included."""
     still = tmp_path / "still.mp4"

@@ -16,6 +16,7 @@ from longtake.contracts.steps.transcode import Image
 from longtake.errors import InvalidJob
 from longtake.presets import resolve
 from longtake.quality import every
+from media.analysis import encode_at_quality
 from media.fragments import Joining
 from media.index import Index
 from media.isolate import inspect_in_child
@@ -129,6 +130,22 @@ async def test_chunks_of_different_crf_are_one_rendition(
     assert len(frames(joined, "gray")) == 100
     sizes = [path.stat().st_size for path in chunks]
     assert sizes == sorted(sizes, reverse=True)
+
+
+async def test_a_score_is_of_the_encode_that_keeps_the_cap(film: Path, tmp_path: Path) -> None:
+    """SVT-AV1 passes the cap in a short chunk, which is then encoded anew."""
+    most, video = 150_000, {"codec": "av1", **CODECS["av1"]}
+    plan, index = await planned(film, 20, max_bitrate_bps=most, **video)
+    chunk, made, report = plan.picture.chunks[1], tmp_path / "chunk.mp4", tmp_path / "v.json"
+    await encode_chunk(film, plan, index, chunk, made, no_tick)
+    assert 8 * made.stat().st_size > 1.1 * most, "there is nothing to keep it from"
+    await encode_at_quality(film, plan, index, chunk, made, no_tick, report=report)
+    assert 8 * made.stat().st_size <= 1.05 * most
+    scores = alone(made, film, 25, tmp_path / "every.json")
+    chosen = [
+        vmaf for place, vmaf in enumerate(scores) if place > 2 and (place + 25) % every(100) == 0
+    ]
+    assert score(report) == pytest.approx(sum(chosen) / len(chosen), abs=0.02)
 
 
 async def test_hdr_is_not_measured(corpus: Path) -> None:
