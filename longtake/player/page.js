@@ -64,7 +64,10 @@ function playByHlsJs() {
   hls.on(Hls.Events.LEVEL_SWITCHED, (_, {level}) => {
     at("shown").textContent = rungName(hls.levels[level]);
   });
-  hls.on(Hls.Events.ERROR, (_, told) => tell(failure(told)));
+  hls.on(Hls.Events.ERROR, (_, told) => {
+    const seekEndedIt = told.details === Hls.ErrorDetails.INTERNAL_ABORTED;
+    if (!seekEndedIt) tell(failure(told));
+  });
   chosen("quality", (place) => { hls.nextLevel = place; });
   chosen("captions", (place) => { hls.subtitleTrack = place; });
   chosen("sound", (place) => { hls.audioTrack = place; });

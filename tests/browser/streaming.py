@@ -7,6 +7,7 @@ The source of the package is a film of `counted.py`: every frame carries its num
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ Way = Literal["hls.js", "shaka hls", "shaka dash"]
 WAYS: tuple[Way, ...] = ("hls.js", "shaka hls", "shaka dash")
 
 _SCRIPT = Path(__file__).with_name("streaming.js")
+_PATIENCE_S = 120
 _STYLE = """
 .shaka-text-container { position: absolute; top: 0 }
 .undrawn .shaka-text-container { visibility: hidden }
@@ -182,7 +184,11 @@ def _about(frames: int, rate: Fraction) -> Any:
 
 
 async def _call(page: Page, function: str, *arguments: object) -> Any:
-    return await page.evaluate(f"(given) => {function}(...given)", list(arguments))
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await page.evaluate(f"(given) => {function}(...given)", list(arguments))
+    except TimeoutError:
+        pytest.fail(f"{function}{arguments} does not end: {await page.evaluate('state()')}")
 
 
 def _giving(key: bytes) -> Callable[[Route], Awaitable[None]]:
