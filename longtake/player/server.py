@@ -144,8 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_body(self, blocks: Iterator[bytes], length: int) -> None:
         try:
             for block in blocks:
-                self.wfile.write(block)
-                length -= len(block)
+                self.wfile.write(block[:length])
+                length -= len(block[:length])
         except (OSError, LongtakeError):
             pass  # nobody listens any more, or the file went away
         if length:
