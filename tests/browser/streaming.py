@@ -86,7 +86,7 @@ async def play_and_check(
     rate: Fraction,
     captions: Mapping[str, Sequence[Cue]] = {},
     keys: Keys = Keys(),
-    speed: float = 2,
+    speed: float = 3,
 ) -> Played:
     """Play a package to its end; `script` is the player's own file.
 
