@@ -54,7 +54,8 @@ function playByHlsJs() {
   hls.on(Hls.Events.MANIFEST_PARSED, () => {
     fill("quality", "Automatic", hls.levels.map(rungName));
   });
-  const named = (tracks) => tracks.map((track) => [track.name, track.lang].filter(Boolean).join(", "));
+  const named = (tracks) => tracks.map((track) =>
+    [...new Set([track.name, track.lang])].filter(Boolean).join(", "));
   hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, () => {
     fill("captions", "Off", named(hls.subtitleTracks));
     at("captions").value = hls.subtitleTrack;
