@@ -195,6 +195,7 @@ class Publication:
                     f"files of the package that was replaced are there still: {error.message}"
                 )
         self._lease.check()
+        self._folder.discard(claim.sizes, self._job_id)  # of attempts that were killed
         self._store.claims.remove(self._folder.identity)
         return tuple(self._output_of(name) for name in (HLS, DASH, LISTING) if name in self._files)
 
@@ -239,7 +240,8 @@ class Publication:
 
     def _in_order(self) -> list[str]:
         """Names in the order in which they appear: immutable ones, others, entries."""
-        rest = sorted(self._files.keys() - {*ENTRIES}, key=lambda name: not is_immutable(name))
+        names = self._files.keys() - {*ENTRIES}
+        rest = sorted(names, key=lambda name: (not is_immutable(name), name))
         return [*rest, *(name for name in ENTRIES if name in self._files)]
 
     def _output_of(self, name: str) -> Output:

@@ -42,13 +42,13 @@ def package(colour: str, segments: int = 4, segment_bytes: int = 400) -> Files:
     folder = f"h264-720p-{sha256(repr(sorted(rung.items())).encode())[:12]}"
     files = {f"{folder}/{name}": data for name, data in rung.items()}
     files |= {"audio-en-00112233aabb/00001.m4s": b"sound", "poster.jpg": colour.encode()}
-    files["manifest.mpd"] = f"<MPD>{folder}</MPD>".encode()
-    files["master.m3u8"] = f"#EXTM3U\n{folder}/playlist.m3u8\n".encode()
     listed = [
         {"path": name, "bytes": len(data), "sha256": sha256(data)}
         | ({"content_type": "audio/mp4"} if name.startswith("audio-") else {})
         for name, data in sorted(files.items())
     ]
+    files["manifest.mpd"] = f"<MPD>{folder}</MPD>".encode()
+    files["master.m3u8"] = f"#EXTM3U\n{folder}/playlist.m3u8\n".encode()
     files["package.json"] = json.dumps({"files": listed}).encode()
     return files
 
@@ -165,7 +165,7 @@ def attempts_in(scratch: Path, bucket: str | None) -> Attempts:
 
 
 def killed(scratch: Path, bucket: str | None, colour: str, before: int, overwrite: bool) -> None:
-    """An attempt in a process of its own, which is killed before its n-th change."""
+    """An attempt in a process of its own, which is killed as it writes its n-th file."""
     done = subprocess.run(
         [sys.executable, "-c", _KILLED, scratch, bucket or "", colour, str(before), str(overwrite)],
         capture_output=True,
@@ -178,11 +178,19 @@ def killed(scratch: Path, bucket: str | None, colour: str, before: int, overwrit
 _KILLED = """
 import asyncio, sys
 from pathlib import Path
+from storage.tree import Member
 from tests.storage import trees
 
 scratch, bucket, colour, before, overwrite = sys.argv[1:]
+
+def die_half_way():
+    def half(member, path):
+        path.write_bytes(member.read()[:3])
+        trees.kill()
+    Member.copy_to = half
+
 trees.no_waits()
-attempts = trees.attempts_in(Path(scratch), bucket or None).dying(int(before), trees.kill)
+attempts = trees.attempts_in(Path(scratch), bucket or None).dying(int(before), die_half_way)
 files = trees.package(colour)
 asyncio.run(attempts.publish(files, overwrite=overwrite == "True"))
 """
