@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,21 @@ async def test_killed_and_then_cancelled_the_old_package_stays_as_it_was(house: 
     house.work()
     assert (await failure(job)).type == "JobCanceled"
     assert house.files() == BLUE
+    assert house.is_settled()
+
+
+async def test_a_cancel_that_comes_when_all_is_shown_comes_too_late(house: House) -> None:
+    """While what was replaced stays for a while, for the caches."""
+    house.proxy.faults = lambda *_: None
+    house.work()
+    await asyncio.wait_for((await house.start("old", BLUE)).result(), WAIT_S)
+    job = await house.start("new", RED, overwrite=True)
+    live = partial(until, lambda: house.files()["master.m3u8"] == RED["master.m3u8"], 60, "it")
+    await asyncio.to_thread(live)
+    assert house.files().keys() >= BLUE.keys()
+    await job.signal("cancel", "changed my mind")
+    assert (await asyncio.wait_for(job.result(), WAIT_S)).state == "succeeded"
+    assert house.files() == RED
     assert house.is_settled()
 
 
