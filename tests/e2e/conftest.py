@@ -1,4 +1,5 @@
-"""One service for a module, one source that takes some seconds to encode, and its reference."""
+"""One service for a module, and two sources with their references: one that takes some seconds to
+encode, so that it can be disturbed, and one that takes next to none."""
 
 from __future__ import annotations
 
@@ -30,11 +31,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """24 s of 720p with noise: busy enough to be killed in the middle."""
+    """12 s of 720p with noise: busy enough to be killed in the middle."""
     target = tmp_path_factory.mktemp("film") / "film.mp4"
     run(
-        *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=25:d=24", "-f", "lavfi"),
-        *("-i", "sine=440:r=48000:d=24", "-vf", "noise=alls=12:allf=t", "-c:v", "libx264"),
+        *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=25:d=12", "-f", "lavfi"),
+        *("-i", "sine=440:r=48000:d=12", "-vf", "noise=alls=12:allf=t", "-c:v", "libx264"),
         *("-preset", "ultrafast", "-g", "50", "-crf", "24", "-pix_fmt", "yuv420p"),
         *("-c:a", "aac", "-b:a", "64k", target),
     )
@@ -44,7 +45,24 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def film(service: Service, source: Path) -> Film:
     """The source with its undisturbed result, made first in this module's service."""
-    options = ("--video", "h264", "--crf", "30", "--speed", "veryfast", "--chunk", "2.5")
-    done = service.json("transcode", source, "-o", service.out / "reference.mp4", *options)
+    return referenced(service, source, "2")
+
+
+@pytest.fixture(scope="module")
+def clip(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Film:
+    """4 s of 160x90 in four chunks."""
+    target = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=4", "-f", "lavfi"),
+        *("-i", "sine=440:r=48000:d=4", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25"),
+        *("-pix_fmt", "yuv420p", "-c:a", "aac", target),
+    )
+    return referenced(service, target, "1")
+
+
+def referenced(service: Service, source: Path, chunk_s: str) -> Film:
+    options = ("--video", "h264", "--crf", "30", "--speed", "veryfast", "--chunk", chunk_s)
+    output = service.out / f"reference-of-{source.name}"
+    done = service.json("transcode", source, "-o", output, *options)
     assert done["stats"]["retries"] == 0
     return Film(source, options, done["outputs"][0]["sha256"], done["stats"]["chunks"])
