@@ -24,8 +24,8 @@ from tests.storage.bucket import CREDENTIALS, bucket, s3_server
 pytestmark = pytest.mark.slow
 
 SMALL = ("--ladder", "180:400k,90:200k")
-LONG = ("long-", "rotated-", "bbb-1080p60", "car-detection")
-"""Files of the corpus that take long to decode."""
+LONG = ("long-", "rotated-", "bbb-1080p60", "car-detection", "checkerboard", "cockatoo")
+"""Files of the corpus that take long to decode, and show nothing that others do not."""
 NO_PICTURE = ("eac3-5.1.ts", "encore-multiple-audio.mp4", "pcm-f32be.mp4")
 
 
