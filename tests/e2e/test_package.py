@@ -16,7 +16,7 @@ from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.slow
 
-SPEED = "veryfast"
+SPEED = "superfast"
 
 
 @pytest.fixture(scope="module")
