@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
+from longtake import Longtake
+from longtake.contracts.result import JobSummary
 from tests.conftest import CORPUS
 from tests.e2e.service import Service, until
 from tests.media import hostile
@@ -39,9 +43,13 @@ def nothing_is_left(service: Service) -> Iterator[None]:
     assert not left, f"left behind: {left}"
     assert not service.encoders()
     if (service.home / "server" / "service.json").exists():
-        jobs = service.json("list", "--state", "running")
-        assert not (jobs["jobs"] if isinstance(jobs, dict) else jobs)
+        assert not asyncio.run(running(service))
     assert not list((service.home / "work" / "tmp").glob("*"))
+
+
+async def running(service: Service) -> tuple[JobSummary, ...]:
+    client = await Client.connect(service.state()["address"])
+    return await Longtake(client).list(state="running")
 
 
 def refused(service: Service, *arguments: str | Path) -> tuple[int, str]:

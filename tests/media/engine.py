@@ -177,10 +177,14 @@ def run(*arguments: Any) -> str:
     return done.stdout
 
 
-def frames(path: Path, pixel_format: str, *filters: str) -> list[tuple[Fraction, str]]:
-    """Time in seconds (from the first frame) and MD5 of every decoded frame."""
+def frames(
+    path: Path, pixel_format: str, *filters: str, from_s: float | None = None
+) -> list[tuple[Fraction, str]]:
+    """Time in seconds (from the first frame) and MD5 of every decoded frame; `from_s`: from the
+    keyframe at or before it on."""
+    begin = () if from_s is None else ("-ss", from_s, "-noaccurate_seek")
     listed = run(
-        *("-copyts", "-i", path, "-map", "0:v:0"),
+        *("-copyts", *begin, "-i", path, "-map", "0:v:0"),
         *(("-vf", ",".join(filters)) if filters else ()),
         *("-pix_fmt", pixel_format, "-fps_mode", "passthrough", "-enc_time_base", "demux"),
         *("-f", "framemd5", "-"),

@@ -98,10 +98,10 @@ async def test_a_clip_of_a_long_source_equals_its_frames(
     name: str, corpus: Path, tmp_path: Path
 ) -> None:
     made = await transcode(
-        corpus / name, tmp_path / "out.mp4", start=200, end=212, chunk_s=4, **LOSSLESS
+        corpus / name, tmp_path / "out.mp4", start=200, end=206, chunk_s=2, **LOSSLESS
     )
     assert made.plan.video is not None
     after = frames(made.path, made.plan.video.pixel_format)
-    window = "trim=start=200:end=212"
-    before = frames(corpus / name, made.plan.video.pixel_format, window)
+    window = "trim=start=200:end=206"
+    before = frames(corpus / name, made.plan.video.pixel_format, window, from_s=190)
     assert [md5 for _, md5 in after] == [md5 for _, md5 in before]
