@@ -9,7 +9,7 @@ from pathlib import Path
 from longtake.cli.engine import engine_environment, require_engine
 from longtake.errors import LongtakeError
 
-SECONDS = 16
+SECONDS = 12
 _SIZE = "1280x720"
 _RATE = 25
 

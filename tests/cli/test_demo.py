@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from longtake.cli.clip import make_clip
 from tests.cli.conftest import Command
 from tests.cli.test_transcode import line_with
+from tests.media.engine import run
 from tests.patience import WAIT_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.kill]
@@ -54,8 +54,12 @@ async def test_an_interrupted_demonstration_leaves_nothing(
     alone: Command, tmp_path: Path, short: Path
 ) -> None:
     alone.environment["TMPDIR"] = str(short)
-    await asyncio.to_thread(make_clip, tmp_path / "mine.mp4")
-    process = await alone.start("demo", str(tmp_path / "mine.mp4"))
+    mine = tmp_path / "mine.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=960x540:r=25:d=8", "-vf", "noise=alls=12:allf=t"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-g", 50, "-pix_fmt", "yuv420p", mine),
+    )
+    process = await alone.start("demo", str(mine))
     await line_with(process.stderr, "encoding")
     process.send_signal(signal.SIGINT)
     await asyncio.wait_for(process.communicate(), WAIT_S)
