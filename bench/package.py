@@ -154,6 +154,8 @@ async def _shaka_streamer(film: Footage, folder: Path) -> Cost:
     tools.mkdir()
     (tools / "ffmpeg").symlink_to(ffmpeg())
     (tools / "packager").symlink_to(packager())
+    probe = packager().name.replace("packager", "ffprobe")  # which it carries beside the packager
+    (tools / "ffprobe").symlink_to(packager().with_name(probe))
     rungs = {
         f"{height}p": {
             "max_width": height * 16 // 9 + 8,
