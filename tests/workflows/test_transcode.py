@@ -399,7 +399,8 @@ async def test_no_more_steps_are_outstanding_than_the_window(
         while await _outstanding(handle) < WINDOW:  # noqa: ASYNC110 - the server's own state
             await asyncio.sleep(0.2)
     await asyncio.sleep(2)
-    assert await _outstanding(handle) == WINDOW
+    # One whose heartbeat came too late on a busy machine is between two attempts.
+    assert await _outstanding(handle) <= WINDOW
     pretend.hang.set()
     result = await asyncio.wait_for(handle.result(), WAIT_S)
     assert result["stats"]["chunks"] == WINDOW + 50
