@@ -285,6 +285,23 @@ async def test_a_music_bed_goes_down_under_speech_and_comes_back(
     assert made.timeline.samples == made.mix.samples
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_a_music_bed_goes_down_as_far_as_told(channels: int, tmp_path: Path) -> None:
+    """Under a steady sound, of which nobody can say that it is louder here and softer there."""
+    bed, speech = tone(tmp_path / "bed.wav", 1000, "1.5"), tone(tmp_path / "talk.wav", 150, "4")
+    levels = []
+    for duck_db in (0, 10):
+        timeline = [{"source": bed, "role": "music-bed", "duck_db": duck_db}, {"source": speech}]
+        made = await stitch(
+            tmp_path,
+            timeline=timeline,
+            outputs=[{"uri": str(tmp_path / "show.wav")}],
+            channels=channels,
+        )
+        levels.append(heard(made.mix.path, made.timeline.placed[0], tmp_path, channels)[2])
+    assert levels[1] - levels[0] == pytest.approx(-10, abs=0.5)
+
+
 @pytest.mark.parametrize(
     ("seconds", "period"),
     # The first ends in the middle of a wave; the second was made to be repeated.
@@ -315,13 +332,13 @@ async def test_a_music_bed_is_repeated_without_a_click(
     assert samples[behind:][:20_000] == samples[behind + period :][:20_000], "it comes again"
 
 
-def heard(mix: Path, placed: Placed, folder: Path) -> list[float]:
+def heard(mix: Path, placed: Placed, folder: Path, channels: int = 1) -> list[float]:
     """Level of 1000 Hz in quarters of a part, in dB."""
     raw = folder / "band.f32"
     band = "bandpass=f=1000:width_type=h:w=20," * 3
     trim = f"atrim=start_sample={placed.first}:end_sample={placed.end}"
-    arguments = ("-f", "f32le", "-ar", RATE, "-ac", 1, "-i", mix, "-af", band + trim)
-    run(*arguments, "-f", "f32le", "-c:a", "pcm_f32le", raw)
+    arguments = ("-f", "f32le", "-ar", RATE, "-ac", channels, "-i", mix, "-af", band + trim)
+    run(*arguments, "-ac", 1, "-f", "f32le", "-c:a", "pcm_f32le", raw)
     from media.pcm import floats
 
     samples = floats(raw.read_bytes())
