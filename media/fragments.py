@@ -108,11 +108,11 @@ def _fragment(moof: bytes, offset: int) -> _Fragment:
     for kind, start, end in _boxes(moof, 8, len(moof)):
         for inner, at, _ in _boxes(moof, start, end) if kind == b"traf" else ():
             if inner == b"tfhd":
-                default_duration = _default_duration(moof, at)
+                default_duration = _default(moof, at, 0x8)
             elif inner == b"tfdt":
                 begins = decode_time = _decode_time(moof, at)
             elif inner == b"trun":
-                for field, duration, _offset in _run(moof, at, default_duration):
+                for field, duration, *_ in _run(moof, at, default_duration):
                     last, decode_time = decode_time, decode_time + duration
                     last_at = None if field is None else offset + field
     return _Fragment(begins, last, decode_time, last_at)
@@ -225,38 +225,57 @@ def _times_of_track(moof: bytes, start: int, end: int) -> list[int]:
     times: list[int] = []
     for kind, at, _ in _boxes(moof, start, end):
         if kind == b"tfhd":
-            default_duration = _default_duration(moof, at)
+            default_duration = _default(moof, at, 0x8)
         elif kind == b"tfdt":
             decode_time = _decode_time(moof, at)
         elif kind == b"trun":
-            for _, duration, offset in _run(moof, at, default_duration):
+            for _, duration, offset, _ in _run(moof, at, default_duration):
                 times.append(decode_time + offset)
                 decode_time += duration
     return times
 
 
-def _default_duration(moof: bytes, at: int) -> int:
+def frame_sizes(path: Path) -> list[int]:
+    """Bytes of every frame, in the order in which they are decoded."""
+    return [size for moof in _moofs(path) for size in _sizes_of_fragment(moof)]
+
+
+def _sizes_of_fragment(moof: bytes) -> Iterator[int]:
+    for kind, start, end in _boxes(moof, 8, len(moof)):
+        usual = 0
+        for inner, at, _ in _boxes(moof, start, end) if kind == b"traf" else ():
+            if inner == b"tfhd":
+                usual = _default(moof, at, 0x10)
+            elif inner == b"trun":
+                yield from (size or usual for *_, size in _run(moof, at, 0))
+
+
+def _default(moof: bytes, at: int, which: int) -> int:
+    """What a tfhd says of all samples: their duration (0x8) or their size (0x10); 0 if nothing."""
     flags = int.from_bytes(moof[at + 1 : at + 4], "big")
-    field = at + 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)
-    return int(struct.unpack_from(">I", moof, field)[0]) if flags & 0x8 else 0
+    before = ((0x1, 8), (0x2, 4), (0x8, 4))
+    field = at + 8 + sum(size for bit, size in before if flags & bit and bit < which)
+    return int(struct.unpack_from(">I", moof, field)[0]) if flags & which else 0
 
 
-def _run(moof: bytes, at: int, default_duration: int) -> Iterator[tuple[int | None, int, int]]:
+def _run(moof: bytes, at: int, default_duration: int) -> Iterator[tuple[int | None, int, int, int]]:
     """Of each sample of a trun: where its duration stands, if it has one of its own, its duration,
-    and its composition offset."""
+    its composition offset, and its bytes, 0 if it has none of its own."""
     flags = int.from_bytes(moof[at + 1 : at + 4], "big")
     count = struct.unpack_from(">I", moof, at + 4)[0]
     field = at + 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
     signed = ">i" if moof[at] == 1 else ">I"
     for _ in range(count):
         told_at: int | None = None
-        duration, offset = default_duration, 0
+        duration, offset, size = default_duration, 0, 0
         for bit in (0x100, 0x200, 0x400, 0x800):
             if not flags & bit:
                 continue
             if bit == 0x100:
                 told_at, duration = field, struct.unpack_from(">I", moof, field)[0]
+            if bit == 0x200:
+                size = struct.unpack_from(">I", moof, field)[0]
             if bit == 0x800:
                 offset = struct.unpack_from(signed, moof, field)[0]
             field += 4
-        yield told_at, duration, offset
+        yield told_at, duration, offset, size

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from longtake.contracts.encode import VideoSettings
+from longtake.contracts.ladder import LadderChoice, Trial
 from longtake.contracts.media import VideoFacts
-from longtake.contracts.package import PackageCodec, Rung
+from longtake.contracts.package import MOST_RUNGS, PackageCodec, Rung
 from media.geometry import geometry
+from media.hull import choose_ladder, mean_trials
 
 HEIGHTS = (2160, 1440, 1080, 720, 480, 360, 240)
 """Usual sizes: the shorter side in pixels."""
@@ -24,6 +26,9 @@ _POWER = 0.75
 """Twice as many pixels need 2^0.75 as many bits at the same quality: Ben Waggoner's "power of .75"
 rule, which fits both sizes and frame rates."""
 _STEP_BPS = 50_000
+
+_MOST_CHOSEN = 6
+"""Rungs of one codec that test encodes choose."""
 
 
 def fixed_ladder(facts: VideoFacts, codecs: Sequence[PackageCodec]) -> tuple[Rung, ...]:
@@ -46,18 +51,66 @@ def fixed_ladder(facts: VideoFacts, codecs: Sequence[PackageCodec]) -> tuple[Run
 def given_ladder(
     facts: VideoFacts, codecs: Sequence[PackageCodec], asked: Sequence[Rung]
 ) -> tuple[Rung, ...]:
-    """The rungs that a job names, each for its codec or for all; those that are larger than the
-    source become its own size, once."""
+    """The rungs that a job names, each for its codec or for all; of those that are larger than the
+    source the smallest becomes its own size, unless one has it already."""
     top = max(16, min(_shorter_side(facts), 16384))
-    rungs: dict[tuple[PackageCodec, int], Rung] = {}
-    for rung in sorted(asked, key=lambda rung: -rung.height):
-        for codec in (rung.codec,) if rung.codec else codecs:
-            height = min(rung.height, top)
-            own = rung.model_copy(update={"codec": codec, "height": height})
-            # Of several that are too large the smallest is meant for about this size.
-            rungs[codec, height] = own
-    order = list(dict.fromkeys((*codecs, *(codec for codec, _ in rungs))))
-    return tuple(sorted(rungs.values(), key=lambda r: (order.index(r.codec or "h264"), -r.height)))
+    order = dict.fromkeys((*codecs, *(rung.codec for rung in asked if rung.codec)))
+    found = []
+    for codec in order:
+        for_all = codec in codecs
+        own = [r for r in asked if r.codec == codec or (r.codec is None and for_all)]
+        found += [rung.model_copy(update={"codec": codec}) for rung in _within(own, top)]
+    return tuple(found)
+
+
+def _within(asked: Sequence[Rung], top: int) -> list[Rung]:
+    """Rungs up to this height, the largest and then the richest first."""
+    kept = [rung for rung in asked if rung.height <= top]
+    larger = [rung for rung in asked if rung.height > top]
+    if larger and all(rung.height < top for rung in kept):
+        # It is the one that is meant for about this size.
+        smallest = min(larger, key=lambda rung: rung.height)
+        kept.append(smallest.model_copy(update={"height": top}))
+    return sorted(dict.fromkeys(kept), key=lambda rung: (-rung.height, -rung.max_bitrate_bps))
+
+
+def auto_ladder(
+    facts: VideoFacts,
+    codecs: Sequence[PackageCodec],
+    samples: Sequence[Sequence[Trial]],
+) -> tuple[LadderChoice, ...]:
+    """The ladder that test encodes speak for; no choice where nothing that was tested keeps within
+    the fixed ladder's cap.
+
+    `samples`: the test encodes of each sample, in the first codec, then in the next.
+    """
+    count = len(samples) // len(codecs)
+    choices = []
+    for number, codec in enumerate(codecs):
+        trials = mean_trials(samples[number * count : (number + 1) * count])
+        top = min(_shorter_side(facts), HEIGHTS[0])
+        choice = choose_ladder(
+            codec,
+            trials,
+            most_bps=cap_bps(facts, codec, top),
+            most_rungs=min(MOST_RUNGS // len(codecs), _MOST_CHOSEN),
+        )
+        choices += [choice] if choice else []
+    return tuple(choices) if len(choices) == len(codecs) else ()
+
+
+def chosen_rungs(choices: Sequence[LadderChoice]) -> tuple[Rung, ...]:
+    """What was chosen, as a job would name it."""
+    return tuple(
+        Rung(
+            codec=choice.codec,
+            height=max(16, min(rung.width, rung.height)),
+            crf=rung.crf,
+            max_bitrate_bps=rung.max_bitrate_bps,
+        )
+        for choice in choices
+        for rung in choice.rungs
+    )
 
 
 def cap_bps(facts: VideoFacts, codec: PackageCodec, height: int) -> int:

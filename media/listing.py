@@ -27,6 +27,7 @@ _TYPES = {
     ".jpg": "image/jpeg",
     ".png": "image/png",
     ".webp": "image/webp",
+    ".svg": "image/svg+xml",
     ".json": "application/json",
 }
 _MEDIA = {"video": "video/mp4", "audio": "audio/mp4", "captions": "application/mp4"}

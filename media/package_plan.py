@@ -124,9 +124,9 @@ def plan_package(
     chunks: tuple[Chunk, ...] = ()
     if codecs and index is not None:
         rungs = ladder_of(facts.video[0], job)
-        plans = [_plan_rung(facts, index, job, rung) for rung in rungs]
+        plans = [plan_rung(facts, index, job, rung) for rung in rungs]
         rate = _rate(facts.video[0], index)
-        renditions = _cascaded(facts.video[0], rungs, [plan.picture for plan in plans], rate)
+        renditions = cascaded(facts.video[0], rungs, [plan.picture for plan in plans], rate)
         chunks = _cut(renditions[0].video, index, job, one_chunk=one_chunk)
         each = zip(renditions, rungs, strict=True)
         decisions["ladder"] = ", ".join(_in_words(rendition, rung) for rendition, rung in each)
@@ -178,16 +178,19 @@ def keyframe_times(
     """
     frames = index.slice(chunk.start_pts, chunk.end_pts)
     for before, pts in pairwise(frames):
-        if _step(video, pts, gop_s) > _step(video, before, gop_s):
+        if grid_step(video, pts, gop_s) > grid_step(video, before, gop_s):
             yield pts, (Fraction(before + pts, 2) - video.first_pts) * video.time_base
 
 
-def _step(video: VideoPlan, pts: int, length_s: Fraction) -> int:
+def grid_step(video: VideoPlan, pts: int, length_s: Fraction) -> int:
     """In which step of a grid a frame lies."""
     return math.floor(((pts - video.first_pts) * video.time_base + video.start_s) / length_s)
 
 
-def _plan_rung(facts: MediaFacts, index: Index, job: Package, rung: Rung) -> Plan:
+def plan_rung(
+    facts: MediaFacts, index: Index, job: Package, rung: Rung, *, sdr: bool = False
+) -> Plan:
+    """The picture of one rendition, not cut yet. `sdr`: tone-mapped whatever the codec."""
     codec = rung.codec or "h264"
     settings = VideoSettings(
         codec=codec,
@@ -197,7 +200,7 @@ def _plan_rung(facts: MediaFacts, index: Index, job: Package, rung: Rung) -> Pla
         max_bitrate_bps=rung.max_bitrate_bps,
         deinterlace="auto",
         # Most players of H.264 have no HDR; the other codecs' have 10 bits for it.
-        hdr="sdr" if codec == "h264" else "auto",
+        hdr="sdr" if sdr or codec == "h264" else "auto",
         profile="high" if codec == "h264" else None,
     )
     asked = EncodeSettings(
@@ -209,10 +212,11 @@ def _plan_rung(facts: MediaFacts, index: Index, job: Package, rung: Rung) -> Pla
     return make_plan(facts, index, asked)
 
 
-def _cascaded(
+def cascaded(
     facts: VideoFacts, rungs: Sequence[Rung], videos: Sequence[VideoPlan], rate: Fraction | None
 ) -> tuple[Rendition, ...]:
-    """Each rendition below the next larger one of the same kind of frames."""
+    """The renditions of these rungs, planned as `videos`: each below the next larger one of the
+    same kind of frames."""
     sizes = [output_size(facts, video.settings) for video in videos]
     found: list[Rendition] = []
     for number, (rung, video, size) in enumerate(zip(rungs, videos, sizes, strict=True)):
@@ -287,7 +291,9 @@ def _cut(video: VideoPlan, index: Index, job: Package, *, one_chunk: bool) -> tu
 def _boundaries(video: VideoPlan, index: Index, segment_s: Fraction) -> list[int]:
     """Where chunks begin, but the first: at segments, where possible soon after a keyframe."""
     starts = [
-        b for a, b in pairwise(index.pts) if _step(video, b, segment_s) > _step(video, a, segment_s)
+        b
+        for a, b in pairwise(index.pts)
+        if grid_step(video, b, segment_s) > grid_step(video, a, segment_s)
     ]
     ticks = 1 / index.time_base
     longest = chunk_length((index.pts[-1] - index.pts[0]) * index.time_base) * ticks

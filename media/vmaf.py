@@ -22,12 +22,13 @@ from media.timing import planned_times
 
 KEPT = "kept"
 """Label of the frames as the encoder was given them."""
-# By number of the frame: both hold the same ones, in clocks that may differ. One colour for both:
-# where only one of them is tagged, FFmpeg would convert it before it compares.
-_ALIKE = (
+ALIKE = (
     "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=limited"
     ",settb=1/1000,setpts=N*40"
 )
+"""Filters of both sides. By number of the frame: both hold the same ones, in clocks that may
+differ. One colour for both: where only one of them is tagged, FFmpeg would convert it before it
+compares."""
 
 
 def check_measurable(facts: MediaFacts, plan: Plan) -> None:
@@ -61,7 +62,7 @@ def measure_of(video: VideoPlan, index: Index, chunk: Chunk, report: Path) -> Me
 def scoring(pixel_format: str, measure: Measure) -> tuple[str, ...]:
     """What follows a command's encoder so that its output is scored as it is made, on one thread:
     the frames labelled `KEPT` against the first output's."""
-    alike = f"{_chosen(measure)},format={pixel_format},{_ALIKE}"
+    alike = f"{_chosen(measure)},format={pixel_format},{ALIKE}"
     graph = (
         f"[{KEPT}]{alike}[reference];[dec:0]{alike}[encoded];"
         f"[encoded][reference]libvmaf=model=version={VMAF_MODEL}:n_threads=1:n_subsample=3"

@@ -96,3 +96,5 @@ async def test_a_ladder_never_enlarges_and_keeps_the_shape(tmp_path: Path) -> No
         {"height": 90, "max_bitrate_bps": 90_000},
     ]
     assert await sizes("320x180", ladder=given) == [(320, 180), (160, 90)]
+    twice = [{"height": 90, "max_bitrate_bps": rate} for rate in (90_000, 180_000)]
+    assert await sizes("320x180", ladder=twice) == [(160, 90), (160, 90)]

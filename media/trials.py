@@ -1,0 +1,163 @@
+"""Test encodes of one sample of a film: every size and quality from one decode, and their scores.
+
+Each is scaled up to the size of the source and compared with it there, as a viewer would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from longtake.contracts.ladder import Trial
+from longtake.errors import InputCorrupt
+from media.chunks import Chunk
+from media.command import Ffmpeg, filters
+from media.filter_files import escaped, written
+from media.fragments import frame_sizes
+from media.index import Index
+from media.package_plan import PackagePlan
+from media.picture import SCALER
+from media.process import Finished, OnTick, ProcessFailed, in_turn, run_ffmpeg
+from media.rungs import encode_rungs
+from media.rungs import recipe as rung_recipe
+from media.timing import planned_times
+from media.trial_plan import Sample, model_of
+from media.video import head, with_files
+from media.vmaf import ALIKE, score
+
+SCORED = 2
+"""Frames of a sample that are scored."""
+
+
+async def measure_trials(
+    source: Path, sample: Sample, index: Index, draft: Path, on_tick: OnTick
+) -> tuple[Finished, list[Trial]]:
+    """Encode the beginning of a GOP in all sizes and qualities, and measure each.
+
+    A test encode is short and quick, and so looks as the job's own would at a higher CRF: its
+    encoder does not see how long a picture stays (measured: 3 to 5 steps of x264 on still films).
+    By how much, one whole GOP tells, encoded in the smallest size as the job would. The trials
+    have the CRF of the job's own encoder.
+
+    Leaves nothing beside `draft`. Raises what `encode_rungs` raises.
+    """
+    plan, chunk = sample.plan, sample.chunk
+    targets = {n: draft.with_name(f"{draft.name}.{n}.mp4") for n in range(len(plan.renditions))}
+    reports = {n: draft.with_name(f"{draft.name}.{n}.json") for n in targets}
+    whole = draft.with_name(f"{draft.name}.gop.mp4")
+    frames = len(planned_times(plan.picture, index, chunk))
+    try:
+        encoded = await encode_rungs(source, plan, index, chunk, targets, on_tick)
+        scored = await _score(source, plan, chunk, frames, targets, reports)
+        proven = await encode_rungs(source, sample.proof, index, sample.gop, {0: whole}, on_tick)
+        trials = [
+            Trial(
+                width=each.width,
+                height=each.height,
+                crf=each.video.settings.crf or 0,
+                bps=_rate(index, chunk, plan.gop_s, frame_sizes(targets[number])),
+                vmaf=score(reports[number]),
+            )
+            for number, each in enumerate(plan.renditions)
+        ]
+        actual = _rate(index, sample.gop, plan.gop_s, frame_sizes(whole))
+    finally:
+        for path in (*targets.values(), *reports.values(), whole):
+            path.unlink(missing_ok=True)
+    shift = _shift(trials, sample.proof.picture.settings.crf or 0, actual)
+    moved = [trial.model_copy(update={"crf": round(trial.crf + shift, 2)}) for trial in trials]
+    return in_turn(encoded, scored, proven), moved
+
+
+def recipe(sample: Sample) -> list[object]:
+    """Everything of the plans, but the sample's edges, that shapes what is measured."""
+    plan = sample.plan
+    encodes = [rung_recipe(plan, number) for number in range(len(plan.renditions))]
+    return [*encodes, rung_recipe(sample.proof, 0), model_of(plan), SCORED]
+
+
+def _rate(index: Index, chunk: Chunk, gop_s: Fraction, sizes: Sequence[int]) -> int:
+    """bit/s of GOPs like the one that begins so: its keyframe, and as many frames like its others
+    as a GOP has."""
+    pts = index.slice(chunk.start_pts, chunk.end_pts)
+    end = index.end_pts if chunk.end_pts is None else chunk.end_pts
+    seconds = max((end - pts[0]) * index.time_base, Fraction(1, 1000))
+    other = Fraction(sum(sizes[1:]), max(1, len(sizes) - 1))
+    others = max(len(sizes) / seconds * gop_s - 1, Fraction(0))
+    return max(1, round(8 * (sizes[0] + other * others) / gop_s))
+
+
+def _shift(trials: Sequence[Trial], crf: float, actual_bps: int) -> float:
+    """By how many steps of CRF the job's encoder may be coarser than the test encodes for the same
+    rate: it takes `actual_bps` at `crf` for the smallest size."""
+    smallest = [trial for trial in trials if trial.width == trials[-1].width]
+    fine, coarse = smallest[:2]
+    step = coarse.crf - fine.crf
+    fall = math.log(fine.bps / coarse.bps)
+    if fall <= 0:  # nothing to encode: every quality takes the same
+        return 0.0
+    alike = fine.crf + step * math.log(fine.bps / actual_bps) / fall
+    return min(max(crf - alike, 0.0), step)
+
+
+async def _score(
+    source: Path,
+    plan: PackagePlan,
+    chunk: Chunk,
+    frames: int,
+    targets: Mapping[int, Path],
+    reports: Mapping[int, Path],
+) -> Finished:
+    """Compare what was encoded with the source, at the source's size."""
+    video = plan.picture
+    begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
+    as_stored = ("-display_rotation", "0") if video.turned_late else ()
+    command = Ffmpeg.quiet().read(source, plan.demuxer, "-copyts", *begin, *as_stored)
+    for target in targets.values():
+        command = command.read(target, "mov")
+    with written(video.files, targets[0]) as files:
+        graph = _graph(plan, chunk, frames, reports, files)
+        outputs = [("-map", f"[scored{n}]", "-f", "null", "-") for n in reports]
+        command = command.then("-filter_complex", ";".join(graph))
+        for output in outputs:
+            command = command.also("-fps_mode", "passthrough", "-enc_time_base", "filter", *output)
+        try:
+            return await run_ffmpeg(command.arguments())
+        except ProcessFailed as error:
+            raise InputCorrupt(
+                f"{source.name} could not be scored (exit code {error.code}): {error.stderr}"
+            ) from error
+
+
+def _graph(
+    plan: PackagePlan,
+    chunk: Chunk,
+    frames: int,
+    reports: Mapping[int, Path],
+    files: Mapping[str, str],
+) -> list[str]:
+    top = plan.renditions[0]
+    source = filters((*head(top.video, chunk), with_files(filters(top.video.filters), files)))
+    chains = [
+        f"[0:{top.video.stream}]{filters((source or None, _alike(plan, frames)))}"
+        f",split={len(reports)}" + "".join(f"[source{n}]" for n in reports)
+    ]
+    for number, report in reports.items():
+        chains.append(
+            f"[{number + 1}:v]{_alike(plan, frames)}"
+            f",scale={top.width}:{top.height}:flags={SCALER},setsar=1[encoded{number}]"
+        )
+        chains.append(
+            f"[encoded{number}][source{number}]libvmaf=model=version={model_of(plan)}"
+            f":n_threads=1:log_fmt=json:log_path={escaped(report)}[scored{number}]"
+        )
+    return chains
+
+
+def _alike(plan: PackagePlan, frames: int) -> str:
+    """The frames in the middle of the sample, and the one before them, as VMAF looks at motion."""
+    first = max(0, (frames - SCORED) // 2 - 1)
+    kept = f"select=between(n\\,{first}\\,{first + SCORED})"
+    return f"{kept},format={plan.picture.pixel_format},setsar=1,{ALIKE}"
