@@ -16,6 +16,7 @@ from activities.admit import probe
 from activities.borrow import borrow, check_unchanged
 from activities.encode import check_engine, once, seconds_a_frame
 from activities.joining import join_parts
+from activities.ladder import settle_ladder
 from activities.place import Place, place
 from activities.publish_tree import check_tree
 from activities.running import Beat, implements
@@ -64,7 +65,8 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
         await _key(here, job.encryption)
     facts, index_key = await probe(here, source)
     index = await here.index(index_key) if index_key else None
-    made = plan_package(facts, index, job, one_chunk=request.whole)
+    ladder = await settle_ladder(here, facts, index, job, request)
+    made = plan_package(facts, index, ladder.job, one_chunk=request.whole)
     words, words_keys, others, unread = await _words(here, source, made.plan)
     package = made.plan.model_copy(update={"words": words})
     chunks = package.chunks
@@ -81,9 +83,11 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
         renditions=len(package.renditions),
         sounds=len(package.sounds),
         parts=job.parts or (),
+        trials=ladder.trials,
+        record=ladder.record,
         media_s=package.media_s,
         engine=engine_version(),
-        decisions=made.decisions,
+        decisions=made.decisions | ladder.why,
         warnings=(*made.warnings, *unread),
     )
 

@@ -68,6 +68,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.command import run_command
         from activities.encode import analyse_chunk, encode_audio, encode_chunk, score_chunk
         from activities.film import encode_crossfade
+        from activities.ladder import encode_trials
         from activities.normalize import level, measure
         from activities.package import encode_rungs
         from activities.preview import make_part
@@ -78,6 +79,6 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
             *(find_borders, find_chapters, analyse_chunk, encode_chunk, score_chunk),
             *(encode_audio, run_command, make_part, measure, level, encode_stage),
             *(prepare, mix, level_sound, finish_sound, describe, encode_crossfade),
-            encode_rungs,
+            *(encode_trials, encode_rungs),
         ]
     return []

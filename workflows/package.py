@@ -12,20 +12,21 @@ from workflows.account import damage, read, total
 from workflows.control import PRESET, JobWorkflow, is_mismatch, side_by_side
 
 with workflow.unsafe.imports_passed_through():
-    from longtake.contracts.steps.tree import PUBLISH_TREE, PublishTreeRequest
-
     from longtake.contracts.package import Package
     from longtake.contracts.preview import Preview
     from longtake.contracts.result import JobResult
     from longtake.contracts.steps.common import AudioRequest, EncodeDone, Piece
     from longtake.contracts.steps.package import (
         ENCODE_RUNGS,
+        ENCODE_TRIALS,
         PACK,
         PLAN_PACKAGE,
         PackageRequest,
         PackageSummary,
         PackRequest,
         RungsRequest,
+        TrialRequest,
+        Trials,
     )
     from longtake.contracts.steps.preview import (
         MAKE_PART,
@@ -34,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
         PreviewSummary,
     )
     from longtake.contracts.steps.transcode import ENCODE_AUDIO
+    from longtake.contracts.steps.tree import PUBLISH_TREE, PublishTreeRequest
     from longtake.errors import InvalidJob
     from longtake.paths import shown
 
@@ -63,12 +65,18 @@ class PackageWorkflow(JobWorkflow):
         self.enter("probing")
         look = f"look at {shown(job.input)}, plan the ladder"
         plan = await self.step(PLAN_PACKAGE, PackageRequest(job=job), look)
+        tried: list[EncodeDone] = []
+        trials: Trials | None = None
         try:
+            if plan.trials:
+                tried, trials = await self._try(plan, plan.trials)
+                request = PackageRequest(job=job, trials=trials)
+                plan = await self.step(PLAN_PACKAGE, request, "choose the ladder")
             made = await self._encode(job, plan)
         except ActivityError as error:
             if not is_mismatch(error):
                 raise
-            request = PackageRequest(job=job, whole=True)
+            request = PackageRequest(job=job, whole=True, trials=trials)
             plan = await self.step(PLAN_PACKAGE, request, "plan the picture in one piece")
             made = await self._encode(job, plan)
         rungs, sounds, pictures = made
@@ -80,7 +88,7 @@ class PackageWorkflow(JobWorkflow):
                 plan=plan,
                 rungs_keys=tuple(done.key for done in rungs),
                 sound_keys=tuple(done.key for done in sounds),
-                pictures=pictures.pieces,
+                pictures=(*plan.record, *pictures.pieces),
             ),
             "package the renditions",
         )
@@ -97,7 +105,7 @@ class PackageWorkflow(JobWorkflow):
             f"publish into {job.output}",
             ends_the_job=True,
         )
-        others = [*sounds, *pictures.made, packed.done]
+        others = [*tried, *sounds, *pictures.made, packed.done]
         return JobResult(
             job_id=workflow.info().workflow_id,
             state="succeeded",
@@ -110,6 +118,24 @@ class PackageWorkflow(JobWorkflow):
                 *(*packed.warnings, *published.warnings),
             ),
         )
+
+    async def _try(self, plan: PackageSummary, trials: Trials) -> tuple[list[EncodeDone], Trials]:
+        """Test encodes for an automatic ladder, side by side."""
+        self.enter("planning")
+
+        async def encode(number: int) -> EncodeDone:
+            request = TrialRequest(
+                source=plan.source,
+                plan_key=trials.plan_key,
+                index_key=plan.index_key or "",
+                engine=plan.engine,
+                number=number,
+            )
+            words = f"test encodes of sample {number + 1} of {trials.count}"
+            return await self.step(ENCODE_TRIALS, request, words)
+
+        done = await side_by_side(encode(number) for number in range(trials.count))
+        return done, trials.model_copy(update={"keys": tuple(each.key for each in done)})
 
     async def _encode(
         self, job: Package, plan: PackageSummary

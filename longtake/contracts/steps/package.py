@@ -7,11 +7,31 @@ from longtake.contracts.package import Package, PackagePart
 from longtake.contracts.steps.common import EncodeDone, Piece, Source, Step
 
 
+class Trials(Contract):
+    """Test encodes, planned in the work store; with what they measured once they are done."""
+
+    plan_key: str
+    count: int
+    keys: tuple[str, ...] = ()
+
+
 class PackageRequest(Contract):
     """Asks for a plan. `whole`: one chunk from the first frame, after chunks did not fit."""
 
     job: Package
     whole: bool = False
+    trials: Trials | None = None
+    """Test encodes that are done, for an automatic ladder."""
+
+
+class TrialRequest(Contract):
+    """One sample of the source in all sizes and qualities of one codec."""
+
+    source: Source
+    plan_key: str
+    index_key: str
+    engine: str
+    number: int
 
 
 class PackageSummary(Contract):
@@ -33,6 +53,10 @@ class PackageSummary(Contract):
     sounds: int
     parts: tuple[PackagePart, ...] = ()
     """Pictures that are wanted beside the film."""
+    trials: Trials | None = None
+    """Test encodes by which a better ladder than this plan's can be chosen."""
+    record: tuple[Piece, ...] = ()
+    """What an automatic ladder was chosen by, to lie beside the film."""
     media_s: float
     engine: str
     decisions: dict[str, str] = {}
@@ -69,5 +93,6 @@ class Packed(Contract):
 
 
 PLAN_PACKAGE = Step("plan_package", "io", PackageRequest, PackageSummary)
+ENCODE_TRIALS = Step("encode_trials", "cpu", TrialRequest, EncodeDone)
 ENCODE_RUNGS = Step("encode_rungs", "cpu", RungsRequest, EncodeDone)
 PACK = Step("pack", "io", PackRequest, Packed)
