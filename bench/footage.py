@@ -13,6 +13,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from media.filter_files import escaped
 from media.tools import ffmpeg
 
 CORPUS = Path(os.environ.get("LONGTAKE_TEST_MEDIA", Path(__file__).parents[2] / "shared" / "media"))
@@ -73,6 +74,36 @@ async def plain(folder: Path, size: str, seconds: int) -> Footage:
     command = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={FPS}:duration={seconds}"]
     command += ["-f", "lavfi", "-i", f"{_SOUND}:d={seconds}", *_SOURCE]
     return Footage(await _made(folder, f"plain-{size}-{seconds}s", command), seconds)
+
+
+async def easy(folder: Path, seconds: int) -> list[Footage]:
+    """Films that are easy to encode: slides of text at 1080p and, where the corpus is, an animal
+    on a branch (720p) and a street (432p), played over and over."""
+    font = escaped(Path(__file__).parents[1] / "media" / "fonts" / "DejaVuSans.ttf")
+    lines = ",".join(
+        f"drawtext=fontfile={font}:fontsize={size}:fontcolor={colour}:x=120:y={y}:"
+        f"text='%{{eif\\:floor(t/{SLIDE_S})*7919+{y}\\:x\\:{digits}}}'"
+        for y, size, colour, digits in _LINES
+    )
+    picture = f"color=c=0xF8F8F4:s=1920x1080:r={FPS}:d={seconds},drawbox=h=200:c=0x1E3C8C:t=fill"
+    sound = ("-f", "lavfi", "-i", f"{_SOUND}:d={seconds}")
+    command = ["-f", "lavfi", "-i", f"{picture},{lines}", *sound, *_SOURCE]
+    films = [Footage(await _made(folder, f"slides-{seconds}s", command), seconds)]
+    for name in ("cockatoo", "car-detection"):
+        clip = CORPUS / f"{name}.mp4"
+        if clip.exists():
+            command = ["-stream_loop", "-1", "-t", str(seconds), "-i", str(clip), *sound]
+            command += ["-map", "0:v", "-map", "1:a", "-vf", f"fps={FPS}", *_SOURCE]
+            films.append(Footage(await _made(folder, f"{name}-{seconds}s", command), seconds))
+    return films
+
+
+SLIDE_S = 6
+_LINES = (
+    (60, 90, "white", 24),
+    *((300 + 70 * line, 48, "0x202020", 52) for line in range(10)),
+)
+"""Of a slide: top and height in px, colour, and how many characters."""
 
 
 def copies(footage: Footage, folder: Path, count: int) -> list[Footage]:

@@ -8,6 +8,7 @@ in parallel, the one that ended last.
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -58,6 +59,21 @@ async def phases(client: Client, job_id: str, called: float, answered: float) ->
     return _split(called, begun, list(steps.values()), ended, answered)
 
 
+async def cpu_by_step(client: Client, job_id: str) -> dict[str, float]:
+    """CPU seconds of a job's children, by the name of the step."""
+    names, found = dict[int, str](), defaultdict[str, float](float)
+    history = await client.get_workflow_handle(job_id).fetch_history()
+    for event in history.events:
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            asked = event.activity_task_scheduled_event_attributes
+            names[event.event_id] = asked.activity_type.name
+        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+            done = event.activity_task_completed_event_attributes
+            result = await _value(client, done.result.payloads)
+            found[names[done.scheduled_event_id]] += _of_stats(result, "cpu_s")
+    return dict(found)
+
+
 def _split(
     called: float, begun: float, steps: Iterable[Step], ended: float, answered: float
 ) -> Phases:
@@ -104,8 +120,12 @@ async def _value(client: Client, payloads: Any) -> Any:
 
 
 def _child_s(result: Any) -> float:
+    return _of_stats(result, "encode_s")
+
+
+def _of_stats(result: Any, name: str) -> float:
     stats = result.get("stats") if isinstance(result, dict) else None
-    return float(stats.get("encode_s", 0.0)) if isinstance(stats, dict) else 0.0
+    return float(stats.get(name, 0.0)) if isinstance(stats, dict) else 0.0
 
 
 def _time(stamp: Timestamp) -> float:

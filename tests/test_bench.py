@@ -12,6 +12,7 @@ import pytest
 
 from bench import __main__ as bench
 from bench import table
+from bench.ladder import Rung, mean_rates, rate_at
 from bench.report import Measurement, alone, difference, ratio, series
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +64,17 @@ def test_the_table_shows_raw_figures_beside_the_result() -> None:
     text = table.section(measurement)
     assert "theirs 4.000 s; ours 2.000 s (1.000–3.000)" in text
     assert "| 0.500 × | ≤ 1 ×  | yes |" in text
+
+
+def test_ladders_are_compared_where_they_look_alike() -> None:
+    fixed = [Rung("large", 4000, 97.0), Rung("middle", 2000, 90.0), Rung("small", 1000, 80.0)]
+    halved = [Rung(rung.name, rung.bps // 2, rung.vmaf) for rung in fixed]
+    ours, theirs = mean_rates(halved, fixed)
+    assert ours / theirs == pytest.approx(0.5)
+    assert rate_at(fixed, 90.0) == pytest.approx(2000)
+    assert rate_at(fixed, 85.0) == pytest.approx(1000 * 2**0.5)
+    assert rate_at(fixed, 99.0) == pytest.approx(4000 * 2 ** (2 / 7)), "more looks cost more"
+    assert rate_at(fixed, 50.0) == 1000, "nothing is cheaper than the last rung"
 
 
 def test_names_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
