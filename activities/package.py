@@ -32,7 +32,7 @@ from longtake.contracts.steps.package import (
     PackRequest,
     RungsRequest,
 )
-from longtake.errors import InputCorrupt
+from longtake.errors import InputCorrupt, InvalidJob
 from longtake.packages import resolve_package
 from media.captions import read_captions
 from media.chunks import Chunk, heaviest_first
@@ -119,7 +119,7 @@ async def _words(
         path = await here.storage(file.uri).localize(file)
         try:
             cues = await read_captions(path, each.stream, package.origin_s)
-        except InputCorrupt as error:
+        except (InputCorrupt, InvalidJob) as error:
             if each.file is not None:
                 raise
             unread.append(f"stream {each.stream} (subtitle) is left out: {error.message}")
@@ -260,6 +260,7 @@ async def _tracks(
                 group=sound.group,
                 default=sound.default,
                 commentary=sound.commentary,
+                track=sound.track,
             )
         )
     return tracks

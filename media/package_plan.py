@@ -30,6 +30,8 @@ SURROUND = 6
 """Channels from which on a track has a 5.1 rendition beside its stereo one."""
 SOUND_RATE = 48_000
 """Hz of every rendition, so that players can change between them."""
+APART_S = 0.25
+"""So many seconds between picture and sound, at an end of theirs, are worth a word."""
 AHEAD = 3
 """So many segments are looked at for one where the decoder need not begin far before."""
 
@@ -60,6 +62,8 @@ class Sound(Contract):
     title: str | None
     default: bool
     commentary: bool = False
+    track: int
+    """The source's stream: its stereo and its 5.1 can take each other's place."""
 
 
 class Words(Contract):
@@ -137,6 +141,7 @@ def plan_package(
         }
         warnings += dict.fromkeys(w for plan in plans for w in plan.warnings if w not in warnings)
     sound, sounds = _plan_sound(facts, index, job)
+    warnings += _apart(facts, index) if codecs and index is not None else []
     words = _plan_words(facts, job)
     plan = PackagePlan(
         demuxer=facts.container,
@@ -375,7 +380,26 @@ def _sound(track: AudioFacts, group: str, before: Sequence[Sound], *, default: b
         title=_plain(track.title),
         default=default,
         commentary=track.commentary,
+        track=track.index,
     )
+
+
+def _apart(facts: MediaFacts, index: Index) -> list[str]:
+    """What players make of picture and sound that do not begin or end together."""
+    begin = float(index.pts[0] * index.time_base - index.origin_s)
+    end = float(index.end_pts * index.time_base - index.origin_s)
+    sounds_end = max((t.start_s + t.duration_s - facts.start_s for t in facts.audio), default=0.0)
+    found = []
+    if begin > APART_S:
+        found.append(
+            f"the picture begins {begin:.2f} s after the sound: some players begin with the picture"
+        )
+    if sounds_end > end + APART_S:
+        found.append(
+            f"the sound goes on for {sounds_end - end:.2f} s behind the picture's end: players "
+            "stay with the last frame"
+        )
+    return found
 
 
 def _plan_words(facts: MediaFacts, job: Package) -> tuple[Words, ...]:
@@ -394,11 +418,13 @@ def _plan_words(facts: MediaFacts, job: Package) -> tuple[Words, ...]:
         add(file.language, file.title, file.default, file=file)
     if job.codecs:
         for other in facts.other:
-            if other.kind == "subtitle" and other.codec in TEXT_CODECS:
+            if other.kind == "subtitle" and other.codec in (*TEXT_CODECS, UNNAMED):
                 add(bcp47(other.language) or "und", _plain(other.title), False, stream=other.index)
     return tuple(found)
 
 
+UNNAMED = "unknown"
+"""PyAV knows no codec for some WebVTT in Matroska; what is no text is left out when it is read."""
 TEXT_CODECS = ("subrip", "srt", "text", "webvtt", "ass", "ssa", "mov_text")
 
 

@@ -143,6 +143,7 @@ def _rendition(
         title=track.title,
         default=track.default,
         commentary=track.commentary,
+        track=track.track,
     )
     if track.kind == "audio":
         return replace(rendition, group=track.group, channels=dash.channels(told))

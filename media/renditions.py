@@ -18,6 +18,7 @@ class Track:
 
     `name` names its folder; `language` is a BCP 47 tag; `title` is for people. Sounds of one
     `group` can take each other's place (HLS, GROUP-ID): one for each codec and channel count.
+    Sounds that are made of the same `track` are the same in another form.
     `frame_rate` in Hz is the greatest that lasts; segments of frames that vary tell too little.
     `video_range` is read from the bitstream where it is left out; in AV1 it cannot be.
     """
@@ -30,6 +31,7 @@ class Track:
     group: str = "audio"
     default: bool = False
     commentary: bool = False
+    track: int | None = None
     frame_rate: Fraction | None = None
     video_range: VideoRange | None = None
 
@@ -72,6 +74,7 @@ class Rendition:
     group: str = ""
     default: bool = False
     commentary: bool = False
+    track: int | None = None
     resolution: tuple[int, int] | None = None
     """As it is shown, in square pixels."""
     frame_rate: Fraction | None = None
@@ -133,11 +136,12 @@ def average_bps(segments: Sequence[Segment]) -> int:
 
 
 def places(sounds: Sequence[Rendition]) -> dict[str, tuple[str | None, int]]:
-    """What each sound is among those of its group, by its name: its language, and its number among
-    the group's sounds of that language. Sounds of other groups with the same place replace it."""
+    """What each sound is among those of its group, by its name: its language, and the track that it
+    was made of, or else its number among the group's sounds of that language. Sounds of other
+    groups with the same place replace it."""
     found: dict[str, tuple[str | None, int]] = {}
     for sound in sounds:
         before = [each for each in sounds if each.group == sound.group and each.name in found]
         alike = sum(each.language == sound.language for each in before)
-        found[sound.name] = (sound.language, alike)
+        found[sound.name] = (sound.language, alike if sound.track is None else sound.track)
     return found

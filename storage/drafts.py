@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ class Drafts:
         try:
             yield draft
         finally:
-            draft.unlink(missing_ok=True)
+            _remove(draft)
 
     def drop_dead(self) -> int:
         """Remove drafts of processes of this host that are no more; returns how many."""
@@ -38,9 +39,17 @@ class Drafts:
         for draft in self.folder.glob(f"{_HOST}.*"):
             pid = draft.name.split(".")[1]
             if pid.isdigit() and not _is_alive(int(pid)):
-                draft.unlink(missing_ok=True)
+                _remove(draft)
                 dropped += 1
         return dropped
+
+
+def _remove(draft: Path) -> None:
+    """Remove a draft; of some steps it is a folder, in which they work."""
+    if draft.is_dir() and not draft.is_symlink():
+        shutil.rmtree(draft, ignore_errors=True)
+    else:
+        draft.unlink(missing_ok=True)
 
 
 def sweep_files(folders: list[Path], older_than_s: float) -> tuple[int, int]:

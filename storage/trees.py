@@ -163,13 +163,9 @@ class Publication:
                 done += self._files[name].size
                 self._on_fraction(done / whole)
 
-        with ThreadPoolExecutor(SIDE_BY_SIDE, "tree") as pool:
-            puts = [pool.submit(put, name) for name in names]
-            wait(puts, return_when=FIRST_EXCEPTION)
-            pool.shutdown(cancel_futures=True)
-        for each in puts:
-            if not each.cancelled():
-                each.result()
+        # A playlist comes when all that it names is there.
+        for late in (False, True):
+            _side_by_side(put, [name for name in names if name.endswith(".m3u8") is late])
         there = self._folder.sizes(names)
         if any(there.get(name) != self._files[name].size for name in names):
             raise StorageUnavailable(
@@ -334,3 +330,14 @@ def busy(output: str, job_id: str) -> OutputConflict:
 def taken(uri: str) -> OutputConflict:
     """What to say when something lies there that may not be replaced."""
     return OutputConflict(f"{uri} exists already; use --overwrite, or another folder")
+
+
+def _side_by_side(put: Callable[[str], None], names: Sequence[str]) -> None:
+    """All of them; the first failure ends the others."""
+    with ThreadPoolExecutor(SIDE_BY_SIDE, "tree") as pool:
+        puts = [pool.submit(put, name) for name in names]
+        wait(puts, return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)
+    for each in puts:
+        if not each.cancelled():
+            each.result()

@@ -48,6 +48,9 @@ def package(
     segment: Annotated[
         str | None, typer.Option(help="Length of a segment; default 4.", metavar="SECONDS")
     ] = None,
+    gop: Annotated[
+        str | None, typer.Option(help="Distance of keyframes; default 2.", metavar="SECONDS")
+    ] = None,
     captions: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,6 +88,7 @@ def package(
         "ladder": values.ladder(ladder),
         "codecs": codec or None,
         "segment_s": segment,
+        "gop_s": gop,
         "captions": [values.caption_file(text) for text in captions or []] or None,
         "encryption": encryption or None,
         "overwrite": overwrite,

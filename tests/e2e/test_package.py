@@ -108,6 +108,22 @@ def test_a_package_goes_on_after_kills_and_gives_the_same_tree(
     assert tree(out) == tree(undisturbed[0])
 
 
+@pytest.mark.kill
+def test_a_worker_that_dies_while_it_packages_leaves_nothing_in_the_way(
+    service: Service, film: Path, preset: Path, undisturbed: tuple[Path, Any]
+) -> None:
+    out, drafts = service.out / "packaged", service.home / "work" / "tmp"
+    for path in (service.home / "work" / "objects").glob("*/package-*"):
+        path.unlink()
+    asked = ("package", film, "-o", out, "-p", preset, "--id", "packaged", "--no-wait")
+    assert service.run(*asked).returncode == 0
+    until(lambda: [each for each in drafts.glob("*.package-*") if each.is_dir()], 90, "it packages")
+    service.worker().kill()
+    assert service.run("watch", "packaged", timeout=WAIT_S).returncode == 0
+    assert tree(out) == tree(undisturbed[0])
+    assert not [each for each in drafts.glob("*.package-*") if each.is_dir()]
+
+
 def test_a_codec_more_encodes_only_what_is_new(
     service: Service, film: Path, preset: Path, undisturbed: tuple[Path, Any]
 ) -> None:

@@ -133,6 +133,43 @@ def test_eight_sound_tracks(service: Service, tmp_path: Path, preset: Path) -> N
     assert len(shown(out, "audio")) == 8
 
 
+def test_a_track_in_stereo_before_one_in_5_1(
+    service: Service, tmp_path: Path, preset: Path
+) -> None:
+    """Each group has the same programmes in the same places, whatever their channels."""
+    source = tmp_path / "two.mkv"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=3"),
+        *("-f", "lavfi", "-i", "sine=300:r=48000:d=3", "-f", "lavfi", "-i"),
+        *("sine=900:r=48000:d=3", "-map", "0:v", "-map", "1:a", "-map", "2:a"),
+        *("-ac:a:0", "1", "-ac:a:1", "6", "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-pix_fmt", "yuv420p", "-c:a", "aac", "-metadata:s:a:0", "title=Director"),
+        *("-metadata:s:a:1", "title=Main", source),
+    )
+    out, _ = package(service, source, "-p", preset)
+    master = (out / "master.m3u8").read_text()
+    told = re.findall(r'GROUP-ID="([^"]+)",NAME="(\w+)".*?CHANNELS="(\d)"', master)
+    assert told == [
+        ("audio", "Director", "1"),
+        ("audio", "Main", "2"),
+        ("audio-51", "Director", "1"),
+        ("audio-51", "Main", "6"),
+    ]
+
+
+def test_sound_that_goes_on_behind_the_picture_is_told(
+    service: Service, tmp_path: Path, preset: Path
+) -> None:
+    source = tmp_path / "long.mkv"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=3", "-f", "lavfi"),
+        *("-i", "sine=300:r=48000:d=9", "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-pix_fmt", "yuv420p", "-c:a", "aac", source),
+    )
+    _, told = package(service, source, "-p", preset)
+    assert [words for words in told["warnings"] if "6.0" in words and "last frame" in words]
+
+
 @pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
 def test_hdr_stays_hdr_in_hevc_and_becomes_sdr_in_h264(
     service: Service, tmp_path: Path, transfer: str

@@ -16,6 +16,7 @@ from media.check.rules import finding
 
 _ROUNDING = Fraction(1001, 1000)
 _MIME = {"video": "video/mp4", "audio": "audio/mp4", "text": "application/mp4"}
+_END_S = Fraction(1, 10)
 
 
 def dash(package: Package) -> Iterator[RuleFinding]:
@@ -95,17 +96,25 @@ def _set(package: Package, group: AdaptationSet) -> Iterator[RuleFinding]:
 
 
 def _cover(mpd: Mpd, group: AdaptationSet) -> Iterator[RuleFinding]:
-    """Segments up to the end of the period; not all tracks of a film need to end together."""
-    wanted = seconds(mpd.attributes.get("mediaPresentationDuration"))
+    """Segments up to the end of the period; a film's sound may end behind its picture."""
+    period = seconds(mpd.attributes.get("mediaPresentationDuration"))
+    if period is None:
+        return
+    ends = [_end(each) for told in mpd.sets for each in told.representations if each.spans]
+    own = [_end(each) for each in group.representations if each.spans]
+    wanted = period if period > max(ends, default=period) + _END_S else max(own, default=period)
     for each in group.representations:
-        if wanted is None or not each.spans:
+        if not each.spans:
             continue
-        last, timescale = each.spans[-1], each.timescale or 1
-        end = Fraction(last.start + last.duration - each.offset, timescale)
-        longest = Fraction(max(span.duration for span in each.spans), timescale)
-        if end <= wanted - longest:
+        end = _end(each)
+        if end < wanted - _END_S:
             message = f"its segments end at {_s(end)}; the period at {_s(wanted)}"
             yield finding("dash-cover", each.name, message)
+
+
+def _end(told: Representation) -> Fraction:
+    last = told.spans[-1]
+    return Fraction(last.start + last.duration - told.offset, told.timescale or 1)
 
 
 def _addressing(each: Representation) -> Iterator[RuleFinding]:
