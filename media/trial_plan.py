@@ -26,8 +26,8 @@ from media.picture import output_size
 
 SAMPLE_S = Fraction(2, 5)
 EVERY_S = 45
-"""A film has one sample for so many seconds: test encodes then take less than a tenth of the job's
-CPU time, of slides as well, which hardly take any (measured: docs/streaming.md)."""
+"""A film has one sample for so many seconds. Test encodes take a twentieth of the CPU time of a job
+of a minute, and a tenth of slides, which are quick to encode (measured: docs/streaming.md)."""
 FEWEST_SAMPLES, MOST_SAMPLES = 2, 12
 
 CRFS: dict[PackageCodec, tuple[int, ...]] = {
