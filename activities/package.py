@@ -40,7 +40,8 @@ from media.fragments import close_gaps
 from media.jpeg import split
 from media.keys import read_key
 from media.listing import list_again
-from media.package_plan import PackagePlan, Words, plan_package
+from media.package_plan import PackagePlan, plan_package
+from media.package_tracks import Words
 from media.packager import packager_version
 from media.packaging import make_package
 from media.process import Finished

@@ -14,22 +14,18 @@ from itertools import pairwise
 
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
-from longtake.contracts.media import AudioFacts, MediaFacts, VideoFacts
-from longtake.contracts.package import CaptionFile, Package, Rung, VideoRange
+from longtake.contracts.media import MediaFacts, VideoFacts
+from longtake.contracts.package import Package, Rung, VideoRange
 from longtake.errors import InputUnsupported
 from media.chunks import Chunk, chunk_length, seek_point, whole, with_run_in
 from media.colour import keeps_hdr
 from media.index import Index
 from media.ladder import fixed_ladder, given_ladder
+from media.package_tracks import Sound, Words, plan_sound, plan_words, unused
 from media.picture import output_size
-from media.plan import AudioPlan, Clip, Plan, VideoPlan
+from media.plan import Plan, VideoPlan
 from media.planning import make_plan
-from media.tracks import bcp47, plan_tracks
 
-SURROUND = 6
-"""Channels from which on a track has a 5.1 rendition beside its stereo one."""
-SOUND_RATE = 48_000
-"""Hz of every rendition, so that players can change between them."""
 APART_S = 0.25
 """So many seconds between picture and sound, at an end of theirs, are worth a word."""
 AHEAD = 3
@@ -49,32 +45,6 @@ class Rendition(Contract):
     video: VideoPlan
     above: int | None = None
     """Number of the rendition whose frames this one is scaled from; None: the source's."""
-
-
-class Sound(Contract):
-    """A rendition of a sound track."""
-
-    name: str
-    """Such as `audio-en`."""
-    group: str
-    language: str
-    """BCP 47; `und` where the source does not say, for playlists want one."""
-    title: str | None
-    default: bool
-    commentary: bool = False
-    track: int
-    """The source's stream: its stereo and its 5.1 can take each other's place."""
-
-
-class Words(Contract):
-    """A rendition of captions: from a file, or from a text track of the source."""
-
-    name: str
-    language: str
-    title: str | None
-    default: bool
-    file: CaptionFile | None = None
-    stream: int | None = None
 
 
 class PackagePlan(Contract):
@@ -140,9 +110,9 @@ def plan_package(
             if "hdr" in plan.decisions
         }
         warnings += dict.fromkeys(w for plan in plans for w in plan.warnings if w not in warnings)
-    sound, sounds = _plan_sound(facts, index, job)
+    sound, sounds = plan_sound(facts, index, job)
     warnings += _apart(facts, index) if codecs and index is not None else []
-    words = _plan_words(facts, job)
+    words = plan_words(facts, job)
     plan = PackagePlan(
         demuxer=facts.container,
         origin_s=sound.origin_s,
@@ -243,7 +213,7 @@ def cascaded(
         name = f"{rung.codec}-{min(size)}p"
         found.append(
             Rendition(
-                name=_unused(name, [rendition.name for rendition in found]),
+                name=unused(name, [rendition.name for rendition in found]),
                 width=size[0],
                 height=size[1],
                 video_range=_range(facts, video.settings),
@@ -272,13 +242,6 @@ def _rate(facts: VideoFacts, index: Index) -> Fraction | None:
 
 def _kind(video: VideoPlan) -> tuple[str, bool]:
     return video.pixel_format, video.files.tone is not None
-
-
-def _unused(name: str, taken: Sequence[str]) -> str:
-    number, found = 2, name
-    while found in taken:
-        found, number = f"{name}-{number}", number + 1
-    return found
 
 
 def _cut(video: VideoPlan, index: Index, job: Package, *, one_chunk: bool) -> tuple[Chunk, ...]:
@@ -323,67 +286,6 @@ def _run_in(index: Index, pts: int) -> int:
     return pts - (index.pts[0] if seek is None else seek)
 
 
-def _plan_sound(
-    facts: MediaFacts, index: Index | None, job: Package
-) -> tuple[Plan, tuple[Sound, ...]]:
-    """Stereo of every track, and 5.1 of those that have it."""
-    rate = job.audio_bitrate_bps or 128_000
-    origin = index.origin_s if index else Fraction(str(facts.start_s))
-    plans: list[AudioPlan] = []
-    sounds: list[Sound] = []
-    default = next((track for track in facts.audio if track.default), None) or (
-        facts.audio[0] if facts.audio else None
-    )
-    for group, channels, bit_rate in (("audio", 2, rate), ("audio-51", SURROUND, rate * 5 // 2)):
-        settings = AudioSettings(
-            codec="aac",
-            tracks="all",
-            bitrate_bps=bit_rate,
-            channels=channels,
-            sample_rate=SOUND_RATE,
-        )
-        asked = EncodeSettings(
-            preset=job.preset_name,
-            video=VideoSettings(codec="none"),
-            audio=settings,
-            container="mp4",
-        )
-        for track, plan in zip(facts.audio, plan_tracks(facts, asked, Clip(), {}), strict=True):
-            if group != "audio" and track.channels < SURROUND:
-                continue
-            plans.append(plan)
-            sounds.append(_sound(track, group, sounds, default=track == default))
-    sound = Plan(
-        demuxer=facts.container,
-        container="mp4",
-        origin_s=origin,
-        end_s=None,
-        # Players stop where a sound ends, or stumble.
-        least_s=index.end_pts * index.time_base - origin if index and job.codecs else None,
-        video=None,
-        audio=tuple(plans),
-        media_s=round(facts.duration_s, 6),
-        decisions={},
-        warnings=(),
-    )
-    return sound, tuple(sounds)
-
-
-def _sound(track: AudioFacts, group: str, before: Sequence[Sound], *, default: bool) -> Sound:
-    language = bcp47(track.language) or "und"
-    suffix = "-51" if group != "audio" else ""
-    name = f"audio-{language}{suffix}"
-    return Sound(
-        name=_unused(name, [sound.name for sound in before]),
-        group=group,
-        language=language,
-        title=_plain(track.title),
-        default=default,
-        commentary=track.commentary,
-        track=track.index,
-    )
-
-
 def _apart(facts: MediaFacts, index: Index) -> list[str]:
     """What players make of picture and sound that do not begin or end together."""
     begin = float(index.pts[0] * index.time_base - index.origin_s)
@@ -400,38 +302,6 @@ def _apart(facts: MediaFacts, index: Index) -> list[str]:
             "stay with the last frame"
         )
     return found
-
-
-def _plan_words(facts: MediaFacts, job: Package) -> tuple[Words, ...]:
-    """The captions that are given, then the source's own text tracks."""
-    found: list[Words] = []
-
-    def add(language: str, title: str | None, default: bool, **where: object) -> None:
-        name = _unused(f"captions-{language}", [words.name for words in found])
-        found.append(
-            Words.model_validate(
-                {"name": name, "language": language, "title": title, "default": default, **where}
-            )
-        )
-
-    for file in job.captions:
-        add(file.language, file.title, file.default, file=file)
-    if job.codecs:
-        for other in facts.other:
-            if other.kind == "subtitle" and other.codec in (*TEXT_CODECS, UNNAMED):
-                add(bcp47(other.language) or "und", _plain(other.title), False, stream=other.index)
-    return tuple(found)
-
-
-UNNAMED = "unknown"
-"""PyAV knows no codec for some WebVTT in Matroska; what is no text is left out when it is read."""
-TEXT_CODECS = ("subrip", "srt", "text", "webvtt", "ass", "ssa", "mov_text")
-
-
-def _plain(title: str | None) -> str | None:
-    """A title that can stand between quotation marks in a playlist."""
-    kept = "".join(c for c in title or "" if c.isprintable()).replace('"', "'").strip()
-    return kept[:100] or None
 
 
 def _in_words(rendition: Rendition, rung: Rung) -> str:
