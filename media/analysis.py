@@ -23,7 +23,7 @@ from media.filter_files import written
 from media.index import Index
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, in_turn, run_ffmpeg
-from media.rate_search import CLOSE, encode_to_rate, encode_to_size
+from media.rate_search import encode_to_rate, encode_to_size, encode_within_cap
 from media.timing import planned_times
 from media.video import chunk_command, encode_chunk
 from media.video import recipe as picture_recipe
@@ -121,22 +121,11 @@ async def encode_at_quality(
     report: Path | None = None,
 ) -> Finished:
     """Encode a chunk at the constant quality that its plan says, and within the plan's cap. With
-    `report` it is scored, too.
-
-    SVT-AV1 keeps a cap over many seconds, and passed it by a third in chunks of 5 s (measured on
-    noise): where it did, the chunk is encoded anew under a lower one. Raises what `encode_chunk`
-    raises.
+    `report` it is scored, too. Raises what `encode_chunk` raises.
     """
     finished = await encode_chunk(
         source, plan, index, chunk, target, on_tick, mark=mark, report=report
     )
-    most = plan.picture.settings.max_bitrate_bps
-    if most is None or not ENCODERS[plan.picture.encoder].passes_its_cap:
-        return finished
-    wanted, size = int(most * chunk_seconds(plan.picture, index, chunk) / 8), _bytes(target)
-    if size <= (1 + CLOSE) * wanted:
-        return finished
-
     reports: dict[int, bytes] = {}
 
     async def encode_under(cap_bps: int, draft: Path) -> Finished:
@@ -148,7 +137,10 @@ async def encode_at_quality(
             reports.setdefault(_bytes(draft), await asyncio.to_thread(report.read_bytes))
         return done
 
-    within = await encode_to_rate(most * wanted // size, wanted, target, encode_under)
+    seconds = chunk_seconds(plan.picture, index, chunk)
+    within = await encode_within_cap(plan.picture, seconds, target, encode_under)
+    if within is None:
+        return finished
     if report is not None:
         of_the_kept = reports[_bytes(target)]
         await asyncio.to_thread(report.write_bytes, of_the_kept)

@@ -21,7 +21,7 @@ from media.index import Index
 from media.package_plan import PackagePlan, Rendition, keyframe_times
 from media.picture import SCALER
 from media.process import Finished, OnTick, ProcessFailed, in_turn, run_ffmpeg
-from media.rate_search import CLOSE, encode_to_rate
+from media.rate_search import encode_within_cap
 from media.video import CARRIERS, ChunkMismatch, encoder, head, verify_chunk, with_files
 
 
@@ -201,23 +201,13 @@ async def _within_cap(
 ) -> Finished | None:
     """A chunk that passed its cap is encoded anew under a lower one, where its encoder may."""
     video = plan.renditions[number].video
-    most = video.settings.max_bitrate_bps
-    if most is None or not ENCODERS[video.encoder].passes_its_cap:
-        return None
-    wanted = int(most * chunk_seconds(video, index, chunk) / 8)
-    size = _bytes(target)
-    if size <= (1 + CLOSE) * wanted:
-        return None
 
     async def encode_under(cap_bps: int, draft: Path) -> Finished:
         lower = _capped(plan, number, cap_bps)
         return await _encode(source, lower, index, chunk, {number: draft}, on_tick)
 
-    return await encode_to_rate(most * wanted // size, wanted, target, encode_under)
-
-
-def _bytes(path: Path) -> int:
-    return path.stat().st_size
+    seconds = chunk_seconds(video, index, chunk)
+    return await encode_within_cap(video, seconds, target, encode_under)
 
 
 def _capped(plan: PackagePlan, number: int, cap_bps: int) -> PackagePlan:
