@@ -44,7 +44,7 @@ from media.package_plan import PackagePlan, plan_package
 from media.package_tracks import Words
 from media.packager import packager_version
 from media.packaging import make_package
-from media.process import Finished
+from media.process import NO_WORK, Finished
 from media.renditions import Text, Track
 from media.rungs import encode_rungs as encode_renditions
 from media.rungs import recipe
@@ -150,7 +150,11 @@ async def encode_rungs(request: RungsRequest, beat: Beat) -> EncodeDone:
         missing = [number for number, key in enumerate(keys) if not await here.store.has(key)]
         with ExitStack() as stack:
             drafts = {n: stack.enter_context(here.store.drafting(keys[n])) for n in missing}
-            finished = await encode_renditions(source, package, index, chunk, drafts, beat.on_tick)
+            finished = NO_WORK  # all are there, if a worker died before it could say so
+            if drafts:
+                finished = await encode_renditions(
+                    source, package, index, chunk, drafts, beat.on_tick
+                )
             for number, path in drafts.items():
                 await here.store.publish(path, keys[number])
         await asyncio.to_thread(draft.write_text, json.dumps(keys))

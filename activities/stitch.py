@@ -52,7 +52,7 @@ from media.peaks import make_sound
 from media.prepare import measure_sound
 from media.prepare import prepare as prepare_part
 from media.preview import Sound, plan_preview
-from media.process import Finished, in_turn
+from media.process import NO_WORK, Finished, in_turn
 from media.programme import Encoding, front, prove
 from media.programme import finish as finish_file
 from media.programme import level_sound as level_file
@@ -304,7 +304,7 @@ async def describe(request: DescribeRequest, beat: Beat) -> EncodeDone:
     async def make(draft: Path) -> Finished:
         if document is not None:
             await asyncio.to_thread(draft.write_bytes, document)
-            return Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)
+            return NO_WORK
         facts, _ = await inspect_in_child(sound)
         beat.total_s = facts.duration_s
         shown = plan_preview(facts, None, Preview(input="sound", output="folder", parts=drawn))

@@ -22,7 +22,7 @@ from media.index import Index
 from media.isolate import in_child, inspect_in_child
 from media.mux import FINEST_CLOCK_S, MILLISECONDS, mux_command
 from media.plan import Plan, VideoPlan
-from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.process import NO_WORK, Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.timing import clock, planned_times
 
 SOUND_SLACK_S = 0.25
@@ -44,7 +44,7 @@ async def assemble(
     Raises InputCorrupt, and what `run_ffmpeg` raises."""
     if plan.video is not None and rendition is not None and ENCODERS[plan.video.encoder].whole:
         await asyncio.to_thread(shutil.copyfile, rendition, target)
-        return Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)
+        return NO_WORK
     covers: list[Path] = []
     list_of_chapters, comment = (_beside(target, name) for name in ("chapters", "comment"))
     marks = ogg_marks(plan, chapters)

@@ -13,7 +13,7 @@ from media.audio import read_track
 from media.command import Ffmpeg, filters
 from media.loudness import measure
 from media.pcm import ENCODER, MUXER, SAMPLE_BYTES, Pcm, removed
-from media.process import Finished, OnTick, ProcessFailed, in_turn, run_ffmpeg
+from media.process import NO_WORK, Finished, OnTick, ProcessFailed, in_turn, run_ffmpeg
 from media.silence import cut, kept, scan
 from media.stitch import PartPlan
 from media.tools import simd_baseline
@@ -100,4 +100,4 @@ async def _be_silent(part: PartPlan, target: Path) -> Finished:
     samples = part.samples or round(part.decode.media_s * part.sound.sample_rate)
     with target.open("wb") as file:
         file.truncate(samples * part.sound.channels * SAMPLE_BYTES)
-    return Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)
+    return NO_WORK

@@ -93,6 +93,10 @@ class Finished:
     """Lines on stderr: FFmpeg says one for each thing it could not decode."""
 
 
+NO_WORK = Finished(cpu_s=0.0, wall_s=0.0, peak_memory_bytes=0, stderr="", errors=0)
+"""No child was needed."""
+
+
 def in_turn(*done: Finished) -> Finished:
     """Children that ran one behind the other, as one."""
     return Finished(

@@ -29,6 +29,7 @@ class HlsJs {
     this.hls = new Hls({startLevel: 0, maxBufferLength: 4, maxMaxBufferLength: 4});
     this.hls.on(Hls.Events.ERROR, (_, told) => {
       if (told.details === Hls.ErrorDetails.INTERNAL_ABORTED) return;  // a seek ended a request
+      if (told.details === Hls.ErrorDetails.BUFFER_STALLED_ERROR && !lacksData()) return;
       troubles.push(`hls.js: ${told.details}: ${told.error?.message ?? told.reason}`);
     });
     this.hls.on(Hls.Events.LEVEL_SWITCHED, (_, told) => { this.shown = told.level; });
