@@ -67,5 +67,5 @@ $(READY): pyproject.toml constraints.txt
 	{ [ "$$python" = $(BIN)/python ] || "$$python" -m venv --clear .venv; } && \
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt hatchling && \
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt \
-		--no-build-isolation -e '.[worker,dev]' && \
+		--no-build-isolation -e '.[worker,speech,dev]' && \
 	touch $(READY)
