@@ -11,9 +11,6 @@ from typing import Literal
 from temporalio.client import Client
 from temporalio.common import (
     Priority,
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
@@ -29,6 +26,7 @@ from longtake.kinds import AnyJob, parse, to_json
 from longtake.look_again import unseen_as_they_were
 from longtake.outcome import outcome
 from longtake.outputs import outputs_in_place
+from longtake.presented import presented
 from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of
@@ -160,26 +158,20 @@ def _other_content(job: AnyJob, document: object, kind: object) -> InvalidJob:
 async def _start(client: Client, job: AnyJob, *, again: bool) -> Started:
     assert job.id is not None
     reuse = WorkflowIDReusePolicy
-    document = to_json(job)
+    words = presented(job)
+    words["memo"]["source"] = identity.source_version(job)
     try:
         with service_errors():
             await client.start_workflow(
                 type(job).__name__,
-                document,
+                to_json(job),
                 id=job.id,
                 task_queue=CONTROL_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=(
                     reuse.ALLOW_DUPLICATE if again else reuse.ALLOW_DUPLICATE_FAILED_ONLY
                 ),
-                memo={
-                    "content": identity.content_hash(job),
-                    "source": identity.source_version(job),
-                    "job": document,
-                },
-                search_attributes=_search_attributes(job),
-                static_summary=_shortened(identity.summary(job), 200),
-                static_details=_shortened(identity.details(job), 10_000),
+                **words,
                 priority=Priority(priority_key=job.priority, fairness_key=job.tenant),
             )
     except LongtakeError as error:
@@ -189,21 +181,6 @@ async def _start(client: Client, job: AnyJob, *, again: bool) -> Started:
         raise LongtakeError(f"job {job.id} was started and is not there; is the service healthy?")
     await _must_match(client, run, job)
     return Started(run.job_id, run.run_id, "new")
-
-
-def _search_attributes(job: AnyJob) -> TypedSearchAttributes:
-    values = {
-        "LongtakeKind": job.kind,
-        "LongtakeTenant": job.tenant,
-        "LongtakePreset": identity.preset_name(job),
-    }
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
-            for name, value in values.items()
-            if value
-        ]
-    )
 
 
 def _explained(error: LongtakeError) -> LongtakeError:
@@ -222,8 +199,3 @@ def registering() -> str:
         f"temporal operator search-attribute create --name {name} --type Keyword"
         for name in SEARCH_ATTRIBUTES
     )
-
-
-def _shortened(text: str, length: int) -> str:
-    # Temporal refuses summaries over 400 bytes and details over 20 kB.
-    return text if len(text) <= length else f"{text[: length - 1]}…"
