@@ -15,5 +15,5 @@ from longtake.queues import task_queue
 @implements(COUNT_WORKERS, stage="planning")
 async def count_workers(asked: WorkersAsked, beat: Beat) -> WorkersAlive:
     """Count the workers of a role that gave a sign of life lately."""
-    workers = await live_workers(activity.client(), task_queue(asked.role))
+    workers = await live_workers(activity.client(), task_queue(asked.role, asked.group))
     return WorkersAlive(alive=len(workers), asked_at=datetime.now(UTC))

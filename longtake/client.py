@@ -173,6 +173,17 @@ class Longtake:
         with service_errors():
             await handle.signal("resume")
 
+    async def set_priority(self, job_id: str, priority: int) -> None:
+        """Give what a job has not yet started another priority: 1 runs first, 5 last.
+
+        Raises InvalidJob if it is over, or for another number.
+        """
+        if priority not in range(1, 6):
+            raise InvalidJob(f"priority {priority}: use 1 (runs first) to 5 (runs last)")
+        handle = await self._open(job_id, "hurry")
+        with service_errors():
+            await handle.signal("set_priority", priority)
+
     async def retry(self, job_id: str) -> JobHandle:
         """Run a failed or cancelled job once more; steps that are done are not repeated.
 
@@ -243,6 +254,10 @@ class JobHandle:
     async def resume(self) -> None:
         """Go on after a pause."""
         await self.longtake.resume(self.id)
+
+    async def set_priority(self, priority: int) -> None:
+        """Give what is not yet started another priority."""
+        await self.longtake.set_priority(self.id, priority)
 
     async def retry(self) -> JobHandle:
         """Run it once more after it failed."""

@@ -11,6 +11,9 @@ from typing import Literal, get_args
 Role = Literal["control", "io", "cpu", "gpu", "speech"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
+COMPUTING: tuple[Role, ...] = ("cpu", "gpu", "speech")
+"""Roles whose workers may be told apart by groups: a job chooses one."""
+
 CONTROL_QUEUE = "longtake"
 
 

@@ -117,6 +117,10 @@ class LongtakeSync:
         """Let a paused job go on."""
         self._wait(self._client.resume(job_id))
 
+    def set_priority(self, job_id: str, priority: int) -> None:
+        """Give what a job has not yet started another priority: 1 runs first, 5 last."""
+        self._wait(self._client.set_priority(job_id, priority))
+
     def retry(self, job_id: str) -> JobHandleSync:
         """Run a failed or cancelled job once more."""
         return JobHandleSync(self, self._wait(self._client.retry(job_id)).id)
@@ -162,6 +166,10 @@ class JobHandleSync:
     def resume(self) -> None:
         """Go on after a pause."""
         self.longtake.resume(self.id)
+
+    def set_priority(self, priority: int) -> None:
+        """Give what is not yet started another priority."""
+        self.longtake.set_priority(self.id, priority)
 
     def retry(self) -> JobHandleSync:
         """Run it once more after it failed."""

@@ -1,7 +1,7 @@
 """What every job workflow can do: run steps, tell its progress, pause, resume, cancel, end.
 
-Signals `pause`, `resume` and `cancel` (with a reason) come from Longtake, the Temporal CLI or
-the Temporal UI alike. Temporal's own cancel does the same as the signal.
+Signals `pause`, `resume`, `set_priority` and `cancel` (with a reason) come from Longtake, the
+Temporal CLI or the Temporal UI alike. Temporal's own cancel does the same as the signal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    is_cancelled_exception,
+)
+
+from workflows.children import Children, failure_of
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.base import Contract
@@ -21,7 +28,8 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import JobError, JobResult, JobSummary, Progress, Stage
     from longtake.contracts.steps.common import CONCLUDE, JobRecord, Step
     from longtake.contracts.steps.transcode import CHUNK_MISMATCH
-    from longtake.queues import task_queue
+    from longtake.kinds import AnyJob
+    from longtake.queues import COMPUTING, Role, task_queue
 
 In = TypeVar("In", bound=Contract)
 Out = TypeVar("Out", bound=Contract)
@@ -48,10 +56,12 @@ class JobWorkflow:
     def __init__(self) -> None:
         self._job: Job = Job()
         self._paused = False
+        self._priority: int | None = None
         self._reason = ""
         self._main: asyncio.Task[JobResult] | None = None
         self._running: set[workflow.ActivityHandle[Any]] = set()
         self._held: set[workflow.ActivityHandle[Any]] = set()
+        self._children = Children()
         self._window = asyncio.Semaphore(WINDOW)
         self._late = False
         self.staged: tuple[str, ...] = ()
@@ -70,6 +80,7 @@ class JobWorkflow:
             self._held.add(handle)
             handle.cancel()
         self._show("paused")
+        await self._children.signal("pause")
 
     @workflow.signal
     async def resume(self) -> None:
@@ -77,6 +88,13 @@ class JobWorkflow:
         self._paused = False
         if self.stage is not None:
             self._show(self.stage)
+        await self._children.signal("resume")
+
+    @workflow.signal
+    async def set_priority(self, priority: int) -> None:
+        """Give what is not yet started another priority: 1 runs first, 5 last."""
+        self._priority = min(5, max(1, priority))
+        await self._children.signal("set_priority", self._priority)
 
     @workflow.signal
     async def cancel(self, reason: str = "") -> None:
@@ -112,7 +130,7 @@ class JobWorkflow:
             result = result.model_copy(update={"stats": stats})
             await self._conclude(job, kind, result)
             return result
-        except (ActivityError, ApplicationError) as error:
+        except (ActivityError, ApplicationError, ChildWorkflowError) as error:
             # A step whose worker died as it was told to stop ends by its missing heartbeats.
             if is_cancelled_exception(error) or self._main.cancelling():
                 return await self._canceled(job, kind, error)
@@ -129,11 +147,11 @@ class JobWorkflow:
         request: In,
         words: str,
         *,
-        queue: str | None = None,
+        role: Role | None = None,
         for_at_most: timedelta = LONGEST,
         ends_the_job: bool = False,
     ) -> Out:
-        """Run a step on its role's queue, as often as it takes; wait while paused.
+        """Run a step on the queue of its role, or another, as often as it takes; wait while paused.
 
         A cancel that meets a step which then ends well still counts, unless that step
         `ends_the_job`: what is published is published.
@@ -145,14 +163,12 @@ class JobWorkflow:
                     step.name,
                     request,
                     result_type=step.gives,
-                    task_queue=queue or task_queue(step.role),
+                    task_queue=self._queue(role or step.role),
                     schedule_to_close_timeout=for_at_most,
                     heartbeat_timeout=HEARTBEAT,
                     retry_policy=RETRY,
                     cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                    priority=Priority(
-                        priority_key=self._job.priority, fairness_key=self._job.tenant
-                    ),
+                    priority=Priority(priority_key=self.priority, fairness_key=self._job.tenant),
                     summary=words,
                 )
                 self._running.add(handle)
@@ -169,6 +185,35 @@ class JobWorkflow:
                 finally:
                     self._running.discard(handle)
                     self._held.discard(handle)
+
+    async def child(self, job: AnyJob, job_id: str) -> JobResult:
+        """Run a job as a child of this one; wait while paused. It belongs to this job's tenant.
+
+        Raises ApplicationError with the type and the words of the child's own error, or
+        JobCanceled if it was cancelled, or ended by Temporal, on its own.
+        """
+        async with self._window:
+            await workflow.wait_condition(lambda: not self._paused)
+            mine: dict[str, object] = {"id": job_id, "tenant": self._job.tenant}
+            if self._priority:
+                mine["priority"] = self._priority
+            handle = await self._children.start(job.model_copy(update=mine))
+            if self._paused:  # it came while the child was started
+                await self._children.signal("pause")
+            try:
+                return await handle
+            except ChildWorkflowError as error:
+                if _is_canceled():
+                    raise
+                raise failure_of(error) from error
+
+    @property
+    def priority(self) -> int:
+        """Of what is started from now on."""
+        return self._priority or self._job.priority
+
+    def _queue(self, role: Role) -> str:
+        return task_queue(role, self._job.group if role in COMPUTING else None)
 
     def enter(self, stage: Stage) -> None:
         """Begin a stage; people see it in lists and in Temporal's UI."""
@@ -288,8 +333,8 @@ def _is_canceled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _job_error(error: ActivityError | ApplicationError) -> JobError:
-    cause = error.cause if isinstance(error, ActivityError) else error
+def _job_error(error: ActivityError | ApplicationError | ChildWorkflowError) -> JobError:
+    cause = error if isinstance(error, ApplicationError) else error.cause
     if isinstance(cause, ApplicationError):
         return JobError(type=cause.type or "LongtakeError", message=cause.message)
     return JobError(type="LongtakeError", message=f"a step did not end: {cause or error}")

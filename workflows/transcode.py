@@ -57,7 +57,6 @@ with workflow.unsafe.imports_passed_through():
         target_of,
         unreached,
     )
-    from longtake.queues import task_queue
     from longtake.rates import share
 
 
@@ -161,7 +160,9 @@ class TranscodeWorkflow(JobWorkflow):
         why = video.why_no_gpu()
         if why is not None:
             return False, {"gpu": f"preferred, but {why}: encoded on the CPU"}
-        workers = await self.step(COUNT_WORKERS, WorkersAsked(role="gpu"), "look for GPU workers")
+        workers = await self.step(
+            COUNT_WORKERS, WorkersAsked(role="gpu", group=job.group), "look for GPU workers"
+        )
         if workers.alive:
             return True, {"gpu": f"preferred, and {workers.alive} GPU workers are alive"}
         return False, {"gpu": "preferred, but no GPU worker is alive: encoded on the CPU"}
@@ -281,8 +282,7 @@ class TranscodeWorkflow(JobWorkflow):
 
     async def _chunk(self, plan: PlanSummary, request: ChunkRequest, gpu: bool) -> EncodeDone:
         words = f"encode chunk {request.number + 1} of {plan.chunks}"
-        queue = task_queue("gpu") if gpu else None
-        done = await self.step(ENCODE_CHUNK, request, words, queue=queue)
+        done = await self.step(ENCODE_CHUNK, request, words, role="gpu" if gpu else None)
         self.finished(done.frames)
         return done
 

@@ -33,6 +33,7 @@ def command(
     tenant: options.Tenant = None,
     label: options.Label = None,
     deadline: options.Deadline = None,
+    group: options.Group = None,
 ) -> None:
     """Run FFmpeg with your own arguments: `command in.mov -o out.mp4 -- -vf hflip`.
 
@@ -42,7 +43,7 @@ def command(
     if Path(output).is_dir():
         raise OutputConflict(f"{output} is a folder; name a file in it")
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline),
+        **envelope(job_id, priority, tenant, label, deadline, group),
         "kind": "command",
         "input": input,
         "output": output,

@@ -108,6 +108,20 @@ def resume(job_id: JobId, as_json: Json = False) -> None:
     attend(go_on)
 
 
+def prioritize(
+    job_id: JobId,
+    priority: Annotated[int, typer.Argument(help="1 runs first, 5 last.", metavar="N")],
+    as_json: Json = False,
+) -> None:
+    """Give what a job has not yet started another priority."""
+
+    async def change(longtake: Longtake, _: Farewell) -> None:
+        await longtake.set_priority(job_id, priority)
+        await _confirm(longtake, job_id, as_json=as_json)
+
+    attend(change)
+
+
 def retry(job_id: JobId, no_wait: NoWait = False, as_json: Json = False) -> None:
     """Run a failed or canceled job once more: only what is missing is done."""
 

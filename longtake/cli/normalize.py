@@ -50,6 +50,7 @@ def normalize(
     tenant: options.Tenant = None,
     label: options.Label = None,
     deadline: options.Deadline = None,
+    group: options.Group = None,
 ) -> None:
     """Set the loudness of every sound track, measured in the encoded file.
 
@@ -61,7 +62,7 @@ def normalize(
             "start a job for each"
         )
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline),
+        **envelope(job_id, priority, tenant, label, deadline, group),
         "kind": "normalize",
         "input": input if album else input[0],
         "output": output,

@@ -118,6 +118,7 @@ Label = Annotated[
     list[str] | None, _envelope("--label", words="May be repeated.", metavar="KEY=VALUE")
 ]
 Deadline = Annotated[str | None, _envelope(words="2h, or a date and time.", metavar="WHEN")]
+Group = Annotated[str | None, _envelope(words="Extra group of workers.", metavar="NAME")]
 Chunk = Annotated[
     str | None,
     _envelope(words="Length of every chunk, up to the next keyframe.", metavar="SECONDS"),

@@ -40,10 +40,11 @@ def preview(
     tenant: options.Tenant = None,
     label: options.Label = None,
     deadline: options.Deadline = None,
+    group: options.Group = None,
 ) -> None:
     """Make a poster, thumbnails, a storyboard, an animation, a waveform and its peaks."""
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline),
+        **envelope(job_id, priority, tenant, label, deadline, group),
         "kind": "preview",
         "input": input,
         "output": output,

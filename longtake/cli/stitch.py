@@ -78,6 +78,7 @@ def stitch(
     tenant: options.Tenant = None,
     label: options.Label = None,
     deadline: options.Deadline = None,
+    group: options.Group = None,
 ) -> None:
     """Join recordings or films to one programme: trimmed, levelled, faded, encoded, tagged.
 
@@ -107,7 +108,7 @@ def stitch(
         document = asked | {"timeline": _timeline(parts, bumpers, trim)}
         if not output:
             raise InvalidJob("name the file to make: -o OUT.mp3")
-    asked_of_all = envelope(job_id, priority, tenant, label, deadline)
+    asked_of_all = envelope(job_id, priority, tenant, label, deadline, group)
     document = document | _told(asked_of_all) | ({"overwrite": True} if overwrite else {})
     start_and_follow(parse(given({**document, "kind": "stitch"})), as_json=as_json, no_wait=no_wait)
 

@@ -52,6 +52,7 @@ def envelope(
     tenant: str | None,
     label: list[str] | None,
     deadline: str | None,
+    group: str | None,
 ) -> dict[str, Any]:
     """The fields that every job has, from the options of a command."""
     return {
@@ -60,6 +61,7 @@ def envelope(
         "priority": priority,
         "labels": values.labels(label or []),
         "deadline": values.deadline(deadline, datetime.now().astimezone()),
+        "group": group,
     }
 
 

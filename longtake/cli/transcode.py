@@ -62,6 +62,7 @@ def transcode(
     tenant: options.Tenant = None,
     label: options.Label = None,
     deadline: options.Deadline = None,
+    group: options.Group = None,
     chunk: options.Chunk = None,
     gpu: options.Gpu = None,
 ) -> None:
@@ -113,7 +114,7 @@ def transcode(
         "shortest_s": shortest_chapter,
     }
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline),
+        **envelope(job_id, priority, tenant, label, deadline, group),
         "gpu": gpu,
         "input": input,
         "output": output,

@@ -24,6 +24,14 @@ Tenant = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_TENANT}$"}),
 ]
 
+_GROUP = "[a-z0-9][a-z0-9-]{0,39}"
+Group = Annotated[
+    str,
+    spelt(_GROUP, "use small letters, digits and -, up to 40"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_GROUP}$"}),
+]
+"""Name of an extra group of workers: `large` polls `longtake-cpu-large`."""
+
 GpuUse = Literal["never", "prefer", "require"]
 
 
@@ -67,6 +75,11 @@ class Job(Contract):
         default="never",
         description="never: CPU workers only. prefer: a GPU worker if one is alive when the job "
         "is planned, else CPU, and the result says which. require: wait for a GPU worker.",
+    )
+    group: Group | None = Field(
+        default=None,
+        description="Extra group of workers that computes this job, such as `large` for "
+        "`longtake-cpu-large`. Left out: the workers of no group.",
     )
 
     @property

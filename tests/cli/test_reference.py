@@ -66,7 +66,7 @@ async def test_the_version_and_the_commands_are_told(alone: Command) -> None:
     told = (await alone("--help")).out
     commands = (
         "up down worker transcode preview normalize stitch command status watch list cancel pause "
-        "resume retry presets probe check play schema doctor gc"
+        "resume prioritize retry presets probe check play schema doctor gc"
     )
     assert all(command in told for command in commands.split())
 

@@ -153,6 +153,7 @@ class WorkersAsked(Contract):
     """Which role's workers are asked for."""
 
     role: Role
+    group: str | None = None
 
 
 class WorkersAlive(Contract):

@@ -1,0 +1,237 @@
+"""Jobs that a job runs, on a real Temporal server with steps that only pretend."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio import activity, workflow
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from longtake.contracts import JobResult, Output, Stats
+from longtake.contracts.command import Command
+from longtake.contracts.result import Progress
+from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission
+from longtake.contracts.steps.common import (
+    CONCLUDE,
+    PUBLISH,
+    EncodeDone,
+    JobRecord,
+    Nothing,
+    Published,
+    PublishRequest,
+    Source,
+)
+from longtake.identity import content_hash
+from longtake.runs import find_run
+from tests.dev_server import dev_server
+from tests.patience import WAIT_S
+from workers.connection import CONVERTER
+from workflows.command import CommandWorkflow
+from workflows.control import JobWorkflow
+
+CHILD = Command(input="/in.mov", output="/out.mp4", arguments=("-vf", "hflip"))
+
+
+@workflow.defn(name="Parent")
+class Parent(JobWorkflow):
+    """Runs two jobs, one behind the other."""
+
+    @workflow.run
+    async def run(self, job: Command) -> JobResult:
+        return await self.run_job(job, "parent", self._both(job))
+
+    async def _both(self, job: Command) -> JobResult:
+        mine = workflow.info().workflow_id
+        for number in range(2):
+            result = await self.child(CHILD, f"{mine}.{number}")
+        return result.model_copy(update={"job_id": mine})
+
+
+class Pretend:
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.fails = False
+        self.priorities: list[int | None] = []
+        self.running = 0
+
+    @activity.defn(name=ADMIT_COMMAND.name)
+    async def admit(self, job: Command) -> CommandAdmission:
+        return CommandAdmission(
+            source=Source(uri=job.input, bytes=1, sha256="0" * 64, version="1"),
+            demuxer="mov",
+            muxer="mp4",
+            reading=(),
+            writing=job.arguments,
+            media_s=1.0,
+            engine="1",
+        )
+
+    @activity.defn(name=RUN_COMMAND.name)
+    async def run(self, admitted: CommandAdmission) -> EncodeDone:
+        self.priorities.append(activity.info().priority.priority_key)
+        self.running += 1
+        try:
+            while not self.open.is_set():
+                activity.heartbeat()
+                await asyncio.sleep(0.05)
+        finally:
+            self.running -= 1
+        if self.fails:
+            raise ApplicationError("not a film", type="InputCorrupt", non_retryable=True)
+        return EncodeDone(key="made", frames=1, reused=False, stats=Stats())
+
+    @activity.defn(name=PUBLISH.name)
+    async def publish(self, request: PublishRequest) -> Published:
+        output = Output(uri=CHILD.output, role="main", bytes=1, sha256="0" * 64)
+        return Published(outputs=(output,), stats=Stats())
+
+    @activity.defn(name=CONCLUDE.name)
+    async def conclude(self, record: JobRecord) -> Nothing:
+        return Nothing()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with dev_server(data_converter=CONVERTER) as client:
+        yield client
+
+
+@pytest.fixture
+async def pretend(client: Client) -> AsyncIterator[Pretend]:
+    steps = Pretend()
+    activities: list[Callable[..., Any]] = [steps.admit, steps.run, steps.publish, steps.conclude]
+    workers = [
+        Worker(
+            client,
+            task_queue="longtake",
+            workflows=[Parent, CommandWorkflow],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        ),
+        *(
+            Worker(
+                client,
+                task_queue=queue,
+                activities=activities,
+                max_heartbeat_throttle_interval=timedelta(seconds=1),
+            )
+            for queue in ("longtake-io", "longtake-cpu", "longtake-cpu-large")
+        ),
+    ]
+    tasks = [asyncio.ensure_future(worker.run()) for worker in workers]
+    yield steps
+    steps.open.set()
+    await asyncio.gather(*(worker.shutdown() for worker in workers))
+    await asyncio.gather(*tasks)
+
+
+async def begin(client: Client) -> WorkflowHandle[Any, Any]:
+    job = {"input": "/in.mov", "output": "/out.mp4", "arguments": [], "tenant": "acme"}
+    return await client.start_workflow(
+        "Parent", job, id=f"parent-{uuid.uuid4()}", task_queue="longtake"
+    )
+
+
+async def until(claim: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not await claim():  # noqa: ASYNC110 what is waited for has no event
+            await asyncio.sleep(0.05)
+
+
+def progress_of(client: Client, job_id: str) -> Callable[[], Awaitable[Progress]]:
+    handle = client.get_workflow_handle(job_id)
+
+    async def ask() -> Progress:
+        return Progress.model_validate(await handle.query("progress"))
+
+    return ask
+
+
+async def test_a_child_stands_in_temporal_as_if_a_client_had_started_it(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.open.set()
+    handle = await begin(client)
+    assert JobResult.model_validate(await handle.result()).state == "succeeded"
+    run = await find_run(client, f"{handle.id}.1")
+    assert run is not None
+    assert run.memo["content"] == content_hash(CHILD)
+    assert (run.memo["job"]["id"], run.memo["job"]["tenant"]) == (run.job_id, "acme")
+    assert run.attributes["LongtakeKind"] == "command"
+    child = await client.get_workflow_handle(run.job_id).describe()
+    assert await child.static_summary() == "command in.mov → out.mp4"
+
+
+async def test_pause_resume_and_priority_reach_the_child(client: Client, pretend: Pretend) -> None:
+    handle = await begin(client)
+    ask = progress_of(client, f"{handle.id}.0")
+
+    async def is_running() -> bool:
+        return pretend.running == 1
+
+    async def is_paused() -> bool:
+        return (await ask()).state == "paused" and pretend.running == 0
+
+    await until(is_running)
+    await handle.signal("pause")
+    await until(is_paused)
+    await handle.signal("set_priority", 1)
+    await handle.signal("resume")
+    await until(is_running)
+    pretend.open.set()
+    await handle.result()
+    assert pretend.priorities == [3, 1, 1], "the first child's step, begun again, and the second's"
+
+
+async def test_a_child_fails_its_parent_in_longtakes_words(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.fails = True
+    pretend.open.set()
+    handle = await begin(client)
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    cause = caught.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert (cause.type, cause.message) == ("InputCorrupt", "not a film")
+
+
+async def test_a_cancelled_parent_waits_for_its_child(client: Client, pretend: Pretend) -> None:
+    handle = await begin(client)
+
+    async def is_running() -> bool:
+        return pretend.running == 1
+
+    await until(is_running)
+    await handle.signal("cancel", "enough")
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert caught.value.cause.type == "JobCanceled"
+    assert pretend.running == 0
+    child = await find_run(client, f"{handle.id}.0")
+    assert child is not None
+    assert child.state == "canceled"
+
+
+async def test_a_child_that_is_cancelled_alone_fails_its_parent(
+    client: Client, pretend: Pretend
+) -> None:
+    handle = await begin(client)
+
+    async def is_running() -> bool:
+        return pretend.running == 1
+
+    await until(is_running)
+    await client.get_workflow_handle(f"{handle.id}.0").cancel()
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert caught.value.cause.type == "JobCanceled"
+    assert f"{handle.id}.0" in caught.value.cause.message
