@@ -132,11 +132,19 @@ class Longtake:
         state: State | None = None,
         kind: str | None = None,
         tenant: str | None = None,
+        error: str | None = None,
+        since: datetime | None = None,
+        parent: str | None = None,
         limit: int = 50,
     ) -> tuple[JobSummary, ...]:
-        """Jobs, the newest first, also those that Temporal has forgotten."""
+        """Jobs, the newest first, also those that Temporal has forgotten.
+
+        `error`: the class of what a job failed by. `since`: jobs that began or ended from then on,
+        with a time zone. `parent`: the jobs that this one runs; left out, those that no other runs.
+        """
         client = await self.temporal()
-        return await list_jobs(client, self._index, JobFilter(state, kind, tenant), limit)
+        wanted = JobFilter(state, kind, tenant, error, since, parent)
+        return await list_jobs(client, self._index, wanted, limit)
 
     async def progress(self, job_id: str) -> AsyncIterator[Progress]:
         """How far a job is, about twice a second, until it is over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Container, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from temporalio.client import Client
 
@@ -32,11 +32,22 @@ class JobFilter:
     state: State | None = None
     kind: str | None = None
     tenant: str | None = None
+    error: str | None = None
+    """Type of what a job failed by."""
+    since: datetime | None = None
+    """When it was started or ended at the earliest."""
+    parent: str | None = None
+    """The job that runs the wanted ones; None: those that run by themselves."""
 
     def takes(self, job: JobSummary) -> bool:
-        """Is this job one of them?"""
+        """Is this job one of them, as far as its summary tells? It may lack the error."""
         wanted = ((self.state, job.state), (self.kind, job.kind), (self.tenant, job.tenant))
-        return all(asked is None or asked == has for asked, has in wanted)
+        same = all(asked is None or asked == has for asked, has in wanted)
+        return same and job.parent == self.parent and self._is_recent(job)
+
+    def _is_recent(self, job: JobSummary) -> bool:
+        moments = [datetime.fromisoformat(at) for at in (job.started_at, job.closed_at) if at]
+        return self.since is None or any(moment >= self.since for moment in moments)
 
     def query(self) -> str:
         """The same for Temporal, as far as Temporal can tell."""
@@ -47,6 +58,13 @@ class JobFilter:
             terms.append(f"WorkflowType = {_quoted(self.kind.capitalize())}")
         if self.tenant and self.tenant != "default":  # who starts a job may not name the default
             terms.append(f"LongtakeTenant = {_quoted(self.tenant)}")
+        if self.error:
+            terms.append(f"LongtakeError = {_quoted(self.error)}")
+        if self.since:
+            at = _quoted(self.since.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+            terms.append(f"(StartTime >= {at} OR CloseTime >= {at})")
+        whose = f"= {_quoted(self.parent)}" if self.parent else "IS NULL"
+        terms.append(f"ParentWorkflowId {whose}")
         return " AND ".join(terms)
 
 
@@ -82,6 +100,7 @@ def summarize(run: Run) -> JobSummary:
         stage=run.stage if run.is_open else None,
         input=_place(asked, reads),
         output=_place(asked, writes),
+        parent=run.parent,
         started_at=_iso(run.started_at),
         closed_at=_iso(run.closed_at),
     )
@@ -111,7 +130,10 @@ async def _forgotten(
 ) -> AsyncIterator[JobSummary]:
     for record in index.newest_first() if index else ():
         job = record.summary
+        why = record.error or job.error
         if job.job_id in found or not wanted.takes(job):
+            continue
+        if wanted.error and (why is None or why.type != wanted.error):
             continue
         if not await find_run(client, job.job_id):
             yield job.model_copy(update={"stage": None})

@@ -69,6 +69,8 @@ class Run:
     closed_at: datetime | None
     memo: Mapping[str, Any]
     attributes: Mapping[str, str]
+    parent: str | None = None
+    """Id of the job that runs this one."""
     steps: tuple[Step, ...] = field(default=())
 
     @property
@@ -186,6 +188,7 @@ async def _run(client: Client, info: WorkflowExecutionInfo, steps: tuple[Step, .
             for key, load in info.search_attributes.indexed_fields.items()
             if key.startswith("Longtake")
         },
+        parent=info.parent_execution.workflow_id or None,
         steps=steps,
     )
 

@@ -31,7 +31,9 @@ from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of
 
-SEARCH_ATTRIBUTES = ("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset")
+SEARCH_ATTRIBUTES = (
+    *("LongtakeKind", "LongtakeTenant", "LongtakeStage", "LongtakePreset", "LongtakeError"),
+)
 """All of them keywords. Without them a job that sets them cannot be started."""
 
 Found = Literal["new", "running", "done"]

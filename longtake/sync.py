@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,10 +94,14 @@ class LongtakeSync:
         state: State | None = None,
         kind: str | None = None,
         tenant: str | None = None,
+        error: str | None = None,
+        since: datetime | None = None,
+        parent: str | None = None,
         limit: int = 50,
     ) -> tuple[JobSummary, ...]:
         """Jobs, the newest first."""
-        listed = self._client.list(state=state, kind=kind, tenant=tenant, limit=limit)
+        which: dict[str, Any] = {"state": state, "kind": kind, "tenant": tenant, "error": error}
+        listed = self._client.list(**which, since=since, parent=parent, limit=limit)
         return self._wait(listed)
 
     def progress(self, job_id: str) -> Iterator[Progress]:

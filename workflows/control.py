@@ -39,6 +39,7 @@ KIND = SearchAttributeKey.for_keyword("LongtakeKind")
 TENANT = SearchAttributeKey.for_keyword("LongtakeTenant")
 STAGE = SearchAttributeKey.for_keyword("LongtakeStage")
 PRESET = SearchAttributeKey.for_keyword("LongtakePreset")
+ERROR = SearchAttributeKey.for_keyword("LongtakeError")
 
 HEARTBEAT = timedelta(seconds=15)
 LONGEST = timedelta(days=7)
@@ -271,6 +272,8 @@ class JobWorkflow:
         raise asyncio.CancelledError(reason) from error
 
     async def _failed(self, job: Job, kind: str, error: JobError) -> ApplicationError:
+        if workflow.patched("failed jobs are found by their error"):
+            workflow.upsert_search_attributes([ERROR.value_set(error.type)])
         result = JobResult(job_id=workflow.info().workflow_id, state="failed", error=error)
         await self._conclude(job, kind, result)
         return ApplicationError(error.message, type=error.type, non_retryable=True)
@@ -289,6 +292,7 @@ class JobWorkflow:
             stage=self.stage,
             input=job.sources[0],
             output=job.targets[0],
+            parent=info.parent.workflow_id if info.parent else None,
             started_at=info.start_time.isoformat(),
             closed_at=workflow.now().isoformat(),
             error=result.error,

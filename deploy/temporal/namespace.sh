@@ -21,6 +21,6 @@ try() { # a new namespace takes some seconds to be known everywhere
 try temporal operator cluster health
 temporal operator namespace describe -n "$namespace" >/dev/null 2>&1 ||
   try temporal operator namespace create -n "$namespace" --retention "$RETENTION"
-for name in LongtakeKind LongtakeTenant LongtakeStage LongtakePreset; do
+for name in LongtakeKind LongtakeTenant LongtakeStage LongtakePreset LongtakeError; do
   try temporal operator search-attribute create -n "$namespace" --name "$name" --type Keyword
 done

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from longtake.cli import values
 from longtake.cli.console import out, print_json, say
 from longtake.cli.display import duration
 from longtake.cli.follow import follow
@@ -16,6 +17,7 @@ from longtake.cli.report import report, report_status
 from longtake.cli.session import Farewell, attend
 from longtake.cli.submit import detach
 from longtake.contracts.result import JobSummary, State
+from longtake.errors import InvalidJob, LongtakeError, error_class
 from longtake.paths import name_of
 
 if TYPE_CHECKING:
@@ -44,17 +46,44 @@ def watch(job_id: JobId, as_json: Json = False) -> None:
     attend(rejoin)
 
 
+Kind = Annotated[str | None, typer.Option(help="Only jobs of this kind.")]
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant's jobs.")]
+ErrorType = Annotated[
+    str | None, typer.Option("--error", help="Only jobs that failed by this.", metavar="TYPE")
+]
+Since = Annotated[
+    str | None,
+    typer.Option(help="Only jobs that began or ended since: 2d, or a date.", metavar="WHEN"),
+]
+Parent = Annotated[
+    str | None, typer.Option("--of", help="The jobs that this job runs.", metavar="ID")
+]
+
+
 def list_(
     state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only jobs of this kind.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's jobs.")] = None,
+    kind: Kind = None,
+    tenant: Tenant = None,
+    error: ErrorType = None,
+    since: Since = None,
+    parent: Parent = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List jobs, the newest first."""
+    """List jobs, the newest first. Jobs that another job runs are listed with `--of` alone."""
+    moment = values.since(since, datetime.now().astimezone())
+    known_error(error)
 
     async def show(longtake: Longtake, _: Farewell) -> None:
-        jobs = await longtake.list(state=state, kind=kind, tenant=tenant, limit=limit)
+        jobs = await longtake.list(
+            state=state,
+            kind=kind,
+            tenant=tenant,
+            error=error,
+            since=moment,
+            parent=parent,
+            limit=limit,
+        )
         if as_json:
             print_json([job.model_dump(mode="json") for job in jobs])
         elif jobs and out.is_terminal:
@@ -122,17 +151,86 @@ def prioritize(
     attend(change)
 
 
-def retry(job_id: JobId, no_wait: NoWait = False, as_json: Json = False) -> None:
-    """Run a failed or canceled job once more: only what is missing is done."""
+def retry(
+    job_ids: Annotated[
+        list[str] | None, typer.Argument(help="The jobs' ids.", metavar="ID…")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All failed jobs, or those told by:")
+    ] = False,
+    error: ErrorType = None,
+    kind: Kind = None,
+    tenant: Tenant = None,
+    since: Since = None,
+    parent: Parent = None,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Run failed or canceled jobs once more: only what is missing is done.
+
+    One job is followed to its end; several are only started.
+    """
+    moment = values.since(since, datetime.now().astimezone())
+    known_error(error)
+    chosen = [error, kind, tenant, since, parent]
+    if every == bool(job_ids) or (not every and any(chosen)):
+        raise InvalidJob(
+            "name the jobs, or say --all (with --error, --kind, --tenant, --since, --of)"
+        )
 
     async def again(longtake: Longtake, farewell: Farewell) -> None:
-        handle = await longtake.retry(job_id)
-        if no_wait:
-            await detach(handle, as_json=as_json)
-        else:
-            report(await follow(handle, farewell, as_json=as_json), as_json=as_json)
+        if job_ids and len(job_ids) == 1:
+            handle = await longtake.retry(job_ids[0])
+            if no_wait:
+                await detach(handle, as_json=as_json)
+            else:
+                report(await follow(handle, farewell, as_json=as_json), as_json=as_json)
+            return
+        failed = (
+            await longtake.list(
+                state="failed",
+                kind=kind,
+                tenant=tenant,
+                error=error,
+                since=moment,
+                parent=parent,
+                limit=10_000,
+            )
+            if every
+            else ()
+        )
+        names = job_ids or [job.job_id for job in failed]
+        await _retry_all(longtake, names, as_json=as_json)
 
     attend(again)
+
+
+async def _retry_all(longtake: Longtake, names: list[str], *, as_json: bool) -> None:
+    told: list[dict[str, object]] = []
+    for name in names:
+        try:
+            await longtake.retry(name)
+            told.append({"job_id": name, "state": "queued"})
+            say(f"job {name} runs once more")
+        except LongtakeError as error:
+            told.append(
+                {"job_id": name, "error": {"type": type(error).__name__, "message": str(error)}}
+            )
+            say(str(error))
+    if as_json:
+        print_json(told)
+    elif not names:
+        say("no failed jobs")
+    if any("error" in each for each in told):
+        raise typer.Exit(1)
+
+
+def known_error(name: str | None) -> None:
+    """Raises InvalidJob for a name that no error of Longtake has."""
+    if name is not None and error_class(name) is LongtakeError and name != "LongtakeError":
+        raise InvalidJob(
+            f"there is no error {name!r}; docs/jobs.md lists them, such as InputCorrupt"
+        )
 
 
 async def _ended(longtake: Longtake, job_id: str) -> bool:

@@ -57,6 +57,18 @@ def deadline(text: str | None, now: datetime) -> str | None:
     return moment.astimezone().isoformat()
 
 
+def since(text: str | None, now: datetime) -> datetime | None:
+    """A moment in the past from `2d`, `90m`, or an ISO date and time, local without a zone."""
+    if text is None:
+        return None
+    if found := _SPAN.fullmatch(text.strip()):
+        return now - timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise InvalidJob(f"{text!r} is no time; write 2d, 90m or 2030-01-31T18:00") from error
+
+
 def seconds(text: str | None) -> str | None:
     """Seconds from `1s`, `500ms`, `1.5` or `0:01.5`; what else it may be, the contract says."""
     if text is None:

@@ -159,6 +159,8 @@ class JobSummary(Report):
     stage: str | None = None
     input: str | None = None
     output: str | None = None
+    parent: str | None = None
+    """The job that runs this one as a part of itself."""
     started_at: str | None = None
     closed_at: str | None = None
     error: JobError | None = None

@@ -35,6 +35,45 @@ async def test_a_failed_job_names_its_retry(longtake: Command) -> None:
 
 
 @pytest.mark.usefixtures("control")
+async def test_failed_jobs_are_found_and_run_once_more_by_their_error(longtake: Command) -> None:
+    for name, error in (
+        ("a", "Poisoned"),
+        ("b", "StorageUnavailable"),
+        ("c", "StorageUnavailable"),
+    ):
+        words = ("--id", name, "--label", f"fail={error}")
+        await longtake("transcode", "talk.mov", "-o", f"{name}.mp4", *words)
+    found = ("--error", "StorageUnavailable", "--since", "1h", "--json")
+    listed = (await longtake("list", "--state", "failed", *found)).document
+    assert {job["job_id"] for job in listed} == {"b", "c"}
+    again = (await longtake("retry", "--all", *found)).document
+    assert {(job["job_id"], job["state"]) for job in again} == {("b", "queued"), ("c", "queued")}
+    several = await longtake("retry", "a", "nothing", "--json")
+    assert several.code == 1
+    assert [job["job_id"] for job in several.document] == ["a", "nothing"]
+    assert several.document[1]["error"]["type"] == "JobNotFound"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "name the jobs, or say --all"),
+        (("mine", "--all"), "name the jobs, or say --all"),
+        (("mine", "--error", "Poisoned"), "name the jobs, or say --all"),
+        (("--all", "--error", "Poison"), "there is no error 'Poison'"),
+        (("--all", "--since", "soon"), "'soon' is no time"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+async def test_which_jobs_to_retry_is_said_in_one_way(
+    longtake: Command, arguments: tuple[str, ...], words: str
+) -> None:
+    done = await longtake("retry", *arguments)
+    assert done.code == 2
+    assert words in done.err
+
+
+@pytest.mark.usefixtures("control")
 async def test_jobs_are_listed(longtake: Command) -> None:
     assert "no jobs" in (await longtake("list")).err
     assert (await longtake("list", "--json")).document == []

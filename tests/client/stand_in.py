@@ -16,6 +16,7 @@ from temporalio import activity, workflow
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 
+ERROR = SearchAttributeKey.for_keyword("LongtakeError")
 STAGE = SearchAttributeKey.for_keyword("LongtakeStage")
 
 
@@ -31,6 +32,7 @@ class StandIn:
         does = job.get("labels", {})
         self._turn("encoding")
         if "fail" in does:
+            workflow.upsert_search_attributes([ERROR.value_set(does["fail"])])
             raise ApplicationError(f"it ended as {does['fail']}", type=does["fail"])
         if "encode" in does:
             self._encode()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,12 @@ async def test_jobs_are_listed_and_filtered(longtake: Longtake, clip: Path) -> N
     assert await names(longtake, tenant="it's nobody") == set()
     assert await names(longtake, kind="transcode") == {"done", "held", "broken"}
     assert await names(longtake, kind="package") == set()
+    assert await names(longtake, error="Poisoned") == {"broken"}
+    assert await names(longtake, error="InputCorrupt") == set()
+    now = datetime.now(UTC)
+    assert await names(longtake, since=now - timedelta(hours=1)) == {"done", "held", "broken"}
+    assert await names(longtake, since=now + timedelta(hours=1)) == set()
+    assert await names(longtake, parent="done") == set()
     assert len(await longtake.list(limit=2)) == 2
 
 
@@ -108,6 +115,14 @@ async def test_a_failed_job_says_in_the_list_why(
     index.write(known.model_copy(update={"error": error}))
     (line,) = await list_jobs(temporal, index, JobFilter(), 10)
     assert line.error == error
+    for wanted, found in (
+        (JobFilter(error="InputCorrupt"), 1),
+        (JobFilter(error="Poisoned"), 0),
+        (JobFilter(since=datetime(2000, 12, 31, tzinfo=UTC)), 1),
+        (JobFilter(since=datetime(2001, 1, 2, tzinfo=UTC)), 0),
+        (JobFilter(parent="batch"), 0),
+    ):
+        assert len(await list_jobs(temporal, index, wanted, 10)) == found
 
 
 async def test_jobs_that_a_newer_worker_noted_are_listed_too(

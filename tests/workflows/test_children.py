@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from longtake import Longtake
 from longtake.contracts import JobResult, Output, Stats
 from longtake.contracts.command import Command
 from longtake.contracts.result import Progress
@@ -166,6 +167,11 @@ async def test_a_child_stands_in_temporal_as_if_a_client_had_started_it(
     assert run.attributes["LongtakeKind"] == "command"
     child = await client.get_workflow_handle(run.job_id).describe()
     assert await child.static_summary() == "command in.mov → out.mp4"
+    longtake = Longtake(client)
+    assert [job.job_id for job in await longtake.list(kind="command")] == []
+    children = await longtake.list(parent=handle.id)
+    assert {job.job_id for job in children} == {f"{handle.id}.0", f"{handle.id}.1"}
+    assert {job.parent for job in children} == {handle.id}
 
 
 async def test_pause_resume_and_priority_reach_the_child(client: Client, pretend: Pretend) -> None:
@@ -178,10 +184,16 @@ async def test_pause_resume_and_priority_reach_the_child(client: Client, pretend
     async def is_paused() -> bool:
         return (await ask()).state == "paused" and pretend.running == 0
 
+    async def knows_its_priority() -> bool:
+        history = await client.get_workflow_handle(f"{handle.id}.0").fetch_history()
+        told = [event.workflow_execution_signaled_event_attributes for event in history.events]
+        return "set_priority" in {signal.signal_name for signal in told}
+
     await until(is_running)
     await handle.signal("pause")
     await until(is_paused)
     await handle.signal("set_priority", 1)
+    await until(knows_its_priority)  # Temporal keeps no order among signals of a workflow
     await handle.signal("resume")
     await until(is_running)
     pretend.open.set()
@@ -200,6 +212,8 @@ async def test_a_child_fails_its_parent_in_longtakes_words(
     cause = caught.value.cause
     assert isinstance(cause, ApplicationError)
     assert (cause.type, cause.message) == ("InputCorrupt", "not a film")
+    (failed,) = await Longtake(client).list(state="failed", error="InputCorrupt")
+    assert failed.job_id == handle.id
 
 
 async def test_a_cancelled_parent_waits_for_its_child(client: Client, pretend: Pretend) -> None:
