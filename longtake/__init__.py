@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from longtake.contracts import Stats as Stats
     from longtake.contracts import Stitch as Stitch
     from longtake.contracts import StitchPreset as StitchPreset
+    from longtake.contracts import Timetable as Timetable
     from longtake.contracts import Transcode as Transcode
     from longtake.contracts import VideoOptions as VideoOptions
     from longtake.errors import CapabilityMissing as CapabilityMissing
@@ -63,7 +64,15 @@ _HOMES = {
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
-        *("Package", "PackagePreset", "Stitch", "StitchPreset", "Transcode", "VideoOptions"),
+        *(
+            "Package",
+            "PackagePreset",
+            "Stitch",
+            "StitchPreset",
+            "Timetable",
+            "Transcode",
+            "VideoOptions",
+        ),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

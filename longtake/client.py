@@ -31,6 +31,7 @@ from longtake.listing import JobFilter, list_jobs, summarize
 from longtake.outcome import outcome, raise_for
 from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of
+from longtake.schedules import Schedules
 from longtake.settings import Home
 from longtake.starting import Found
 from longtake.watching import Watch, pauses
@@ -85,6 +86,11 @@ class Longtake:
             if self._client is None:
                 self._client = await service.connect(notify=self._notify)
             return self._client
+
+    @property
+    def schedules(self) -> Schedules:
+        """Jobs that are started again and again."""
+        return Schedules(self)
 
     async def start(self, job: AnyJob) -> JobHandle:
         """Start a job and return at once. The same job again joins it, or finds it done.

@@ -47,6 +47,14 @@ def read_preset(path: Path) -> EncodePreset:
     return read_model(path, EncodePreset)
 
 
+def validated(model: type[Model], content: object) -> Model:
+    """A model from what somebody wrote. Raises InvalidJob that names the field and the cause."""
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InvalidJob(describe(error)) from error
+
+
 def read_model(path: Path, model: type[Model]) -> Model:
     """A preset from a YAML file. Raises InvalidJob that names the file, the field and the cause."""
     import yaml  # late: most clients name a preset and never read one

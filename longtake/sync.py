@@ -14,11 +14,13 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from longtake.client import Longtake
 from longtake.contracts.result import JobResult, JobStatus, JobSummary, Progress, State
+from longtake.contracts.schedule import Overlap, ScheduleFacts, Timetable
 from longtake.kinds import AnyJob
+from longtake.schedules import Schedules
 from longtake.starting import Found
 
 if TYPE_CHECKING:
@@ -66,6 +68,11 @@ class LongtakeSync:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def schedules(self) -> SchedulesSync:
+        """Jobs that are started again and again."""
+        return SchedulesSync(self._client.schedules, self._wait)
 
     def start(self, job: AnyJob) -> JobHandleSync:
         """Start a job and return at once."""
@@ -179,6 +186,57 @@ class JobHandleSync:
     def retry(self) -> JobHandleSync:
         """Run it once more after it failed."""
         return self.longtake.retry(self.id)
+
+
+class Wait(Protocol):
+    """How a call is waited for."""
+
+    def __call__(self, call: Coroutine[Any, Any, T], /) -> T:
+        """What came of it, on the client's loop."""
+
+
+@dataclass(frozen=True)
+class SchedulesSync:
+    """See Schedules: the same methods, the same errors."""
+
+    _schedules: Schedules
+    _wait: Wait
+
+    def create(
+        self, schedule_id: str, job: AnyJob, timetable: Timetable, *, note: str = ""
+    ) -> None:
+        """Start `job` by a timetable from now on."""
+        self._wait(self._schedules.create(schedule_id, job, timetable, note=note))
+
+    def list(self) -> tuple[ScheduleFacts, ...]:
+        """All schedules of jobs."""
+        return self._wait(self._schedules.list())
+
+    def get(self, schedule_id: str) -> ScheduleFacts:
+        """One schedule: what it starts, when, and what it started lately."""
+        return self._wait(self._schedules.get(schedule_id))
+
+    def pause(self, schedule_id: str, note: str = "") -> None:
+        """Start nothing until it is resumed."""
+        self._wait(self._schedules.pause(schedule_id, note))
+
+    def resume(self, schedule_id: str, note: str = "") -> None:
+        """Go on, from the next time that is due."""
+        self._wait(self._schedules.resume(schedule_id, note))
+
+    def trigger(self, schedule_id: str) -> None:
+        """Start its job now."""
+        self._wait(self._schedules.trigger(schedule_id))
+
+    def backfill(
+        self, schedule_id: str, begin: datetime, end: datetime, overlap: Overlap = "allow-all"
+    ) -> None:
+        """Start its job once for every time that was due from `begin` to `end`."""
+        self._wait(self._schedules.backfill(schedule_id, begin, end, overlap))
+
+    def delete(self, schedule_id: str) -> None:
+        """Forget it."""
+        self._wait(self._schedules.delete(schedule_id))
 
 
 async def _made() -> Longtake:

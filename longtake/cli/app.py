@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from longtake import __version__
-from longtake.cli import engine, jobs, reference, serve
+from longtake.cli import engine, jobs, reference, schedule, serve
 from longtake.cli.check import check
 from longtake.cli.command import command
 from longtake.cli.console import complain, err, print_json
@@ -53,6 +53,7 @@ app.command(rich_help_panel=_JOBS)(jobs.pause)
 app.command(rich_help_panel=_JOBS)(jobs.resume)
 app.command(rich_help_panel=_JOBS)(jobs.prioritize)
 app.command(rich_help_panel=_JOBS)(jobs.retry)
+app.add_typer(schedule.app, name="schedule", rich_help_panel=_JOBS)
 app.command(rich_help_panel=_SHOW)(probe)
 app.command(rich_help_panel=_SHOW)(check)
 app.command(rich_help_panel=_SHOW)(play)

@@ -31,6 +31,7 @@ ASKED = (
     contracts.StitchPreset,
     contracts.Package,
     contracts.PackagePreset,
+    contracts.Timetable,
 )
 TOLD = (
     contracts.JobResult,
@@ -40,6 +41,7 @@ TOLD = (
     contracts.MediaFacts,
     contracts.Probe,
     contracts.PackageCheck,
+    contracts.ScheduleFacts,
 )
 
 

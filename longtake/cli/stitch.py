@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from longtake.cli import options, values
+from longtake.cli.job_file import beside, from_file, read_fields
 from longtake.cli.submit import envelope, given, start_and_follow
 from longtake.contracts.loudness import Target
-from longtake.contracts.stitch import FilmCodec, Stitch, StitchPreset
-from longtake.documents import read_document
+from longtake.contracts.stitch import FilmCodec, StitchPreset
 from longtake.errors import InvalidJob
-from longtake.kinds import parse, to_json
-from longtake.paths import local_path
-from longtake.places import moved
+from longtake.kinds import parse
 
 _SHOWS = (".yaml", ".yml", ".json")
 
@@ -130,33 +127,18 @@ def _timeline(
 
 def _show(path: Path, named: list[str]) -> dict[str, Any]:
     """A job from a file; paths in it are relative to its folder. Raises InvalidJob."""
-    import yaml
-
     if named:
         raise InvalidJob(f"{path} says it all: write what {named[0]} asks for into it")
-    try:
-        document = read_document(path)  # JSON is YAML, too
-    except OSError as error:
-        raise InvalidJob(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidJob(f"{path} is not YAML: {error}") from error
-    if not isinstance(document, dict) or document.get("kind", "stitch") != "stitch":
+    document = read_fields(path)
+    if document.get("kind", "stitch") != "stitch":
         raise InvalidJob(f"{path} is no stitch job: it needs `timeline` and `outputs`")
     if _is_preset_file(document.get("preset")):
-        document["preset"] = values.preset(_beside(path, document["preset"]), StitchPreset)
-    document = to_json(parse({**document, "kind": "stitch"}))
-    for places in (*Stitch.READS, *Stitch.WRITES):
-        document = moved(document, places, lambda uri: _beside(path, uri))
-    return dict(document)
+        document["preset"] = values.preset(beside(path, document["preset"]), StitchPreset)
+    return from_file(path, parse({**document, "kind": "stitch"}))
 
 
 def _is_preset_file(preset: object) -> bool:
     return isinstance(preset, str) and preset.endswith((".yaml", ".yml"))
-
-
-def _beside(show: Path, uri: str) -> str:
-    local = local_path(uri)
-    return uri if local is None else os.path.abspath(show.parent / local)  # noqa: PTH100
 
 
 def _told(envelope: dict[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,15 @@ def deadline(text: str | None, now: datetime) -> str | None:
     return moment.astimezone().isoformat()
 
 
+def span(text: str | None) -> int | None:
+    """Seconds from `2d`, `1h`, `30m` or `10s`. Raises InvalidJob."""
+    if text is None:
+        return None
+    if not (found := _SPAN.fullmatch(text.strip())):
+        raise InvalidJob(f"{text!r} is no length of time; write 2d, 1h, 30m or 10s")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
 def since(text: str | None, now: datetime) -> datetime | None:
     """A moment in the past from `2d`, `90m`, or an ISO date and time, local without a zone."""
     if text is None:

@@ -29,6 +29,7 @@ from longtake.contracts.result import (
     State,
     Stats,
 )
+from longtake.contracts.schedule import ScheduledRun, ScheduleFacts, Timetable
 from longtake.contracts.stitch import Stitch, StitchPreset
 from longtake.contracts.transcode import Transcode
 
@@ -65,6 +66,8 @@ __all__ = [
     "Rational",
     "RenditionFacts",
     "RuleFinding",
+    "ScheduleFacts",
+    "ScheduledRun",
     "Seconds",
     "Stage",
     "State",
@@ -72,6 +75,7 @@ __all__ = [
     "Stitch",
     "StitchPreset",
     "Tagged",
+    "Timetable",
     "Transcode",
     "Uri",
     "VideoFacts",

@@ -1,0 +1,51 @@
+"""Jobs that stand in files, as people write them. Paths in them are relative to their folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from longtake.documents import read_document
+from longtake.errors import InvalidJob
+from longtake.kinds import AnyJob, parse, to_json
+from longtake.paths import local_path
+from longtake.places import moved
+
+
+def read_fields(path: Path) -> dict[str, Any]:
+    """What a YAML or JSON file says. Raises InvalidJob that names the file and the cause."""
+    import yaml  # late: most commands read no file
+
+    try:
+        document = read_document(path)  # JSON is YAML, too
+    except OSError as error:
+        raise InvalidJob(f"{path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidJob(f"{path} is not YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidJob(f"{path} is no job: it needs `kind`, such as transcode, and its fields")
+    return document
+
+
+def read_job(path: Path) -> AnyJob:
+    """The job of a file. Raises InvalidJob that names the file and the cause."""
+    document = read_fields(path)
+    try:
+        return parse(from_file(path, parse(document)))
+    except InvalidJob as error:
+        raise InvalidJob(f"{path}: {error.message}") from error
+
+
+def from_file(path: Path, job: AnyJob) -> dict[str, object]:
+    """A job's fields, with the places that they name taken from the file's folder."""
+    document = to_json(job)
+    for places in (*job.READS, *job.WRITES):
+        document = moved(document, places, lambda uri: beside(path, uri))
+    return document
+
+
+def beside(path: Path, uri: str) -> str:
+    """A place that a file names, from that file's folder."""
+    local = local_path(uri)
+    return uri if local is None else os.path.abspath(path.parent / local)  # noqa: PTH100

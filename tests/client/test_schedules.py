@@ -1,0 +1,141 @@
+"""Schedules, on a real Temporal server: its clock cannot be skipped, so the intervals are short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from longtake import InvalidJob, JobNotFound, Longtake, Timetable, Transcode
+from longtake.contracts.schedule import Overlap, ScheduleFacts
+from tests.patience import WAIT_S
+
+pytestmark = pytest.mark.usefixtures("control")
+
+NIGHTLY = Timetable(cron=("30 3 * * *",), time_zone="Europe/Berlin")
+
+
+def job(clip: Path, **asked: Any) -> Transcode:
+    output = str(clip.with_name("scheduled.mp4"))
+    return Transcode.model_validate({"input": str(clip), "output": output, **asked})
+
+
+def every(seconds: float, overlap: Overlap = "skip") -> Timetable:
+    return Timetable(every_s=Fraction(seconds), overlap=overlap, catch_up_s=Fraction(10))
+
+
+async def until(claim: Callable[[], Awaitable[Any]]) -> Any:
+    async with asyncio.timeout(WAIT_S):
+        while not (found := await claim()):  # noqa: ASYNC110 what is waited for has no event
+            await asyncio.sleep(0.1)
+    return found
+
+
+async def started(longtake: Longtake, schedule_id: str, least: int) -> ScheduleFacts:
+    async def claim() -> ScheduleFacts | None:
+        facts = await longtake.schedules.get(schedule_id)
+        return facts if len(facts.recent) >= least else None
+
+    found: ScheduleFacts = await until(claim)
+    return found
+
+
+async def test_a_schedule_tells_what_it_starts_and_when(longtake: Longtake, clip: Path) -> None:
+    await longtake.schedules.create("nightly", job(clip), NIGHTLY, note="for the archive")
+    (listed,) = await until(longtake.schedules.list)  # Temporal's lists come a moment behind
+    facts = await longtake.schedules.get("nightly")
+    assert (listed.schedule_id, listed.summary) == (facts.schedule_id, facts.summary)
+    assert facts.timetable == NIGHTLY
+    assert facts.note == "for the archive"
+    assert facts.summary == "transcode talk.mov → scheduled.mp4, web-1080p"
+    assert facts.job is not None
+    assert facts.job["input"] == str(clip)
+    # Half past three in Berlin, on five days one behind the other, whatever its summer time.
+    berlin = [datetime.fromisoformat(at) for at in facts.next_at]
+    assert {(at.hour, at.minute) for at in berlin} <= {(1, 30), (2, 30)}
+    assert len({at.date() for at in berlin}) == 5
+    await longtake.schedules.delete("nightly")
+
+    async def is_gone() -> bool:
+        return await longtake.schedules.list() == ()
+
+    await until(is_gone)
+
+
+async def test_it_starts_a_job_at_each_time_that_is_due(longtake: Longtake, clip: Path) -> None:
+    await longtake.schedules.create("often", job(clip), every(1))
+    facts = await started(longtake, "often", 3)
+    await longtake.schedules.delete("often")
+    due = [datetime.fromisoformat(run.due_at) for run in reversed(facts.recent)]
+    assert all(later - earlier == timedelta(seconds=1) for earlier, later in pairwise(due))
+    for run in facts.recent:
+        begun = datetime.fromisoformat(run.started_at)
+        assert begun - datetime.fromisoformat(run.due_at) < timedelta(seconds=5)
+        assert (await longtake.result(run.job_id)).state == "succeeded"
+    listed = {summary.job_id for summary in await longtake.list()}
+    assert listed >= {run.job_id for run in facts.recent}, "it starts jobs like any others"
+
+
+async def test_a_job_that_still_runs_is_not_overlapped(longtake: Longtake, clip: Path) -> None:
+    await longtake.schedules.create("slow", job(clip, labels={"hold": "yes"}), every(1))
+
+    async def has_skipped() -> bool:
+        return (await longtake.schedules.get("slow")).skipped >= 2
+
+    await until(has_skipped)
+    assert (await longtake.schedules.get("slow")).started == 1
+
+
+async def test_jobs_overlap_where_they_may(longtake: Longtake, clip: Path) -> None:
+    held = job(clip, labels={"hold": "yes"})
+    await longtake.schedules.create("side", held, every(1, "allow-all"))
+    facts = await started(longtake, "side", 2)
+    states = {(await longtake.get(run.job_id)).state for run in facts.recent[:2]}
+    assert states <= {"queued", "running"}
+
+
+async def test_a_paused_schedule_starts_nothing_until_it_is_resumed_or_triggered(
+    longtake: Longtake, clip: Path
+) -> None:
+    schedules = longtake.schedules
+    await schedules.create("paused", job(clip), NIGHTLY)
+    await schedules.pause("paused", "the archive is full")
+    facts = await schedules.get("paused")
+    assert (facts.paused, facts.note) == (True, "the archive is full")
+    await schedules.trigger("paused")
+    await started(longtake, "paused", 1)
+    await schedules.resume("paused")
+    assert not (await schedules.get("paused")).paused
+
+
+async def test_a_backfill_starts_what_was_due(longtake: Longtake, clip: Path) -> None:
+    await longtake.schedules.create("nightly", job(clip), NIGHTLY)
+    begin = datetime(2026, 1, 10, tzinfo=UTC)
+    await longtake.schedules.backfill("nightly", begin, begin + timedelta(days=3))
+    facts = await started(longtake, "nightly", 3)
+    assert sorted(run.due_at for run in facts.recent) == [
+        f"2026-01-{day}T02:30:00+00:00" for day in (10, 11, 12)
+    ]
+
+
+async def test_what_cannot_be_is_told(longtake: Longtake, clip: Path) -> None:
+    schedules = longtake.schedules
+    await schedules.create("mine", job(clip), NIGHTLY)
+    with pytest.raises(InvalidJob, match="there is a schedule 'mine' already"):
+        await schedules.create("mine", job(clip), NIGHTLY)
+    with pytest.raises(InvalidJob, match="leave out the job's id"):
+        await schedules.create("other", job(clip, id="one"), NIGHTLY)
+    with pytest.raises(InvalidJob, match="Minute is not in range"):
+        await schedules.create("other", job(clip), Timetable(cron=("61 3 * * *",)))
+    nowhere = Timetable(cron=("1 3 * * *",), time_zone="Atlantis")
+    with pytest.raises(InvalidJob, match="Atlantis"):
+        await schedules.create("other", job(clip), nowhere)
+    for act in (schedules.get, schedules.pause, schedules.trigger, schedules.delete):
+        with pytest.raises(JobNotFound, match="there is no schedule 'nothing'"):
+            await act("nothing")
