@@ -30,7 +30,7 @@ from longtake.kinds import AnyJob, parse
 from longtake.listing import JobFilter, list_jobs, summarize
 from longtake.outcome import outcome, raise_for
 from longtake.refusals import service_errors
-from longtake.runs import Run, find_run, job_of
+from longtake.runs import Run, find_run, job_of, with_job
 from longtake.schedules import Schedules
 from longtake.settings import Home
 from longtake.starting import Found
@@ -120,6 +120,7 @@ class Longtake:
         found = await self._find(job_id)
         if isinstance(found, JobRecord):
             return _status(found.summary, _result_of(found))
+        found = await with_job(client, found)
         if not found.is_open:
             return _status(summarize(found), await outcome(client, job_id, found.run_id))
         progress = await Watch(client, job_id, embedded=self._embedded).look(found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -148,6 +148,11 @@ async def job_of(client: Client, run: Run) -> dict[str, Any] | None:
         if values and isinstance(values[0], dict):
             return values[0]
     return None
+
+
+async def with_job(client: Client, run: Run) -> Run:
+    """The run, and in its memo the job, also where it was started elsewhere."""
+    return replace(run, memo={**run.memo, "job": await job_of(client, run)})
 
 
 async def why_canceled(client: Client, job_id: str, run_id: str | None) -> str:
