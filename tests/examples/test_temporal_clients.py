@@ -62,7 +62,8 @@ def test_a_workflow_of_ones_own_runs_a_job_as_a_child(service: Service, talk: Pa
     assert (status["state"], status["labels"]) == ("succeeded", {"app": "talks"})
     broken = talk.with_name("broken.mov")
     broken.write_bytes(talk.read_bytes()[:2000])
-    failed = execute(folder, *python, str(broken), str(target), address=address)
+    other = str(service.out / "broken.mp4")
+    failed = execute(folder, *python, str(broken), other, address=address)
     assert failed.returncode == 1
     assert "not published: InputCorrupt" in failed.stderr
 
