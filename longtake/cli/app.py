@@ -16,6 +16,7 @@ from longtake.cli.command import command
 from longtake.cli.console import complain, err, print_json
 from longtake.cli.demo import demo
 from longtake.cli.doctor import doctor
+from longtake.cli.ingest import ingest
 from longtake.cli.normalize import normalize
 from longtake.cli.package import package
 from longtake.cli.play import play
@@ -53,6 +54,7 @@ app.command(rich_help_panel=_JOBS)(jobs.pause)
 app.command(rich_help_panel=_JOBS)(jobs.resume)
 app.command(rich_help_panel=_JOBS)(jobs.prioritize)
 app.command(rich_help_panel=_JOBS)(jobs.retry)
+app.command(rich_help_panel=_SERVICE)(ingest)
 app.add_typer(schedule.app, name="schedule", rich_help_panel=_JOBS)
 app.command(rich_help_panel=_SHOW)(probe)
 app.command(rich_help_panel=_SHOW)(check)

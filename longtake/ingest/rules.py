@@ -1,0 +1,84 @@
+"""Which rule takes an object, and which job it makes of it."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from longtake.contracts.ingest import Bytes, Ingest, IngestRule
+from longtake.errors import InvalidJob
+from longtake.ingest.events import Arrived
+from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse
+
+_ITS_OWN = ("id", "input", "inputs", "output")
+"""What a rule's job has from the object."""
+
+
+def check(rules: Ingest) -> None:
+    """Raises InvalidJob for a rule that could start nothing."""
+    for rule in rules.rules:
+        for name in _ITS_OWN:
+            if name in rule.job:
+                raise InvalidJob(
+                    f"rule {rule.name}: job.{name} comes from the object: leave it out"
+                )
+        try:
+            job_for(rule, Arrived(f"{_folder(rule.under)}example.mp4"))
+        except InvalidJob as error:
+            raise InvalidJob(f"rule {rule.name}: {error.message}") from error
+
+
+def rule_for(rules: Ingest, arrived: Arrived) -> IngestRule | None:
+    """The first rule that takes an object."""
+    return next((rule for rule in rules.rules if _takes(rule, arrived)), None)
+
+
+def job_for(rule: IngestRule, arrived: Arrived) -> AnyJob:
+    """The job of an object. Its output takes an older one's place, as the object did.
+
+    Raises InvalidJob.
+    """
+    kind = str(rule.job.get("kind", DEFAULT_KIND))
+    if kind not in KINDS:
+        raise InvalidJob(f"there is no job of kind {kind!r}; use one of: {', '.join(KINDS)}")
+    given: dict[str, object]
+    if "inputs" in KINDS[kind].READS:
+        if rule.input is None:
+            raise InvalidJob("`input` says which of the pipeline's inputs the object is")
+        given = {"inputs": {rule.input: arrived.uri}}
+    else:
+        given = {"input": arrived.uri}
+    name = _name(rule, kind, arrived.uri.removeprefix(_folder(rule.under)))
+    output = f"{_folder(rule.output)}{name}"
+    return parse({"overwrite": True, **rule.job, "kind": kind, **given, "output": output})
+
+
+def _takes(rule: IngestRule, arrived: Arrived) -> bool:
+    name = arrived.uri.lower()
+    return (
+        arrived.uri.startswith(_folder(rule.under))
+        and (not rule.suffixes or name.endswith(tuple(each.lower() for each in rule.suffixes)))
+        and not name.endswith("/")  # a folder, as consoles make them
+        and (rule.bytes is None or _within(rule.bytes, arrived.bytes))
+    )
+
+
+def _within(bounds: Bytes, size: int | None) -> bool:
+    """An object whose size is not told is in no bounds."""
+    if size is None:
+        return False
+    least, most = bounds.at_least, bounds.at_most
+    return (least is None or size >= least) and (most is None or size <= most)
+
+
+def _name(rule: IngestRule, kind: str, below: str) -> str:
+    """`clips/talk.mov` keeps its suffix, `clips/talk.mov.mp4`: talk.mp4 beside it has a name of
+    its own, whichever comes first."""
+    path = PurePosixPath(below)
+    if KINDS[kind].WRITES_FOLDER:
+        return below
+    suffix = rule.suffix or (".mp4" if kind == "transcode" else path.suffix)
+    return below if path.suffix == suffix else f"{below}{suffix}"
+
+
+def _folder(place: str) -> str:
+    return place if place.endswith("/") else f"{place}/"

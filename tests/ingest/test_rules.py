@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from longtake import InvalidJob
+from longtake.contracts.ingest import Ingest
+from longtake.ingest.events import Arrived
+from longtake.ingest.rules import check, job_for, rule_for
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "under": "s3://in/films",
+    "suffixes": [".mp4", ".mov"],
+    "bytes": {"at_most": 1000},
+    "job": {"preset": "web-480p", "group": "small"},
+    "output": "s3://out/",
+}
+LARGE = {**SMALL, "name": "large", "bytes": None, "job": {"group": "large", "overwrite": False}}
+SOUND = {
+    "name": "sound",
+    "under": "s3://in/",
+    "suffixes": [".wav"],
+    "job": {"kind": "normalize", "target": "podcast"},
+    "output": "/sound",
+    "suffix": ".mp3",
+}
+PACKAGES = {"name": "pack", "under": "/in", "job": {"kind": "package"}, "output": "/out"}
+RULES = Ingest.model_validate({"rules": [SMALL, LARGE, SOUND, PACKAGES]})
+
+
+@pytest.mark.parametrize(
+    ("uri", "size", "name"),
+    [
+        ("s3://in/films/a.mov", 1000, "small"),
+        ("s3://in/films/a.MOV", 1001, "large"),
+        ("s3://in/films/a.mov", None, "large"),
+        ("s3://in/films/a.wav", 1, "sound"),
+        ("s3://in/films2/a.mov", 1, None),
+        ("s3://in/films/", 0, None),
+        ("s3://other/films/a.mov", 1, None),
+        ("/in/deep/er.avi", 1, "pack"),
+        ("/inside/er.avi", 1, None),
+    ],
+)
+def test_the_first_rule_that_fits_takes_an_object(
+    uri: str, size: int | None, name: str | None
+) -> None:
+    rule = rule_for(RULES, Arrived(uri, size))
+    assert (rule and rule.name) == name
+
+
+@pytest.mark.parametrize(
+    ("uri", "output"),
+    [
+        ("s3://in/films/x/a.mov", "s3://out/x/a.mov.mp4"),
+        ("s3://in/films/x/a.mp4", "s3://out/x/a.mp4"),
+        ("s3://in/x/a.wav", "/sound/x/a.wav.mp3"),
+        ("/in/x/a.avi", "/out/x/a.avi"),
+    ],
+)
+def test_outputs_are_called_as_the_objects_are(uri: str, output: str) -> None:
+    arrived = Arrived(uri, 1)
+    rule = rule_for(RULES, arrived)
+    assert rule is not None
+    job = job_for(rule, arrived)
+    assert (job.sources[0], job.targets[0]) == (uri, output)
+
+
+def test_a_job_has_what_its_rule_says() -> None:
+    small, large = (job_for(rule, Arrived("s3://in/films/a.mov")) for rule in RULES.rules[:2])
+    assert (small.group, small.overwrite) == ("small", True)
+    assert (large.group, large.overwrite) == ("large", False)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"job": {"kind": "fax"}}, "there is no job of kind 'fax'"),
+        ({"job": {"input": "/a"}}, "job.input comes from the object: leave it out"),
+        ({"job": {"id": "one"}}, "job.id comes from the object"),
+        ({"job": {"preset": "web-480p", "crff": 3}}, "crff: Extra inputs"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_a_rule_that_could_start_nothing_is_told(change: dict[str, Any], words: str) -> None:
+    rules = Ingest.model_validate({"rules": [{**SMALL, **change}]})
+    with pytest.raises(InvalidJob, match=f"rule small: {words}"):
+        check(rules)
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two rules are called small"):
+        Ingest.model_validate({"rules": [SMALL, SMALL]})
