@@ -65,8 +65,8 @@ async def test_the_version_and_the_commands_are_told(alone: Command) -> None:
     assert (await alone("--version")).out == f"longtake {__version__}\n"
     told = (await alone("--help")).out
     commands = (
-        "up down worker ingest schedule transcode preview normalize stitch command status watch list cancel pause "
-        "resume prioritize retry presets probe check play schema doctor gc"
+        "up down worker ingest schedule transcode preview normalize stitch command status watch "
+        "list cancel pause resume prioritize retry presets probe check play schema doctor gc"
     )
     assert all(command in told for command in commands.split())
 
