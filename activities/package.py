@@ -80,7 +80,7 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
         words_keys=words_keys,
         chunks=len(chunks),
         order=heaviest_first(index, chunks) if index else (),
-        frames=len(index.pts) if chunks and index else 0,
+        frames=len(package.frames(index).pts) if chunks and index else 0,
         renditions=len(package.renditions),
         sounds=len(package.sounds),
         parts=job.parts or (),
@@ -139,7 +139,7 @@ async def encode_rungs(request: RungsRequest, beat: Beat) -> EncodeDone:
     check_engine(request.engine)
     here = place()
     package = await here.package_plan(request.plan_key)
-    index = await here.index(request.index_key)
+    index = package.frames(await here.index(request.index_key))
     chunk, video = package.chunks[request.number], package.picture
     frames = planned_times(video, index, chunk)
     beat.total_s = float(len(frames) * seconds_a_frame(frames, video.time_base))

@@ -17,17 +17,19 @@ from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettin
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.contracts.package import Package, Rung, VideoRange
 from longtake.errors import InputUnsupported
+from longtake.words import counted
 from media.chunks import Chunk, chunk_length, seek_point, whole, with_run_in
 from media.colour import keeps_hdr
 from media.index import Index
 from media.ladder import fixed_ladder, given_ladder
+from media.lead_in import LeadIn, led_index, led_video, plan_lead_in
 from media.package_tracks import Sound, Words, plan_sound, plan_words, unused
 from media.picture import output_size
 from media.plan import Plan, VideoPlan
 from media.planning import make_plan
 
 APART_S = 0.25
-"""So many seconds between picture and sound, at an end of theirs, are worth a word."""
+"""So many seconds between the ends of picture and sound are worth a word."""
 AHEAD = 3
 """So many segments are looked at for one where the decoder need not begin far before."""
 
@@ -57,6 +59,8 @@ class PackagePlan(Contract):
     segment_s: Rational
     gop_s: Rational
     renditions: tuple[Rendition, ...]
+    lead_in: LeadIn | None = None
+    """What is shown before the source's first frame, in the first chunk."""
     chunks: tuple[Chunk, ...]
     sounds: tuple[Sound, ...]
     words: tuple[Words, ...]
@@ -67,6 +71,10 @@ class PackagePlan(Contract):
         if not self.renditions:
             raise ValueError("the package has no picture")
         return self.renditions[0].video
+
+    def frames(self, index: Index) -> Index:
+        """The frames of every rendition: the source's `index`, behind the lead-in."""
+        return led_index(index, self.lead_in) if self.lead_in else index
 
 
 class Made(Contract):
@@ -96,11 +104,16 @@ def plan_package(
     decisions: dict[str, str] = {}
     renditions: tuple[Rendition, ...] = ()
     chunks: tuple[Chunk, ...] = ()
+    lead_in: LeadIn | None = None
     if codecs and index is not None:
         rungs = ladder_of(facts.video[0], job)
         plans = [plan_rung(facts, index, job, rung) for rung in rungs]
         rate = _rate(facts.video[0], index)
         renditions = cascaded(facts.video[0], rungs, [plan.picture for plan in plans], rate)
+        lead_in = plan_lead_in(renditions[0].video, facts.video[0].frame_rate)
+        if lead_in:
+            renditions = tuple(_led(rendition, lead_in) for rendition in renditions)
+            decisions["lead-in"] = _lead_in_words(lead_in, renditions[0].video.time_base)
         chunks = _cut(renditions[0].video, index, job, one_chunk=one_chunk)
         each = zip(renditions, rungs, strict=True)
         decisions["ladder"] = ", ".join(_in_words(rendition, rung) for rendition, rung in each)
@@ -111,7 +124,7 @@ def plan_package(
         }
         warnings += dict.fromkeys(w for plan in plans for w in plan.warnings if w not in warnings)
     sound, sounds = plan_sound(facts, index, job)
-    warnings += _apart(facts, index) if codecs and index is not None else []
+    warnings += _goes_on(facts, index) if codecs and index is not None else []
     words = plan_words(facts, job)
     plan = PackagePlan(
         demuxer=facts.container,
@@ -120,6 +133,7 @@ def plan_package(
         segment_s=job.segment_s or Fraction(4),
         gop_s=job.gop_s or Fraction(2),
         renditions=renditions,
+        lead_in=lead_in,
         chunks=chunks,
         sounds=sounds,
         words=words,
@@ -286,22 +300,27 @@ def _run_in(index: Index, pts: int) -> int:
     return pts - (index.pts[0] if seek is None else seek)
 
 
-def _apart(facts: MediaFacts, index: Index) -> list[str]:
-    """What players make of picture and sound that do not begin or end together."""
-    begin = float(index.pts[0] * index.time_base - index.origin_s)
+def _led(rendition: Rendition, lead_in: LeadIn) -> Rendition:
+    return rendition.model_copy(update={"video": led_video(rendition.video, lead_in)})
+
+
+def _lead_in_words(lead_in: LeadIn, time_base: Fraction) -> str:
+    return (
+        f"the picture begins {float(lead_in.ticks * time_base):.2f} s after the sound: its first "
+        f"frame is held from the start, as {counted(lead_in.frames, 'frames')} more"
+    )
+
+
+def _goes_on(facts: MediaFacts, index: Index) -> list[str]:
+    """What players make of sound that does not end with the picture."""
     end = float(index.end_pts * index.time_base - index.origin_s)
     sounds_end = max((t.start_s + t.duration_s - facts.start_s for t in facts.audio), default=0.0)
-    found = []
-    if begin > APART_S:
-        found.append(
-            f"the picture begins {begin:.2f} s after the sound: some players begin with the picture"
-        )
-    if sounds_end > end + APART_S:
-        found.append(
-            f"the sound goes on for {sounds_end - end:.2f} s behind the picture's end: players "
-            "stay with the last frame"
-        )
-    return found
+    if sounds_end <= end + APART_S:
+        return []
+    return [
+        f"the sound goes on for {sounds_end - end:.2f} s behind the picture's end: players "
+        "stay with the last frame"
+    ]
 
 
 def _in_words(rendition: Rendition, rung: Rung) -> str:

@@ -18,6 +18,7 @@ from media.encoders import ENCODERS
 from media.filter_files import written
 from media.fragments import fragment_times
 from media.index import Index
+from media.lead_in import lead_in_filters
 from media.package_plan import PackagePlan, Rendition, keyframe_times
 from media.picture import SCALER
 from media.process import Finished, OnTick, ProcessFailed, in_turn, run_ffmpeg
@@ -35,7 +36,7 @@ def rungs_command(
 ) -> Ffmpeg:
     """The command that encodes a chunk of the renditions in `targets`, each to a file of its own.
 
-    `files`: what the filters of a rendition read.
+    `index`: the plan's `frames`; `files`: what the filters of a rendition read.
     """
     video = plan.picture
     begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
@@ -70,7 +71,9 @@ def _graph(
         number: [other for other in needed if plan.renditions[other].above == number]
         for number in (None, *needed)
     }
-    first = filters(head(plan.picture, chunk)) or "null"
+    held = plan.lead_in if chunk.start_pts is None else None
+    lead_in = lead_in_filters(held) if held else None
+    first = filters((*head(plan.picture, chunk), lead_in)) or "null"
     chains = [f"[0:{plan.picture.stream}]{first}{_outlets(below[None])}"]
     for number in needed:
         own = plan.renditions[number]
@@ -121,6 +124,7 @@ def recipe(plan: PackagePlan, number: int) -> list[object]:
         *(video.stream, video.first_pts, *video.temporal, *top.filters),
         *(top.files.model_dump(mode="json"), chain, *encoder(plan.renditions[number].video)),
         *(str(plan.gop_s), str(video.start_s)),
+        *([plan.lead_in.model_dump(mode="json")] if plan.lead_in else ()),
     ]
 
 
@@ -132,7 +136,8 @@ async def encode_rungs(
     targets: Mapping[int, Path],
     on_tick: OnTick,
 ) -> Finished:
-    """Encode a chunk of the renditions in `targets` and verify each, frame by frame.
+    """Encode a chunk of the renditions in `targets` and verify each, frame by frame. `index`: the
+    plan's `frames`.
 
     Raises ChunkMismatch if the frames are not the planned ones or a keyframe is not where a GOP
     begins, InputCorrupt if the source does not decode, and what `run_ffmpeg` raises.

@@ -57,10 +57,11 @@ async def make_renditions(source: Path, folder: Path, **options: Any) -> Renditi
 
 async def _encode(source: Path, made: Made, index: Index, folder: Path) -> dict[str, Path]:
     plan = made.plan
+    frames = plan.frames(index)
     chunks: list[dict[int, Path]] = []
     for number, chunk in enumerate(plan.chunks):
         targets = {n: folder / f"chunk-{number}-{n}.mp4" for n in range(len(plan.renditions))}
-        await encode_rungs(source, plan, index, chunk, targets, no_tick)
+        await encode_rungs(source, plan, frames, chunk, targets, no_tick)
         chunks.append(targets)
     paths = {}
     for number, rendition in enumerate(plan.renditions):

@@ -58,6 +58,52 @@ async def test_keyframes_lie_on_the_grid_and_nowhere_else(tmp_path: Path, name: 
         assert fragment_times(path) == wanted
 
 
+@pytest.mark.parametrize("late_s", ["0.08", "2.5", "9"])
+@pytest.mark.parametrize("rate", ["25", "30000/1001"])
+async def test_a_picture_that_begins_after_its_sound_is_held_from_the_start(
+    tmp_path: Path, late_s: str, rate: str
+) -> None:
+    source = tmp_path / "late.mkv"
+    run(
+        *("-f", "lavfi", "-i", f"testsrc2=s=160x90:r={rate}:d=11", "-f", "lavfi"),
+        *("-i", "sine=300:r=48000:d=12", "-vf", f"setpts=PTS+{late_s}/TB"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-g", 50, "-c:a", "aac", source),
+    )
+    found = await make_renditions(source, tmp_path, ladder="fixed")
+    assert not found.fell_back
+    assert len(found.made.plan.chunks) > 1
+    assert "held" in found.made.decisions["lead-in"]
+    index = found.index
+    own = [pts * index.time_base - index.origin_s for pts in index.pts]
+    before, frame_s = grey(source), 1 / Fraction(rate)
+    for path in found.paths.values():
+        scale = time_scale(path)
+        shown = [Fraction(ticks, scale) for ticks in presentation_times(path)]
+        held = len(shown) - len(own)
+        assert (shown[0], shown[held:]) == (0, own)
+        steps = [b - a for a, b in pairwise(shown[: held + 1])]
+        assert min(steps) > frame_s * Fraction(2, 3)
+        assert max(steps) < frame_s * Fraction(3, 2)
+        grid = [b for a, b in pairwise(shown) if math.floor(b / 2) > math.floor(a / 2)]
+        assert fragment_times(path) == [0, *grid]
+        after = grey(path)
+        assert distance(after[held:], before) < distance(after[held + 1 :], before)
+        assert distance(after[:held], before[:1] * held) < 4
+
+
+async def test_less_than_two_frames_need_no_lead_in(tmp_path: Path) -> None:
+    source = tmp_path / "late.mkv"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=1", "-f", "lavfi"),
+        *("-i", "sine=300:r=48000:d=1", "-vf", "setpts=PTS+0.04/TB"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac", source),
+    )
+    found = await make_renditions(source, tmp_path)
+    assert found.start_s == Fraction(1, 25)
+    for path in found.paths.values():
+        assert len(presentation_times(path)) == 25
+
+
 @pytest.mark.parametrize("codec", ["hevc", "av1"])
 async def test_another_codec_keeps_the_grid(tmp_path: Path, codec: str) -> None:
     """`encode_rungs` fails where a keyframe is missing or one too many; scenes are cut here."""
