@@ -6,11 +6,12 @@ ISO/IEC 23009-1; DASH-IF's interoperability points where they ask for more.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import groupby, pairwise
 from xml.etree import ElementTree
 
-from media.renditions import Rendition, places, steady_bps
+from media.renditions import Rendition, Segment, places, steady_bps
 
 Element = ElementTree.Element
 
@@ -48,15 +49,32 @@ def channels(representation: Element) -> int | None:
 
 def timeline(representation: Element) -> list[tuple[Fraction, Fraction]]:
     """Begin and duration of each segment, in seconds, as they are shown: without the priming that
-    an edit list hides."""
-    template, found, at = _template(representation), list[tuple[Fraction, Fraction]](), 0
+    an edit list hides. Each lasts until the next one begins.
+
+    The packager lets it end with its last frame. On a coarse clock, where frames last 33 or 34 ms,
+    that is a millisecond off wherever frames are decoded in another order than they are shown.
+    """
+    template, found, at = _template(representation), list[tuple[int, int]](), 0
     scale = int(template.attrib["timescale"])
     for each in template.iter(_name("S")):
         at, lasts = int(each.get("t", at)), int(each.attrib["d"])
         for _ in range(int(each.get("r", 0)) + 1):
-            found.append((Fraction(at, scale), Fraction(lasts, scale)))
+            found.append((at, lasts))
             at += lasts
-    return found
+    closed = [(begin, following - begin) for (begin, _), (following, _) in pairwise(found)]
+    return [(Fraction(at, scale), Fraction(d, scale)) for at, d in closed + found[-1:]]
+
+
+def _write_timeline(template: Element, segments: Sequence[Segment]) -> None:
+    """Tell the finished segments, without gaps and overlaps."""
+    (told,) = template.iter(_name("SegmentTimeline"))
+    scale, at = int(template.attrib["timescale"]), int(told[0].get("t", 0))
+    told[:] = []
+    for lasts_s, alike in groupby(segment.duration_s for segment in segments):
+        lasts, count = int(lasts_s * scale), len(list(alike))
+        again = {"r": str(count - 1)} if count > 1 else {}
+        told.append(Element(_name("S"), {"t": str(at), "d": str(lasts), **again}))
+        at += count * lasts
 
 
 def _folder(representation: Element) -> str:
@@ -105,6 +123,7 @@ def _rewrite(told: Element, rendition: Rendition, target_s: int) -> None:
         template.set(attribute, f"{rendition.folder}/{file}")
     # It would let a film begin with its picture, and the sound before that be lost.
     template.attrib.pop("presentationTimeOffset", None)
+    _write_timeline(template, rendition.segments)
     told.set("id", rendition.name)
     told.set("codecs", rendition.codecs)
     told.set("bandwidth", str(steady_bps(rendition.segments, target_s)))

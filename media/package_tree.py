@@ -24,6 +24,7 @@ from media.fragments import count_samples
 from media.keys import initialization_vector, key_id
 from media.listing import MANIFEST, MASTER, content_hash, hashes, listing, write_listing
 from media.renditions import Rendition, Segment, Text, Track, target_duration
+from media.slivers import SLIVER_S, join_sliver
 from media.webvtt import read_webvtt, segment
 from media.wvtt import CODECS, init_segment, media_segment
 
@@ -73,9 +74,12 @@ def _lay_out(
         folder = str(number)
         variant = variants.get(f"{folder}/playlist.m3u8", {})
         counts = _samples(making / folder, track)
+        times = dash.timeline(told[folder])
+        if track.kind == "audio":
+            times = _without_sliver(making / folder, times)
         if encryption is not None and key is not None:
             keys[folder] = _encrypted(making / folder, track, encryption, key)
-        parts[folder] = _rendition(making / folder, track, counts, told[folder], variant)
+        parts[folder] = _rendition(making / folder, track, counts, told[folder], variant, times)
     end_s = max(part.end_s for part in parts.values())
     for number, text in enumerate(texts, start=len(tracks)):
         parts[str(number)] = _captions(making / str(number), text, segment_s, end_s)
@@ -124,11 +128,28 @@ def _encrypted(folder: Path, track: Track, encryption: Encryption, key: bytes) -
     return hls.key_attributes("AES-128", encryption.key_uri, iv)
 
 
+def _without_sliver(
+    folder: Path, times: Sequence[tuple[Fraction, Fraction]]
+) -> list[tuple[Fraction, Fraction]]:
+    """Begin and duration of each segment of a sound whose last one, if it is next to nothing, was
+    joined to the one before."""
+    if len(times) < 2 or times[-1][1] >= SLIVER_S:
+        return list(times)
+    join_sliver(*_segments(folder)[-2:])
+    (begin_s, lasts_s), (_, more_s) = times[-2:]
+    return [*times[:-2], (begin_s, lasts_s + more_s)]
+
+
 def _rendition(
-    folder: Path, track: Track, counts: list[int], told: Element, variant: Mapping[str, str]
+    folder: Path,
+    track: Track,
+    counts: list[int],
+    told: Element,
+    variant: Mapping[str, str],
+    times: Sequence[tuple[Fraction, Fraction]],
 ) -> Rendition:
-    """What a finished track is: `told` by the packager's DASH, and by its HLS (`variant`)."""
-    times = dash.timeline(told)
+    """What a finished track is: `told` by the packager's DASH, and by its HLS (`variant`), with
+    begin and duration of each segment."""
     segments = tuple(
         Segment(path.name, lasts_s, path.stat().st_size)
         for path, (_, lasts_s) in zip(_segments(folder), times, strict=True)

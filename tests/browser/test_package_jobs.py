@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -13,6 +14,7 @@ from playwright.async_api import Browser
 from tests.browser.counted import counted
 from tests.browser.streaming import WAYS, Cue, Keys, Way, play_and_check
 from tests.e2e.service import Service, running
+from tests.media.engine import run
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -38,19 +40,24 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return counted(folder / "film.mkv", rate="30000/1001", seconds=SECONDS)
 
 
-def packaged(service: Service, film: Path, name: str, *options: object) -> Path:
-    """A package of the film, with captions; it has no findings."""
+def packaged(
+    service: Service, film: Path, name: str, *options: object
+) -> tuple[Path, dict[str, Any]]:
+    """A package of the film, with captions, without errors; and what its job told."""
     out = service.out / name
     words = ("--captions", f"en={film.with_name('words.vtt')}")
-    service.json("package", film, "-o", out, "-p", "convert-to-hls", *LADDER, *words, *options)
+    told = service.json(
+        *("package", film, "-o", out, "-p", "convert-to-hls", *LADDER, *words, *options)
+    )
     found = service.json("check", out)
     assert not [each for each in found["findings"] if each["severity"] == "error"]
-    return out
+    return out, told
 
 
 @pytest.fixture(scope="module")
 def plain(service: Service, film: Path) -> Path:
-    return packaged(service, film, "plain")
+    out, _ = packaged(service, film, "plain")
+    return out
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -68,6 +75,35 @@ async def test_a_package_plays(
     )
     assert {(rung.width, rung.height) for rung in played.rungs} == {(320, 180), (160, 90)}
     assert set(played.shown) == {rung.id for rung in played.rungs}, "switched while it played"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_picture_that_begins_late_plays_from_the_start_of_its_sound(
+    way: Way,
+    service: Service,
+    film: Path,
+    browser: Browser,
+    script_of: Callable[[str], Path],
+) -> None:
+    """All begin at 0, also captions that are there before the picture is."""
+    out, late_s = service.out / "late", 5
+    if not out.exists():
+        source = film.with_name("late.mkv")
+        whole = f"aresample=async=1:first_pts=0,apad=whole_dur={SECONDS + late_s}"
+        run(
+            *("-itsoffset", float(late_s * 30 / RATE), "-i", film, "-i", film),
+            *("-map", "0:v", "-map", "1:a", "-c:v", "copy", "-af", whole, source),
+        )
+        _, told = packaged(service, source, "late")
+        assert "held from the start" in told["decisions"]["lead-in"]
+    await play_and_check(
+        *(browser, out, way),
+        script=script_of(way),
+        frames=round(SECONDS * RATE) + late_s * 30,
+        rate=RATE,
+        captions={"en": CUES},
+        held=late_s * 30,
+    )
 
 
 @pytest.mark.parametrize("way", ["hls.js", "shaka dash"])

@@ -9,6 +9,7 @@ import os
 import re
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import av
@@ -24,10 +25,12 @@ from longtake.errors import (
     StorageUnavailable,
 )
 from media import packager
-from media.fragments import presentation_times, time_scale
+from media.check.checking import check
+from media.fragments import close_gaps, presentation_times, time_scale
 from media.isolate import in_child
 from media.listing import list_again
 from media.renditions import Text, Track
+from media.video import CMAF
 from tests.media.engine import frames, run
 from tests.media.package import (
     SEGMENT_S,
@@ -323,6 +326,40 @@ async def test_a_picture_that_begins_late_and_ends_early_takes_no_sound_away(
     assert {each.get("presentationTimeOffset", "0") for each in templates} == {"0"}
     firsts = [next(each.iter(f"{{{DASH['']}}}S")).attrib["t"] for each in templates]
     assert firsts == [str(presentation_times(late)[0]), "0"]
+
+
+@pytest.mark.parametrize("scheme", [None, "cbcs", "aes-128"])
+async def test_a_last_sound_segment_of_a_frame_or_two_joins_the_one_before(
+    tmp_path: Path, scheme: Any
+) -> None:
+    """The picture's second segment ends at 8.008 s, and the sound's at 8 s."""
+    words = Track(sound(tmp_path / "en.m4a", length_s=8.008), "audio-en", "audio", "en")
+    film = Track(picture(tmp_path / "film.mp4", length_s=8.008), "h264-90p", "video")
+    made = await package(tmp_path / "out", [film, words], scheme=scheme)
+    own = folder(made, "audio-en")
+    assert sorted(path.name for path in own.glob("*.m4s")) == ["00001.m4s", "00002.m4s"]
+    assert sum(d for d, _ in read_playlist(own / "playlist.m3u8").segments) > Fraction(8)
+    if scheme is None:
+        assert packet_times(joined(own, tmp_path / "whole.mp4")) == packet_times(words.path)
+    findings = (await check(made)).findings
+    assert not [each for each in findings if each.severity == "error"]
+
+
+async def test_segments_of_a_coarse_clock_have_no_gaps(tmp_path: Path) -> None:
+    """Frames of 33 and 34 ms, not decoded in the order in which they are shown."""
+    source = tmp_path / "film.mp4"
+    times = "floor(N*1001/30)"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=30000/1001:d=12", "-vf"),
+        *(f"settb=1/1000,setpts='{times}'", "-enc_time_base", "1:1000"),
+        *("-fps_mode", "passthrough"),
+        *("-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", 2, "-threads", 1),
+        *("-force_key_frames", "expr:gte(t,n_forced*2)", "-f", "mp4", *CMAF, source),
+    )
+    close_gaps(source)
+    made = await package(tmp_path / "out", [Track(source, "h264-90p", "video")])
+    findings = (await check(made)).findings
+    assert not [each for each in findings if each.severity == "error"]
 
 
 async def test_one_frame_is_a_package(tmp_path: Path) -> None:
