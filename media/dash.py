@@ -17,6 +17,9 @@ Element = ElementTree.Element
 
 _DASH = "urn:mpeg:dash:schema:mpd:2011"
 _CENC = "urn:mpeg:cenc:2013"
+_CPS = "https://dashif.org/CPS"
+_PROTECTION = "urn:mpeg:dash:mp4protection:2011"
+_CLEAR_KEY = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _ROLE = "urn:mpeg:dash:role:2011"
 _CHANNELS = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
@@ -25,7 +28,7 @@ _BT2020 = {"ColourPrimaries": 9, "MatrixCoefficients": 9}
 _TRANSFER = {"PQ": 16, "HLG": 18}
 """ISO/IEC 23091-2. HDR of both kinds is BT.2100, whose primaries and matrix are BT.2020's."""
 
-for prefix, space in (("", _DASH), ("cenc", _CENC), ("xsi", _XSI)):
+for prefix, space in (("", _DASH), ("cenc", _CENC), ("dashif", _CPS), ("xsi", _XSI)):
     ElementTree.register_namespace(prefix, space)
 
 
@@ -87,9 +90,12 @@ def _template(representation: Element) -> Element:
     return found
 
 
-def rewritten(manifest: str, renditions: Mapping[str, Rendition], target_s: int) -> str:
+def rewritten(
+    manifest: str, renditions: Mapping[str, Rendition], target_s: int, key_uri: str | None = None
+) -> str:
     """The packager's manifest for the finished `renditions`, which are in the order in which they
-    are listed, by the folders that it knew. Captions have none there, and are added.
+    are listed, by the folders that it knew. Captions have none there, and are added. `key_uri`:
+    where players ask for the key of what is encrypted.
     """
     root = ElementTree.fromstring(manifest)
     period = root.find(_name("Period"))
@@ -106,6 +112,8 @@ def rewritten(manifest: str, renditions: Mapping[str, Rendition], target_s: int)
     sets.sort(key=lambda each: min(order.index(name) for name in _members(each)))
     for number, each in enumerate(sets):
         each.set("id", str(number))
+        if key_uri is not None:
+            _tell_key(each, key_uri)
     period[:] = sets
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
@@ -157,6 +165,21 @@ def _adaptation_sets(found: Element, renditions: Mapping[str, Rendition]) -> Ite
         role = "commentary" if sound.commentary else role
         made[:] = [*copy.deepcopy(protection), *_label(sound), _role(role), *same]
         yield made
+
+
+def _tell_key(adaptation_set: Element, uri: str) -> None:
+    """Where a browser's own key system, Clear Key, gets its license (DASH-IF, Content Protection
+    and Security). Only an address of the web can be asked for one. It stands before the packager's
+    common `pssh`, which Shaka Player takes for Clear Key without an address."""
+    protections = adaptation_set.findall(_name("ContentProtection"))
+    scheme = next((each for each in protections if each.get("schemeIdUri") == _PROTECTION), None)
+    if scheme is None or not uri.startswith(("https://", "http://")):
+        return
+    made = Element(scheme.tag, schemeIdUri=_CLEAR_KEY, value="ClearKey1.0")
+    key_id = f"{{{_CENC}}}default_KID"
+    made.set(key_id, scheme.attrib[key_id])
+    ElementTree.SubElement(made, f"{{{_CPS}}}Laurl").text = uri
+    adaptation_set.insert(list(adaptation_set).index(scheme) + 1, made)
 
 
 def _label(rendition: Rendition) -> list[Element]:

@@ -95,7 +95,8 @@ def _lay_out(
     renditions = list(parts.values())
     (target / MASTER).write_text(hls.master_playlist(renditions, target_s), "utf-8")
     if encryption is None or encryption.scheme == "cbcs":
-        (target / MANIFEST).write_text(dash.rewritten(manifest, parts, target_s), "utf-8")
+        uri = encryption.key_uri if encryption else None
+        (target / MANIFEST).write_text(dash.rewritten(manifest, parts, target_s, uri), "utf-8")
     shutil.rmtree(making)
     write_listing(target, listing(target, renditions, target_s, encryption, known))
 

@@ -8,6 +8,7 @@ The source of the package is a film of `counted.py`: every frame carries its num
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -49,11 +50,13 @@ class Cue:
 
 @dataclass(frozen=True)
 class Keys:
-    """What opens an encrypted package: `clear` by key id, both in hex (Shaka Player); `served` by
-    the address that stands in the playlists."""
+    """What opens an encrypted package: `clear` by key id, both in hex, which the page hands to
+    Shaka Player; `served` by the address that stands in the manifests: a key of 16 bytes for
+    whoever gets it, and for whoever posts a request of Clear Key, the keys of `licensed`."""
 
     clear: Mapping[str, str] = field(default_factory=dict)
     served: Mapping[str, bytes] = field(default_factory=dict)
+    licensed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ async def play_and_check(
         opened = await _call(page, "start", way, manifest, dict(keys.clear), [*captions, None][0])
         rungs = tuple(Rung(**rung) for rung in opened["rungs"])
         assert opened["duration_s"] == _about(frames, rate)
-        read = _read_screen if keys.clear else _read_canvas
+        read = _read_screen if keys.clear or keys.licensed else _read_canvas
         await _check_rungs(page, rungs, frames, rate, read, held)
         for language, cues in captions.items():
             assert language in opened["languages"]
@@ -195,11 +198,28 @@ async def _call(page: Page, function: str, *arguments: object) -> Any:
         pytest.fail(f"{function}{arguments} does not end: {await page.evaluate('state()')}")
 
 
-def _giving(key: bytes) -> Callable[[Route], Awaitable[None]]:
+def _giving(key: bytes, keys: Keys) -> Callable[[Route], Awaitable[None]]:
     async def give(route: Route) -> None:
-        await route.fulfill(body=key, headers={"Access-Control-Allow-Origin": "*"})
+        headers = {"Access-Control-Allow-Origin": "*"}
+        if route.request.method == "GET":
+            await route.fulfill(body=key, headers=headers)
+            return
+        asked = [_hex(kid) for kid in (route.request.post_data_json or {})["kids"]]
+        found = [
+            {"kty": "oct", "kid": _base64(kid), "k": _base64(keys.licensed[kid])} for kid in asked
+        ]
+        await route.fulfill(json={"keys": found, "type": "temporary"}, headers=headers)
 
     return give
+
+
+def _base64(digits: str) -> str:
+    """As JSON Web Keys write bytes (RFC 7515, 2)."""
+    return base64.urlsafe_b64encode(bytes.fromhex(digits)).decode().rstrip("=")
+
+
+def _hex(text: str) -> str:
+    return base64.urlsafe_b64decode(f"{text}==").hex()
 
 
 @asynccontextmanager
@@ -233,7 +253,7 @@ async def _page(
             ),
         )
         for uri, key in keys.served.items():
-            await page.route(uri, _giving(key))
+            await page.route(uri, _giving(key, keys))
         await page.goto(address)
         await page.add_style_tag(content=_STYLE)
         for path in (script, _SCRIPT):

@@ -114,11 +114,13 @@ async def test_cbcs_is_told_to_every_player(
     name = key_id(encryption("cbcs")).hex()
     for each in ElementTree.parse(made / "manifest.mpd").getroot().iter(f"{space}AdaptationSet"):
         told = [p.attrib for p in each.iter(f"{space}ContentProtection") if "value" in p.attrib]
+        addresses = [p.text for p in each.iter("{https://dashif.org/CPS}Laurl")]
         if each.attrib["contentType"] == "text":
-            assert told == []
+            assert told == addresses == []
             continue
-        assert [p["value"] for p in told] == ["cbcs"]
-        assert told[0][f"{cenc}default_KID"].replace("-", "") == name
+        assert [p["value"] for p in told] == ["cbcs", "ClearKey1.0"]
+        assert {p[f"{cenc}default_KID"].replace("-", "") for p in told} == {name}
+        assert addresses == [URI]
 
 
 async def test_aes_128_decrypts_to_the_clear_segments(
