@@ -33,12 +33,12 @@ from longtake.contracts.steps.package import (
     RungsRequest,
 )
 from longtake.errors import InputCorrupt, InvalidJob
+from longtake.keys import read_key
 from longtake.packages import resolve_package
 from media.captions import read_captions
 from media.chunks import Chunk, heaviest_first
 from media.fragments import close_gaps
 from media.jpeg import split
-from media.keys import read_key
 from media.listing import list_again
 from media.package_plan import PackagePlan, plan_package
 from media.package_tracks import Words

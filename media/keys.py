@@ -1,7 +1,4 @@
-"""Keys of encrypted packages: read from their files, and what else encryption needs made of them.
-
-A key never stands in a message, a log or a command.
-"""
+"""What encryption needs beside the key: the key's id, and initialization vectors."""
 
 from __future__ import annotations
 
@@ -10,28 +7,6 @@ import hmac
 import uuid
 
 from longtake.contracts.package import Encryption
-from longtake.errors import InvalidJob
-
-KEY_BYTES = 16
-
-
-def read_key(data: bytes) -> bytes:
-    """The key in a file's content: 16 bytes as they are, or 32 hexadecimal digits and white space.
-
-    Raises InvalidJob, which tells how long the content is, and no more.
-    """
-    if len(data) == KEY_BYTES:
-        return data
-    digits = b"".join(data.split())
-    if len(digits) == 2 * KEY_BYTES:
-        try:
-            return bytes.fromhex(digits.decode("ascii"))
-        except ValueError:
-            pass
-    raise InvalidJob(
-        f"the key's file has {len(data)} bytes; a key is {KEY_BYTES} bytes, or {2 * KEY_BYTES} "
-        "hexadecimal digits (`openssl rand -hex 16` makes one)"
-    )
 
 
 def key_id(encryption: Encryption) -> bytes:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from longtake.contracts.package import Encryption
 from longtake.errors import InputCorrupt, InvalidJob, ProcessKilled
+from longtake.keys import KEY_BYTES
 from media.isolate import in_child
-from media.keys import KEY_BYTES, initialization_vector, key_id
+from media.keys import initialization_vector, key_id
 from media.listing import MANIFEST, MASTER
 from media.package_tree import lay_out
 from media.packager import Secret, run_packager

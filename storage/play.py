@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from longtake.cli.console import complain
 from longtake.cli.play import show
@@ -11,6 +12,8 @@ from longtake.errors import InputForbidden, InputNotFound, LongtakeError
 from longtake.player.files import BLOCK_BYTES, MASTER, File, is_name, no_package
 from storage.address import Address
 from storage.s3_client import client, reading
+
+KEY_FILE = "--key-file="
 
 
 class Bucket:
@@ -50,8 +53,10 @@ def _read(address: Address, first: int, length: int) -> Iterator[bytes]:
 
 def main(place: str, port: str, *options: str) -> int:
     """Serve until Ctrl-C; the exit code."""
+    paths = [word.removeprefix(KEY_FILE) for word in options if word.startswith(KEY_FILE)]
+    key_file = Path(paths[0]) if paths else None
     try:
-        show(Bucket(place), place, int(port), opens="--no-open" not in options)
+        show(Bucket(place), place, int(port), key_file, opens="--no-open" not in options)
     except LongtakeError as error:
         complain(error)
         return error.exit_code

@@ -49,8 +49,49 @@ function showTimes() {
   at("lost").textContent = `${quality.droppedVideoFrames} of ${quality.totalVideoFrames}`;
 }
 
-function playByHlsJs() {
-  const hls = new Hls();
+const base64 = (bytes) => btoa(String.fromCharCode(...bytes))
+  .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+// Common Encryption is undone by the browser (EME, Clear Key), in the element; hls.js, which would
+// refuse it, is not told. Whole segments (AES-128) it decrypts itself, with the key from here.
+async function unlock({listing}) {
+  const key = new Uint8Array(await (await fetch("/key")).arrayBuffer());
+  const {encryption} = listing ? await (await fetch(`/package/${listing}`)).json() : {};
+  if (encryption?.key_id) {
+    const id = base64(encryption.key_id.match(/../g).map((digits) => parseInt(digits, 16)));
+    const access = await navigator.requestMediaKeySystemAccess("org.w3.clearkey", [{
+      initDataTypes: ["keyids"],
+      audioCapabilities: [{contentType: 'audio/mp4; codecs="mp4a.40.2"', encryptionScheme: "cbcs"}],
+    }]);
+    const keys = await access.createMediaKeys();
+    await film.setMediaKeys(keys);
+    const session = keys.createSession();
+    const licensed = new Promise((done) => session.addEventListener("message", done));
+    const encode = (words) => new TextEncoder().encode(JSON.stringify(words));
+    await session.generateRequest("keyids", encode({kids: [id]}));
+    await licensed;
+    await session.update(encode({keys: [{kty: "oct", kid: id, k: base64(key)}]}));
+  }
+  const Loader = Hls.DefaultConfig.loader;
+  return {
+    pLoader: class extends Loader {
+      load(context, config, callbacks) {
+        super.load(context, config, {...callbacks, onSuccess: (response, ...others) => {
+          response.data = response.data.replace(/^#EXT-X-KEY:.*METHOD=SAMPLE-AES,.*$/gm, "");
+          callbacks.onSuccess(response, ...others);
+        }});
+      }
+    },
+    loader: class extends Loader {
+      load(context, ...others) {
+        super.load(context.keyInfo ? {...context, url: "/key"} : context, ...others);
+      }
+    },
+  };
+}
+
+function playByHlsJs(config) {
+  const hls = new Hls(config);
   hls.on(Hls.Events.MANIFEST_PARSED, () => {
     fill("quality", "Automatic", hls.levels.map(rungName));
   });
@@ -78,8 +119,8 @@ function playByHlsJs() {
 
 function failure(told) {
   if (/^key/.test(told.details)) {
-    return "The package is encrypted, and this page asks no other host for keys: look at it in a "
-      + `player that has them. (${told.details})`;
+    return "The package is encrypted, and this page asks no other host for keys: give its key, as "
+      + `in longtake play PACKAGE --key-file FILE. (${told.details})`;
   }
   const where = told.frag?.url ?? told.url ?? told.context?.url ?? "";
   const words = told.error?.message ?? told.reason ?? "";
@@ -128,7 +169,7 @@ async function main() {
   at("title").textContent = document.title = about.title;
   if (about.poster) film.poster = `/package/${about.poster}`;
   if (Hls.isSupported()) {
-    playByHlsJs();
+    playByHlsJs(about.key ? await unlock(about) : {});
   } else if (film.canPlayType("application/vnd.apple.mpegurl")) {
     film.src = MASTER;  // Safari on a phone plays HLS itself, and chooses itself
   } else {

@@ -17,6 +17,7 @@ from longtake.player.files import Files
 from longtake.player.ranges import Unsatisfiable, asked_range
 
 PACKAGE = "/package/"
+LISTING = "package.json"
 LOOPBACK = "127.0.0.1"
 _HERE = Path(__file__).parent
 _PAGE = {
@@ -47,9 +48,9 @@ class PlayerServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # a browser keeps its connections
 
-    def __init__(self, files: Files, title: str, port: int) -> None:
-        """Raises OSError if the port is taken."""
-        self.files, self.title = files, title
+    def __init__(self, files: Files, title: str, port: int, key: bytes | None = None) -> None:
+        """`key`: of an encrypted package; the page gets it. Raises OSError if the port is taken."""
+        self.files, self.title, self.key = files, title, key
         super().__init__((LOOPBACK, port), _Handler)
         ports = (f":{self.server_port}", *([""] if self.server_port == 80 else []))
         # Another name in `Host` is that of a page that had its name point here: DNS rebinding.
@@ -97,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_whole((_HERE / name).read_bytes(), kind)
             elif path == "/about.json":
                 self._send_whole(json.dumps(self._about()).encode(), content_type(path))
+            elif path == "/key" and self.server.key is not None:
+                self._send_whole(self.server.key, "application/octet-stream")
             elif path.startswith(PACKAGE):
                 self._send_file(path.removeprefix(PACKAGE))
             else:
@@ -104,13 +107,18 @@ class _Handler(BaseHTTPRequestHandler):
         except LongtakeError as error:  # of a bucket
             self.send_error(HTTPStatus.BAD_GATEWAY, type(error).__name__, error.message)
 
-    def _about(self) -> dict[str, str | None]:
+    def _about(self) -> dict[str, str | bool | None]:
         """What the page cannot read in the playlists."""
         found = {
             role: name if self.server.files.find(name) else None
             for role, name in (("poster", "poster.jpg"), ("storyboard", "storyboard.vtt"))
         }
-        return {"title": self.server.title, **found}
+        return {
+            "title": self.server.title,
+            **found,
+            "listing": LISTING if self.server.files.find(LISTING) else None,
+            "key": self.server.key is not None,
+        }
 
     def _send_file(self, name: str) -> None:
         file = self.server.files.find(name)

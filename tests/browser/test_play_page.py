@@ -15,7 +15,9 @@ from playwright.async_api import Browser, Page
 
 from longtake.player.files import Folder
 from longtake.player.server import PlayerServer
+from media.renditions import Track
 from tests.browser.made_package import CBCS, make_package
+from tests.media import package as made
 from tests.media.engine import run
 from tests.patience import WAIT_S
 
@@ -53,9 +55,11 @@ def serving(server: HTTPServer) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def shown(browser: Browser, package: Path) -> AsyncIterator[tuple[Page, list[str]]]:
+async def shown(
+    browser: Browser, package: Path, key: bytes | None = None
+) -> AsyncIterator[tuple[Page, list[str]]]:
     """The page, and what it asks of others, is not given, or complains of."""
-    server = PlayerServer(Folder(package), "talk", 0)
+    server = PlayerServer(Folder(package), "talk", 0, key)
     complaints: list[str] = []
     with serving(server):
         page = await browser.new_page()
@@ -153,3 +157,30 @@ async def test_an_encrypted_package_is_told_to_be_one(browser: Browser, tmp_path
     async with shown(browser, folder) as (page, _):
         await page.wait_for_selector("#troubles li")
         assert "encrypted" in await page.inner_text("#troubles")
+
+
+@pytest.mark.parametrize("scheme", ["cbcs", "aes-128"])
+async def test_an_encrypted_package_plays_with_its_key(
+    browser: Browser, tmp_path: Path, scheme: str
+) -> None:
+    tracks = [
+        Track(made.picture(tmp_path / "film.mp4"), "film", "video"),
+        Track(made.sound(tmp_path / "en.m4a"), "audio-en", "audio", "en"),
+    ]
+    folder = await made.package(tmp_path / "out", tracks, scheme=scheme)
+    async with shown(browser, folder, made.KEY) as (page, complaints):
+        await until(page, "film.readyState >= 2")
+        await page.evaluate("film.playbackRate = 4; film.play()")
+        await until(page, "film.ended")
+        assert await page.evaluate("film.currentTime") == pytest.approx(9.5, abs=0.1)
+        frames = await page.evaluate("film.getVideoPlaybackQuality().totalVideoFrames")
+        assert frames > 100
+        assert await page.inner_text("#troubles") == ""
+        assert complaints == []
+
+
+async def test_another_key_opens_nothing(browser: Browser, tmp_path: Path) -> None:
+    track = Track(made.picture(tmp_path / "film.mp4"), "film", "video")
+    folder = await made.package(tmp_path / "out", [track], scheme="aes-128")
+    async with shown(browser, folder, bytes(16)) as (page, _):
+        await page.wait_for_selector("#troubles li")

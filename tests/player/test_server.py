@@ -190,6 +190,11 @@ def test_a_page_of_another_host_gets_nothing_by_a_rebound_name(ask: Asker) -> No
     assert ask("/package/master.m3u8", host=f"localhost:{ask.port}").status == 200
 
 
+def test_no_key_is_given_that_was_not_named(ask: Asker, package: Path) -> None:
+    (package.parent / "key").write_bytes(bytes(16))
+    assert ask("/key").status == 404
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_nothing_is_taken(method: str, ask: Asker, package: Path) -> None:
     assert ask("/package/master.m3u8", method).status >= 400
