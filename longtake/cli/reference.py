@@ -42,6 +42,7 @@ TOLD = (
     contracts.Probe,
     contracts.PackageCheck,
     contracts.ScheduleFacts,
+    contracts.Transcript,
 )
 
 

@@ -32,6 +32,7 @@ from longtake.contracts.result import (
 from longtake.contracts.schedule import ScheduledRun, ScheduleFacts, Timetable
 from longtake.contracts.stitch import Stitch, StitchPreset
 from longtake.contracts.transcode import Transcode
+from longtake.contracts.transcript import LanguageFound, Segment, Transcript, Word
 
 __all__ = [
     "Aim",
@@ -50,6 +51,7 @@ __all__ = [
     "JobResult",
     "JobStatus",
     "JobSummary",
+    "LanguageFound",
     "Levelled",
     "Loudest",
     "Loudness",
@@ -69,6 +71,7 @@ __all__ = [
     "ScheduleFacts",
     "ScheduledRun",
     "Seconds",
+    "Segment",
     "Stage",
     "State",
     "Stats",
@@ -77,8 +80,10 @@ __all__ = [
     "Tagged",
     "Timetable",
     "Transcode",
+    "Transcript",
     "Uri",
     "VideoFacts",
     "VideoOptions",
     "VideoSettings",
+    "Word",
 ]
