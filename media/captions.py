@@ -28,6 +28,8 @@ FONT = "DejaVu Sans"
 
 _CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _SPAN = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}")
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]*)>|</v>")
+_UNSEEN = frozenset("\u200c\u200d\u200e\u200f\u061c\u2066\u2067\u2068\u2069")
 _TEXT_CODECS = {"subrip": "plain", "srt": "plain", "text": "plain", "webvtt": "plain"} | {
     "ass": "ass",
     "ssa": "ass",
@@ -41,6 +43,8 @@ class Cue(Contract):
     start_ms: int
     end_ms: int
     text: str
+    voices: tuple[str, ...] = ()
+    """Who says each of its lines, "" where nobody tells; empty where nobody tells of any."""
 
 
 class Cues(Contract):
@@ -117,17 +121,35 @@ def _ms(clock: tuple[str | Any, ...]) -> int:
 
 
 def _cue(start: int, end: int, text: str) -> Iterator[Cue]:
-    words = plain(text)
-    if words and end > start:
-        yield Cue(start_ms=start, end_ms=end, text=words)
+    lines = list(_voiced_lines(text))
+    if lines and end > start:
+        words, voices = "\n".join(line for line, _ in lines), tuple(voice for _, voice in lines)
+        yield Cue(start_ms=start, end_ms=end, text=words, voices=voices if any(voices) else ())
+
+
+def _voiced_lines(text: str) -> Iterator[tuple[str, str]]:
+    """The lines and who says each, by WebVTT's voice tags; two voices never share a line."""
+    first, *rest = _VOICE.split(text)
+    for voice, said in ((None, first), *zip(rest[::2], rest[1::2], strict=True)):
+        name = plain(voice or "").replace("\n", " ")
+        yield from ((line, name) for line in plain(said).split("\n") if line)
 
 
 def plain(text: str) -> str:
     """Words and line ends alone, without tags, and with nothing that ASS would obey."""
     text = re.sub(r"\{[^}]*\}|</?[A-Za-z][^>]*>|<\d[^>]*>", "", text)
     text = html.unescape(text).translate({ord("{"): "(", ord("}"): ")", ord("\\"): "/"})
-    lines = ("".join(c for c in line if c.isprintable()).strip() for line in text.split("\n"))
-    return "\n".join(line for line in lines if line)
+    return "\n".join(line for line in map(shown, text.split("\n")) if line)
+
+
+def shown(line: str) -> str:
+    """What of a line is shown, with plain spaces, one between two words.
+
+    Kept, though they are not seen: what joins letters in Persian, in the scripts of India and
+    in emoji, and what orders words that are written from right to left.
+    """
+    kept = (c for c in " ".join(line.split()) if c.isprintable() or c in _UNSEEN)
+    return "".join(kept).strip()
 
 
 async def read_captions(path: Path, stream: int | None, origin: Fraction) -> Cues:
@@ -224,7 +246,7 @@ def _ass_time(ms: int) -> str:
 def unknown_letters(cues: Iterable[Cue]) -> str:
     """Letters that the font does not have, in the order in which they come, each once."""
     known = _letters()
-    wanted = dict.fromkeys(c for cue in cues for c in cue.text if not c.isspace())
+    wanted = dict.fromkeys(c for cue in cues for c in cue.text if c.isprintable() and c != " ")
     return "".join(c for c in wanted if ord(c) not in known)
 
 

@@ -6,6 +6,8 @@ import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from longtake.errors import InputCorrupt, InputTooLarge
@@ -82,11 +84,23 @@ def document(cues: Iterable[Spoken], length_s: float) -> str:
     """A WebVTT file of the cues that are shown within the first `length_s` seconds."""
     end = round(length_s * 1000)
     shown = (
-        Cue(max(0, cue.start_ms), min(cue.end_ms, end), html.escape(cue.text, quote=False))
+        Cue(max(0, cue.start_ms), min(cue.end_ms, end), _text(cue))
         for cue in cues
         if cue.end_ms > 0 and cue.start_ms < end
     )
     return "\n".join(("WEBVTT\n", *map(_block, shown)))
+
+
+def _text(cue: Spoken) -> str:
+    """The words as WebVTT has them, each run of lines of one voice within its tag."""
+    lines = html.escape(cue.text, quote=False).split("\n")
+    voiced = zip(cue.voices or ("",) * len(lines), lines, strict=True)
+    spans = [
+        (voice, "\n".join(line for _, line in run)) for voice, run in groupby(voiced, itemgetter(0))
+    ]
+    return "\n".join(
+        f"<v {html.escape(v, quote=False)}>{words}</v>" if v else words for v, words in spans
+    )
 
 
 def segment(captions: Captions, start_ms: int, end_ms: int) -> str:
@@ -99,11 +113,12 @@ def segment(captions: Captions, start_ms: int, end_ms: int) -> str:
 
 
 def _block(cue: Cue) -> str:
-    times = " ".join(filter(None, (f"{_time(cue.start_ms)} --> {_time(cue.end_ms)}", cue.settings)))
+    times = " ".join(filter(None, (f"{clock(cue.start_ms)} --> {clock(cue.end_ms)}", cue.settings)))
     return "\n".join((*([cue.name] if cue.name else []), times, cue.text, ""))
 
 
-def _time(milliseconds: int) -> str:
+def clock(milliseconds: int) -> str:
+    """A time as WebVTT writes it, `00:01:02.345`."""
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{milliseconds:03}"

@@ -21,6 +21,7 @@ from longtake.presets import resolve
 from media.captions import Cue, ass_document, plain, read_file, unknown_letters
 from media.geometry import geometry
 from media.watermark import png_size
+from media.webvtt import document
 from tests.media.engine import run, transcode
 from tests.media.pixels import Shot, shot
 from tests.media.test_filters import EXACT, QUIET, SRT, logo, picture
@@ -137,7 +138,9 @@ def test_webvtt_and_ass_give_words_and_times_alone(tmp_path: Path) -> None:
         "Dialogue: 0,0:00:01.50,0:00:02.00,Default,,0,0,0,,{\\fnEvil\\an8}Fish, and\\Nchips\n"
         "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 9{\\p0}\n", "utf-8",
     )  # fmt: skip
-    assert read_file(vtt).cues == (Cue(start_ms=1500, end_ms=2000, text="Fish & chips"),)
+    assert read_file(vtt).cues == (
+        Cue(start_ms=1500, end_ms=2000, text="Fish & chips", voices=("Ann",)),
+    )
     assert read_file(ass).cues == (Cue(start_ms=1500, end_ms=2000, text="Fish, and\nchips"),)
 
 
@@ -243,3 +246,28 @@ async def test_a_stream_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for number in (0, 5):
         with pytest.raises(InvalidJob, match=f"stream {number}"):
             await transcode(source, tmp_path / "out.mp4", video={"captions": {"stream": number}})
+
+
+def test_voices_of_webvtt_are_carried_into_the_captions_of_a_package(tmp_path: Path) -> None:
+    """The way of a package's captions: any caption file is read, and WebVTT is written."""
+    spoken = tmp_path / "a.vtt"
+    spoken.write_text(
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n<v.loud Ann &amp; Co>Hello\nyou two</v>\n\n"
+        "00:03.000 --> 00:04.000\n<v Ann>Ready?</v> <v Ben><i>Yes.</i>\n\n"
+        "00:05.000 --> 00:06.000\nNobody\n", "utf-8",
+    )  # fmt: skip
+    cues = read_file(spoken).cues
+    assert [cue.voices for cue in cues] == [("Ann & Co", "Ann & Co"), ("Ann", "Ben"), ()]
+    assert document(cues, 10).split("\n\n")[1:] == [
+        "00:00:01.000 --> 00:00:02.000\n<v Ann &amp; Co>Hello\nyou two</v>",
+        "00:00:03.000 --> 00:00:04.000\n<v Ann>Ready?</v>\n<v Ben>Yes.</v>",
+        "00:00:05.000 --> 00:00:06.000\nNobody\n",
+    ]
+
+
+def test_what_joins_and_orders_letters_is_kept() -> None:
+    """Half spaces of Persian, emoji of several parts, marks of direction; no other odd space."""
+    assert plain("می\u200cخواهم 👩\u200d🚀 \u2067שלום\u2069") == (
+        "می\u200cخواهم 👩\u200d🚀 \u2067שלום\u2069"
+    )
+    assert plain("Bonjour\u00a0!\u3000Oui\u202f?\x07") == "Bonjour ! Oui ?"
