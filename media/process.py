@@ -154,13 +154,14 @@ async def run_child(
     ResourceExhausted (no room on the disk).
     """
     began_at, started = time.time(), time.monotonic()
-    child = _start(command, limits, cwd, told)
-    exited = _exit_of(child.process)
+    child = start(command, limits, cwd, subprocess.PIPE if told else subprocess.DEVNULL)
+    _tell(child, told)
+    exited = exit_of(child.process)
     tasks = [
         asyncio.ensure_future(_read_progress(child, on_tick)),
-        asyncio.ensure_future(_read_stderr(child)),
+        asyncio.ensure_future(read_stderr(child)),
     ]
-    watchdog = asyncio.ensure_future(_watch(child, stall_s, _name(command)))
+    watchdog = asyncio.ensure_future(watch(child, stall_s, _name(command)))
     try:
         first: set[asyncio.Future[Any]] = {exited, watchdog}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
@@ -182,14 +183,18 @@ async def run_child(
 
 
 @dataclass(frozen=True)
-class _Exit:
+class Exit:
+    """How a child ended."""
+
     code: int
     cpu_s: float
     peak_memory_bytes: int
 
 
 @dataclass
-class _Child:
+class Child:
+    """A child that runs."""
+
     process: subprocess.Popen[bytes]
     moved_at: float
     reads: Reads | None = None
@@ -204,15 +209,22 @@ class _Child:
         return text[-STDERR_BYTES:]
 
     def close(self) -> None:
+        """Close the pipes to it."""
         if self.reads is not None:
             self.reads.close()
-        for pipe in (self.process.stdout, self.process.stderr):
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
 
-def _start(command: Sequence[str], limits: Limits, cwd: Path | None, told: bytes) -> _Child:
+def start(
+    command: Sequence[str],
+    limits: Limits,
+    cwd: Path | None = None,
+    stdin: int = subprocess.PIPE,
+) -> Child:
+    """Start a program within limits and without a network, in a process group of its own."""
     # Started from this thread, the event loop's: the parent-death signal follows the thread.
     rlimits = ",".join(f"{name}={value}" for name, value in limits.as_rlimits().items())
     file = asked_by(command)
@@ -220,7 +232,7 @@ def _start(command: Sequence[str], limits: Limits, cwd: Path | None, told: bytes
     hand = reads.hand.fileno() if reads else -1
     process = subprocess.Popen(
         launch.command(os.getpid(), NICENESS, rlimits, list(command), hand),
-        stdin=subprocess.PIPE if told else subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cwd,
@@ -228,13 +240,16 @@ def _start(command: Sequence[str], limits: Limits, cwd: Path | None, told: bytes
         start_new_session=True,
         pass_fds=(hand,) if reads else (),
     )
-    if process.stdin is not None:
-        with contextlib.suppress(BrokenPipeError):  # it ended already, and its exit tells why
-            os.write(process.stdin.fileno(), told)  # a pipe holds so much unread
-        process.stdin.close()
     if reads is not None:
         reads.begin()
-    return _Child(process, time.monotonic(), reads)
+    return Child(process, time.monotonic(), reads)
+
+
+def _tell(child: Child, told: bytes) -> None:
+    if child.process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):  # it ended already, and its exit tells why
+            os.write(child.process.stdin.fileno(), told)  # a pipe holds so much unread
+        child.process.stdin.close()
 
 
 def environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -245,16 +260,16 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _exit_of(process: subprocess.Popen[bytes]) -> asyncio.Future[_Exit]:
+def exit_of(process: subprocess.Popen[bytes]) -> asyncio.Future[Exit]:
     """Wait in a thread of its own: wait4 tells CPU and memory, which asyncio's watcher loses."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[_Exit] = loop.create_future()
+    future: asyncio.Future[Exit] = loop.create_future()
 
     def wait() -> None:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         unit = 1 if sys.platform == "darwin" else 1024
-        result = _Exit(process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+        result = Exit(process.returncode, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody asks any more
             loop.call_soon_threadsafe(_set_if_open, future, result)
 
@@ -262,21 +277,22 @@ def _exit_of(process: subprocess.Popen[bytes]) -> asyncio.Future[_Exit]:
     return future
 
 
-def _set_if_open(future: asyncio.Future[_Exit], result: _Exit) -> None:
+def _set_if_open(future: asyncio.Future[Exit], result: Exit) -> None:
     if not future.done():
         future.set_result(result)
 
 
-async def _reader(pipe: IO[bytes] | None) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader()
+async def reading(pipe: IO[bytes] | None, most_bytes: int = 1 << 16) -> asyncio.StreamReader:
+    """What comes out of a pipe, in lines of at most so many bytes."""
+    reader = asyncio.StreamReader(limit=most_bytes)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), pipe
     )
     return reader
 
 
-async def _read_progress(child: _Child, on_tick: OnTick) -> None:
-    reader = await _reader(child.process.stdout)
+async def _read_progress(child: Child, on_tick: OnTick) -> None:
+    reader = await reading(child.process.stdout)
     block: dict[str, str] = {}
     while line := await reader.readline():
         name, _, value = line.decode("ascii", "replace").strip().partition("=")
@@ -309,14 +325,15 @@ def _tick(block: Mapping[str, str]) -> Tick:
     )
 
 
-async def _read_stderr(child: _Child) -> None:
-    reader = await _reader(child.process.stderr)
+async def read_stderr(child: Child) -> None:
+    """Keep the last of what it says, until it ends."""
+    reader = await reading(child.process.stderr)
     while piece := await reader.read(1024):
         child.tail.append(piece)
         child.errors += piece.count(b"\n")
 
 
-async def _watch(child: _Child, stall_s: float, name: str) -> None:
+async def watch(child: Child, stall_s: float, name: str) -> None:
     """Return never; raise ProcessStalled once the child has stopped moving."""
     computed, computed_at = 0.0, time.monotonic()
     while True:
@@ -336,12 +353,12 @@ async def _watch(child: _Child, stall_s: float, name: str) -> None:
         if idle > stall_s or silent > SILENCE_S:
             raise ProcessStalled(
                 f"{name} made no progress for {silent:.0f} s and was ended; "
-                f"it had written {child.last.frames if child.last else 0} frames. "
+                f"{f'it had written {child.last.frames} frames. ' if child.last else ''}"
                 f"Its last words: {child.stderr or 'none'}"
             )
 
 
-async def _end(child: _Child, exited: asyncio.Future[_Exit]) -> None:
+async def _end(child: Child, exited: asyncio.Future[Exit]) -> None:
     """SIGINT, which lets FFmpeg close its files; after two seconds SIGKILL."""
     for number, patience in ((signal.SIGINT, 2.0), (signal.SIGKILL, 10.0)):
         if exited.done():
@@ -353,7 +370,7 @@ async def _end(child: _Child, exited: asyncio.Future[_Exit]) -> None:
 
 
 def _ended(
-    child: _Child, exited: _Exit, command: Sequence[str], began_at: float, wall_s: float
+    child: Child, exited: Exit, command: Sequence[str], began_at: float, wall_s: float
 ) -> ChildEnded:
     last = child.last
     return ChildEnded(
@@ -373,7 +390,7 @@ def _name(command: Sequence[str]) -> str:
 
 
 def _judge(
-    child: _Child, exited: _Exit, wall_s: float, command: Sequence[str], writes_to: Path
+    child: Child, exited: Exit, wall_s: float, command: Sequence[str], writes_to: Path
 ) -> Finished:
     if child.reads is not None and child.reads.error is not None:
         raise child.reads.error
