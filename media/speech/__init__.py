@@ -1,0 +1,1 @@
+"""Speech to text: models, prepared sound, windows, and the child that listens."""

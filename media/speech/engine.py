@@ -1,0 +1,209 @@
+"""Speech to text: a child that keeps its model, asked for one window after the other.
+
+The same model, settings and sound give the same words, whichever child is asked and whatever it
+was asked before: nothing is drawn at random, and windows know nothing of each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import sys
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from longtake.contracts.speech import RATE_HZ, Span, Window
+from longtake.contracts.transcribe import SpeechSettings
+from longtake.contracts.transcript import LanguageFound, Segment
+from longtake.errors import CapabilityMissing, InputUnsupported, ResourceExhausted
+from media.dialogue import Dialogue, Message
+from media.process import Limits
+from media.speech.guards import guarded
+from media.speech.heard import as_segments, read_answer
+from media.speech.models import Model, require_language
+from media.speech.profanity import masked
+from media.speech.sound import SpeechSound
+from media.speech.spans import NOT_INSTALLED
+from media.speech.windows import Clock, listened
+
+Device = Literal["cpu", "cuda"]
+OnTick = Callable[[float], None]
+"""Told how much of a window has been listened to, in seconds."""
+
+PRECISION: dict[Device, str] = {"cpu": "int8", "cuda": "float16"}
+HEARD_S = 30.0
+"""Whisper hears half a minute at a time."""
+PLACES = 5
+"""That a language is heard in."""
+NOBODY_SPEAKS = LanguageFound(code="und", probability=0.0, asked=False)
+
+_PROGRAM = Path(__file__).with_name("child.py")
+_CHILD = "the speech engine"
+
+
+class SpeechEngine:
+    """One child with one model, for one slot of a worker. To be used in one event loop.
+
+    The child is started when it is first needed, and anew when another model is asked for, when it
+    died, and after a window was cancelled.
+    """
+
+    def __init__(self, device: Device = "cpu", threads: int = 1) -> None:
+        self._device: Device = device
+        self._threads = threads
+        self._turn = asyncio.Lock()
+        self._model: Model | None = None
+        self._dialogue: Dialogue | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child, while there is one."""
+        return self._dialogue.pid if self._dialogue and self._dialogue.open else None
+
+    async def transcribe(
+        self,
+        model: Model,
+        sound: SpeechSound,
+        window: Window,
+        settings: SpeechSettings,
+        language: str,
+        on_tick: OnTick = lambda _: None,
+    ) -> tuple[Segment, ...]:
+        """What is said in a window, in `language`; nothing where nobody speaks.
+
+        Cancelling the task ends the child. Raises InvalidJob (a language the model does not know),
+        CapabilityMissing (the model cannot be loaded), ResourceExhausted, InputUnsupported,
+        ProcessKilled and ProcessStalled.
+        """
+        require_language(model, language)
+        if not window.spans:
+            return ()
+        pieces = listened(window)
+        decoding = {
+            "language": language,
+            "beam_size": settings.beam_size,
+            "hotwords": ", ".join(settings.hot_words) or None,
+            "initial_prompt": settings.prompt,
+        }
+        question = _about(sound, window.channel, pieces) | {"ask": "text", "decoding": decoding}
+        answer = await self._ask(model, question, lambda news: on_tick(news["at_s"]))
+        heard = guarded(read_answer(answer, Clock(pieces)), window.spans)
+        return as_segments(masked(heard, language) if settings.mask_profanity else heard)
+
+    async def detect_language(
+        self, model: Model, sound: SpeechSound, windows: Sequence[Window]
+    ) -> LanguageFound:
+        """The language that is likeliest over several windows: the mean of what each is heard as.
+
+        Raises what `transcribe` raises.
+        """
+        if not model.multilingual:
+            return LanguageFound(code="en", probability=1.0, asked=False)
+        places = spread([window for window in windows if window.spans], PLACES)
+        if not places:
+            return NOBODY_SPEAKS
+        summed: dict[str, float] = defaultdict(float)
+        for window in places:
+            pieces = _opening(listened(window))
+            question = _about(sound, window.channel, pieces) | {"ask": "language"}
+            answer = await self._ask(model, question, lambda _: None)
+            for code, probability in answer.items():
+                summed[code] += probability / len(places)
+        code = max(summed, key=lambda each: (summed[each], each))
+        return LanguageFound(code=code, probability=round(min(1.0, summed[code]), 3), asked=False)
+
+    async def close(self) -> None:
+        """End the child."""
+        dialogue, self._dialogue = self._dialogue, None
+        if dialogue is not None:
+            await dialogue.end()
+
+    async def _ask(
+        self, model: Model, question: Message, on_news: Callable[[Message], None]
+    ) -> Any:
+        async with self._turn:
+            dialogue = await self._child(model)
+            message = await dialogue.ask(question, on_news)
+        if "error" not in message:
+            return message["answer"]
+        kind, words = message["error"]
+        if kind == "model":
+            await self.close()
+            raise CapabilityMissing(f"the speech model {model.path} cannot be used: {words}")
+        if kind == "memory":
+            await self.close()
+            raise ResourceExhausted(f"the memory that {_CHILD} may take was not enough: {words}")
+        raise InputUnsupported(f"the speech could not be transcribed: {words}")
+
+    async def _child(self, model: Model) -> Dialogue:
+        """The child with that model."""
+        if self._dialogue is None or not self._dialogue.open or self._model != model:
+            await self.close()
+            if importlib.util.find_spec("faster_whisper") is None:
+                raise CapabilityMissing(NOT_INSTALLED)
+            self._model = model
+            self._dialogue = Dialogue.begin(_CHILD, self._command(model), self._limits(model))
+        return self._dialogue
+
+    def _command(self, model: Model) -> list[str]:
+        options = (str(model.path), self._device, PRECISION[self._device], str(self._threads))
+        return [sys.executable, "-I", str(_PROGRAM), *options]
+
+    def _limits(self, model: Model) -> Limits:
+        # CUDA maps the memory of all its cards, and more, into the process.
+        size = (model.path / "model.bin").stat().st_size
+        memory = 1 << 46 if self._device == "cuda" else (4 << 30) + 4 * size
+        return Limits(memory_bytes=memory, file_bytes=1 << 20)
+
+
+class SpeechEngines:
+    """The engines of a worker: as many as are used at a time, kept warm for those who come next."""
+
+    def __init__(self, device: Device = "cpu", threads: int = 1) -> None:
+        self._device: Device = device
+        self._threads = threads
+        self._idle: list[SpeechEngine] = []
+
+    @contextlib.asynccontextmanager
+    async def lent(self) -> AsyncIterator[SpeechEngine]:
+        """An engine that nobody else uses, the one that was used last if there is a choice."""
+        engine = self._idle.pop() if self._idle else SpeechEngine(self._device, self._threads)
+        try:
+            yield engine
+        finally:
+            self._idle.append(engine)
+
+    async def close(self) -> None:
+        """End all children that nobody uses."""
+        while self._idle:
+            await self._idle.pop().close()
+
+
+def spread(windows: Sequence[Window], count: int) -> list[Window]:
+    """At most so many of the windows, evenly over all, the first and the last among them."""
+    if len(windows) <= count:
+        return list(windows)
+    return [windows[round(n * (len(windows) - 1) / (count - 1))] for n in range(count)]
+
+
+def _about(sound: SpeechSound, channel: int, pieces: Sequence[Span]) -> Message:
+    return {
+        "sound": str(sound.path),
+        "channels": sound.channels,
+        "channel": channel,
+        "pieces": [(piece.first, piece.end) for piece in pieces],
+    }
+
+
+def _opening(pieces: Sequence[Span]) -> list[Span]:
+    """The pieces up to half a minute."""
+    left, opening = round(HEARD_S * RATE_HZ), []
+    for piece in pieces:
+        if left <= 0:
+            break
+        opening.append(Span(first=piece.first, end=min(piece.end, piece.first + left)))
+        left -= piece.samples
+    return opening

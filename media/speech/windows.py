@@ -1,0 +1,92 @@
+"""Windows of a recording that are transcribed on their own, and what of each is listened to.
+
+Pure functions. Windows tile a channel; each border lies in the middle of a silence, the longest
+that keeps windows below the bound. What is listened to are the spans with a little silence around:
+long silences inside a window are left out, for models hear words in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from longtake.contracts.speech import RATE_HZ, Span, Window
+
+LONGEST_S = 120.0
+"""Of a window, from its first word to its last: what a killed worker repeats at most."""
+PAD_S = 0.4
+"""Silence that is listened to before and after a span, so that soft beginnings are not lost."""
+KEPT_SILENCE_S = 2.0
+"""A silence of less, inside a window, is listened to as it is: sentences hang together."""
+
+
+def plan_windows(
+    spans: Sequence[Span], samples: int, *, channel: int = 0, longest_s: float = LONGEST_S
+) -> tuple[Window, ...]:
+    """The windows of a channel of so many samples, in order; none where nobody speaks.
+
+    A window of more than `longest_s` seconds of speech and pauses has one span alone.
+    """
+    groups = _groups(spans, round(longest_s * RATE_HZ))
+    borders = [0, *((a[-1].end + b[0].first) // 2 for a, b in zip(groups, groups[1:])), samples]  # noqa: B905, RUF007
+    return tuple(
+        Window(channel=channel, first=first, end=end, spans=group)
+        for first, end, group in zip(borders, borders[1:], groups)  # noqa: B905
+    )
+
+
+def _groups(spans: Sequence[Span], longest: int) -> list[tuple[Span, ...]]:
+    groups = []
+    begin = 0
+    while begin < len(spans):
+        end = _border(spans, begin, longest)
+        groups.append(tuple(spans[begin:end]))
+        begin = end
+    return groups
+
+
+def _border(spans: Sequence[Span], begin: int, longest: int) -> int:
+    """The span that the next window begins with: behind the longest silence of the second half of
+    the room there is, so that no window is short without need."""
+    start = spans[begin].first
+    last = begin + 1
+    while last < len(spans) and spans[last].end - start <= longest:
+        last += 1
+    if last == len(spans):
+        return last
+    late = [at for at in range(begin + 1, last + 1) if spans[at - 1].end - start >= longest // 2]
+    return max(late or [last], key=lambda at: (spans[at].first - spans[at - 1].end, at))
+
+
+def listened(window: Window) -> tuple[Span, ...]:
+    """What of a window is listened to, in order."""
+    pad, kept = round(PAD_S * RATE_HZ), round(KEPT_SILENCE_S * RATE_HZ)
+    pieces: list[Span] = []
+    for span in window.spans:
+        first, end = max(window.first, span.first - pad), min(window.end, span.end + pad)
+        if pieces and span.first - (pieces[-1].end - pad) <= kept:
+            first = pieces.pop().first
+        pieces.append(Span(first=first, end=end))
+    return tuple(pieces)
+
+
+class Clock:
+    """From the time of what was listened to, to the time of the source. Seconds."""
+
+    def __init__(self, pieces: Sequence[Span]) -> None:
+        self._pieces = pieces
+
+    def source(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Beginning and end of a word, both in the piece that holds its middle."""
+        middle = (start_s + end_s) / 2 * RATE_HZ
+        before = 0
+        for piece in self._pieces[:-1]:
+            if middle < before + piece.samples:
+                break
+            before += piece.samples
+        else:
+            piece = self._pieces[-1]
+        shift = piece.first - before
+        low, high = piece.first / RATE_HZ, piece.end / RATE_HZ
+        moved = (s + shift / RATE_HZ for s in (start_s, end_s))
+        start, end = (round(min(max(s, low), high), 3) for s in moved)
+        return start, end
