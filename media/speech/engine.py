@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,8 +41,17 @@ PLACES = 5
 """That a language is heard in."""
 NOBODY_SPEAKS = LanguageFound(code="und", probability=0.0, asked=False)
 
+RULES = 1
+"""Counts up when the engine's own rules change what becomes of the same sound."""
+_LIBRARIES = ("faster-whisper", "ctranslate2", "onnxruntime")
 _PROGRAM = Path(__file__).with_name("child.py")
 _CHILD = "the speech engine"
+
+
+def engine_of_speech(device: Device = "cpu") -> str:
+    """What the words hang on, beside model, settings and sound: belongs into their keys."""
+    versions = (f"{name}-{version(name)}" for name in _LIBRARIES)
+    return " ".join((*versions, PRECISION[device], f"rules-{RULES}"))
 
 
 class SpeechEngine:

@@ -7,6 +7,7 @@ speech is listened to at all (`media.speech.windows`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from longtake.contracts.speech import RATE_HZ, Span
 from media.speech.heard import Heard, HeardWord
@@ -16,6 +17,9 @@ UNLIKELY = -1.0
 """OpenAI's own bounds: where nobody seems to speak and the words are unlikely, there are none."""
 LOOP = 2.4
 """Of the compression ratio, OpenAI's bound: text beyond it runs in circles."""
+LEAD_S, TAIL_S = 0.1, 0.2
+"""A word that Whisper lets begin in a silence begins so long before the speech it reaches into, and
+one that it lets end in a silence ends so long behind: Silero finds edges, Whisper guesses them."""
 LEAST_OVERLAP = 0.1
 """Of a segment's time that somebody must speak in."""
 
@@ -23,7 +27,8 @@ LEAST_OVERLAP = 0.1
 def guarded(heard: Iterable[Heard], spans: Sequence[Span]) -> tuple[Heard, ...]:
     """What is left of what was heard in a window where somebody speaks in these spans."""
     kept = (unlooped(each) for each in heard if not is_made_up(each))
-    return tuple(each for each in kept if each.words and is_spoken(each, spans))
+    spoken = (each for each in kept if each.words and is_spoken(each, spans))
+    return tuple(each.with_words(_hug(word, spans) for word in each.words) for each in spoken)
 
 
 def is_made_up(heard: Heard) -> bool:
@@ -38,6 +43,19 @@ def is_spoken(heard: Heard, spans: Sequence[Span]) -> bool:
         max(0.0, min(end, span.end / RATE_HZ) - max(start, span.first / RATE_HZ)) for span in spans
     )
     return spoken >= LEAST_OVERLAP * (end - start)
+
+
+def _hug(word: HeardWord, spans: Sequence[Span]) -> HeardWord:
+    touched = [
+        (span.first / RATE_HZ, span.end / RATE_HZ)
+        for span in spans
+        if span.first < word.end_s * RATE_HZ and span.end > word.start_s * RATE_HZ
+    ]
+    if not touched:
+        return word
+    start = max(word.start_s, round(touched[0][0] - LEAD_S, 3))
+    end = min(word.end_s, round(touched[-1][1] + TAIL_S, 3))
+    return replace(word, start_s=start, end_s=end)
 
 
 def unlooped(heard: Heard) -> Heard:
