@@ -8,6 +8,7 @@ long silences inside a window are left out, for models hear words in them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from longtake.contracts.speech import RATE_HZ, Span, Window
 
@@ -27,10 +28,12 @@ def plan_windows(
     A window of more than `longest_s` seconds of speech and pauses has one span alone.
     """
     groups = _groups(spans, round(longest_s * RATE_HZ))
-    borders = [0, *((a[-1].end + b[0].first) // 2 for a, b in zip(groups, groups[1:])), samples]  # noqa: B905, RUF007
+    if not groups:
+        return ()
+    borders = [0, *((a[-1].end + b[0].first) // 2 for a, b in pairwise(groups)), samples]
     return tuple(
         Window(channel=channel, first=first, end=end, spans=group)
-        for first, end, group in zip(borders, borders[1:], groups)  # noqa: B905
+        for (first, end), group in zip(pairwise(borders), groups, strict=True)
     )
 
 

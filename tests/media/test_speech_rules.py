@@ -1,0 +1,131 @@
+"""The pure rules of speech: spans, windows, guards and masks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longtake.contracts.speech import RATE_HZ, Span
+from media.speech.guards import guarded
+from media.speech.heard import Heard, HeardWord, as_segments
+from media.speech.profanity import can_mask, mask
+from media.speech.spans import CHUNK, LONGEST_S, spans_of
+from media.speech.windows import Clock, listened, plan_windows
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> tuple[tuple[Span, ...], int]:
+    """Spans of speech of at most 30 s, and how many samples there are."""
+    spans, at = [], 0
+    lengths = st.tuples(st.integers(0, 400_000), st.integers(CHUNK, int(LONGEST_S * RATE_HZ)))
+    for silence, speech in draw(st.lists(lengths, max_size=60)):
+        spans.append(Span(first=at + silence, end=at + silence + speech))
+        at = spans[-1].end
+    return tuple(spans), at + draw(st.integers(1, 400_000))
+
+
+@given(recordings(), st.sampled_from([30.0, 60.0, 120.0]))
+def test_windows_tile_the_channel_and_hold_every_span_once(
+    recording: tuple[tuple[Span, ...], int], longest_s: float
+) -> None:
+    spans, samples = recording
+    windows = plan_windows(spans, samples, longest_s=longest_s)
+    assert tuple(span for window in windows for span in window.spans) == spans
+    if windows:
+        assert (windows[0].first, windows[-1].end) == (0, samples)
+    assert all(a.end == b.first for a, b in pairwise(windows))
+    for window in windows:
+        assert window.spans[-1].end - window.spans[0].first <= longest_s * RATE_HZ
+        pieces = listened(window)
+        assert all(a.end < b.first for a, b in pairwise(pieces))
+        assert window.first <= pieces[0].first
+        assert pieces[-1].end <= window.end
+        for span in window.spans:
+            assert any(p.first <= span.first and span.end <= p.end for p in pieces)
+
+
+@given(recordings(), st.floats(0, 1), st.floats(0, 5))
+def test_a_word_lies_where_it_was_said(
+    recording: tuple[tuple[Span, ...], int], share: float, length_s: float
+) -> None:
+    """The clock turns positions in what was listened to back into those of the source."""
+    windows = plan_windows(*recording)
+    for window in windows[:3]:
+        pieces = listened(window)
+        heard = sum(piece.samples for piece in pieces) / RATE_HZ
+        start, end = Clock(pieces).source(share * heard, min(heard, share * heard + length_s))
+        assert start <= end
+        inside = [
+            p for p in pieces if p.first <= start * RATE_HZ + 17 and end * RATE_HZ <= p.end + 17
+        ]
+        assert inside
+
+
+def test_a_border_lies_in_the_longest_silence() -> None:
+    at = (0, 20, 21, 50, 53, 80, 81, 110)
+    spans = [
+        Span(first=a * RATE_HZ, end=b * RATE_HZ) for a, b in zip(at[::2], at[1::2], strict=True)
+    ]
+    first, second = plan_windows(spans, 120 * RATE_HZ, longest_s=90)
+    assert first.end == second.first == 51.5 * RATE_HZ
+
+
+@given(st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6, 0.95]), max_size=3000))
+def test_spans_are_apart_and_of_bounded_length(probabilities: list[float]) -> None:
+    spans = spans_of(probabilities, len(probabilities) * CHUNK)
+    assert all(a.end <= b.first for a, b in pairwise(spans))
+    assert all(span.samples <= LONGEST_S * RATE_HZ for span in spans)
+
+
+def test_endless_speech_is_cut_where_it_is_least_likely() -> None:
+    probabilities = [0.9] * 1500
+    probabilities[700] = 0.4
+    spans = spans_of(probabilities, 1500 * CHUNK)
+    assert spans[0].end == spans[1].first == 700 * CHUNK
+
+
+def _heard(
+    text: str, *, no_speech: float = 0.1, logprob: float = -0.3, ratio: float = 1.2
+) -> Heard:
+    words = tuple(
+        HeardWord(number * 0.5, number * 0.5 + 0.4, f" {word}", 0.9)
+        for number, word in enumerate(text.split())
+    )
+    return Heard(words, logprob, no_speech, ratio)
+
+
+_ALL = (Span(first=0, end=100 * RATE_HZ),)
+
+
+def test_what_the_model_hardly_believes_is_left_out() -> None:
+    assert guarded([_heard("thank you", no_speech=0.9, logprob=-1.2)], _ALL) == ()
+    assert guarded([_heard("thank you", no_speech=0.9)], _ALL)
+
+
+def test_words_where_nobody_speaks_are_left_out() -> None:
+    nobody = (Span(first=50 * RATE_HZ, end=60 * RATE_HZ),)
+    assert guarded([_heard("thanks for watching")], nobody) == ()
+
+
+def test_a_loop_is_told_once_and_a_chant_stays() -> None:
+    loop = "so it goes on and on " + "and then we " * 20
+    (told,) = as_segments(guarded([_heard(loop, ratio=6.0)], _ALL))
+    assert told.text == "so it goes on and on and then we"
+    (chant,) = as_segments(guarded([_heard("no no no no")], _ALL))
+    assert chant.text == "no no no no"
+
+
+def test_a_word_begins_with_its_speech_and_not_in_the_pause_before() -> None:
+    word = HeardWord(0.0, 3.0, " And", 0.9)
+    spans = (Span(first=2 * RATE_HZ, end=5 * RATE_HZ // 2),)
+    (segment,) = guarded([Heard((word,), -0.1, 0.0, 1.0)], spans)
+    assert (segment.words[0].start_s, segment.words[0].end_s) == (1.9, 2.7)
+
+
+def test_masks_keep_the_first_letter_the_length_and_the_innocent() -> None:
+    assert mask(" Bullshit!", "en") == " B*******!"
+    assert mask("Scunthorpe, cocktail and assassin", "en") == "Scunthorpe, cocktail and assassin"
+    assert not can_mask("xx")
+    assert mask("shit", "xx") == "shit"
