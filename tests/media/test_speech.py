@@ -83,8 +83,11 @@ def text_of(segments: Sequence[Segment]) -> str:
 
 def errors(reference: str, heard: str) -> float:
     """Word error rate."""
-    plain = (re.sub(r"[^a-z' ]", " ", text.lower()) for text in (reference, heard))
-    return jiwer.wer(*(" ".join(text.split()) for text in plain))
+    return jiwer.wer(_plain(reference), _plain(heard))
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split())
 
 
 def made(target: Path, *options: str | Path) -> Path:
