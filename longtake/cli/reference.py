@@ -32,6 +32,8 @@ ASKED = (
     contracts.Package,
     contracts.PackagePreset,
     contracts.Timetable,
+    contracts.Pipeline,
+    contracts.PipelineDocument,
 )
 TOLD = (
     contracts.JobResult,
@@ -43,6 +45,7 @@ TOLD = (
     contracts.PackageCheck,
     contracts.ScheduleFacts,
     contracts.Transcript,
+    contracts.StepStatus,
 )
 
 

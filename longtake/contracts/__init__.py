@@ -16,6 +16,7 @@ from longtake.contracts.loudness import Aim, AlbumLoudness, Levelled, Loudness, 
 from longtake.contracts.media import AudioFacts, Chapter, MediaFacts, OtherStream, VideoFacts
 from longtake.contracts.normalize import Normalize
 from longtake.contracts.package import Package, PackagePreset
+from longtake.contracts.pipeline import Pipeline, PipelineDocument, StepStatus
 from longtake.contracts.preview import Preview
 from longtake.contracts.probe import Finding, Loudest, Probe
 from longtake.contracts.result import (
@@ -62,6 +63,8 @@ __all__ = [
     "Package",
     "PackageCheck",
     "PackagePreset",
+    "Pipeline",
+    "PipelineDocument",
     "Preview",
     "Probe",
     "Progress",
@@ -75,6 +78,7 @@ __all__ = [
     "Stage",
     "State",
     "Stats",
+    "StepStatus",
     "Stitch",
     "StitchPreset",
     "Tagged",
