@@ -9,9 +9,10 @@ from longtake.contracts.base import Contract
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.package import CaptionFile, Package
+from longtake.languages import bcp47
 from media.index import Index
 from media.plan import AudioPlan, Clip, Plan
-from media.tracks import bcp47, plan_tracks
+from media.tracks import plan_tracks
 
 SURROUND = 6
 """Channels from which on a track has a 5.1 rendition beside its stereo one."""

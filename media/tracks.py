@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from longtake.contracts.containers import CONTAINERS, Container
 from longtake.contracts.encode import AudioSettings, EncodeSettings
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.errors import InvalidJob
+from longtake.languages import code
 from media.plan import AudioPlan, Clip
 from media.smart_copy import check_copy, why_encode_audio
 from media.sounds import rate_of
-
-_TWO_LETTERS = {
-    "en": "eng", "de": "ger", "fr": "fre", "es": "spa", "it": "ita", "pt": "por", "nl": "dut",
-    "ru": "rus", "ja": "jpn", "zh": "chi", "ko": "kor", "ar": "ara", "hi": "hin", "pl": "pol",
-    "sv": "swe", "da": "dan", "fi": "fin", "no": "nor", "cs": "cze", "el": "gre", "tr": "tur",
-    "uk": "ukr", "hu": "hun", "he": "heb", "fa": "per", "ro": "rum", "th": "tha", "vi": "vie",
-}  # fmt: skip
-"""ISO 639-1 to the bibliographic codes of ISO 639-2, which files use."""
-_TERMINOLOGICAL = {
-    "deu": "ger", "fra": "fre", "nld": "dut", "zho": "chi", "ces": "cze", "ell": "gre",
-    "fas": "per", "ron": "rum",
-}  # fmt: skip
 
 
 def sound_left_out(facts: MediaFacts, container: Container) -> tuple[str, ...]:
@@ -136,28 +123,7 @@ def choose_tracks(
 def _find(tracks: tuple[AudioFacts, ...], asked: int | str) -> list[AudioFacts]:
     if isinstance(asked, int):
         return [tracks[asked - 1]] if asked <= len(tracks) else []
-    return [track for track in tracks if track.language and _code(track.language) == _code(asked)]
-
-
-def _code(language: str) -> str:
-    """One code a language: files say `ger`, `deu`, `de` or `de-AT`."""
-    code = language.lower().partition("-")[0]
-    code = _TWO_LETTERS.get(code, code)
-    return _TERMINOLOGICAL.get(code, code)
-
-
-def bcp47(language: str | None) -> str | None:
-    """A language as playlists name it (BCP 47), from what a file says; None where it says nothing.
-
-    `ger`, `deu` and `de` are all `de`; one without two letters stays as it is.
-    """
-    if not language or _code(language) in ("und", "mis", "zxx", "unknown"):
-        return None
-    if not re.fullmatch("[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language):
-        return None
-    own, _, region = language.partition("-")
-    letters = {long: short for short, long in _TWO_LETTERS.items()}.get(_code(own), own.lower())
-    return f"{letters}-{region}" if region else letters
+    return [track for track in tracks if track.language and code(track.language) == code(asked)]
 
 
 def _listed(tracks: tuple[AudioFacts, ...]) -> str:
