@@ -1,9 +1,31 @@
-"""YAML and JSON as people write them: jobs and presets in files."""
+"""YAML and JSON as people write them: jobs, presets and pipelines in files."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import yaml
+
+Place = tuple[int | str, ...]
+"""Where a value lies in a document: `("steps", "film", "video", "crf")`."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says, and in which line each value begins, or the key before it."""
+
+    content: Any
+    lines: Mapping[Place, int]
+
+    def line(self, place: Place) -> int:
+        """The line of a place; of what is not there, the line of what it would lie in."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
 
 
 def read_document(path: Path) -> Any:
@@ -12,6 +34,11 @@ def read_document(path: Path) -> Any:
 
     Raises OSError, UnicodeDecodeError, and yaml.YAMLError with the line.
     """
+    return read_with_lines(path).content
+
+
+def read_with_lines(path: Path) -> Document:
+    """What a file says, with its lines. Raises as `read_document` does."""
     import yaml  # late: most clients read no file
 
     class Loader(yaml.SafeLoader):
@@ -32,4 +59,28 @@ def read_document(path: Path) -> Any:
             return super().construct_mapping(node, deep=deep)
 
     with path.open(encoding="utf-8") as text:
-        return yaml.load(text, Loader)
+        loader = Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return Document(None, {})
+            # In this order: constructing puts what `<<` merges in among a node's own keys.
+            return Document(loader.construct_document(node), dict(_lines(node, ())))
+        finally:
+            loader.dispose()
+
+
+def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:
+    import yaml
+
+    yield place, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            inner = (*place, key.value)
+            yield from _lines(value, inner)
+            yield inner, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, entry in enumerate(node.value):
+            yield from _lines(entry, (*place, number))

@@ -9,6 +9,7 @@ import os
 
 from longtake import arguments, presets
 from longtake.contracts.command import Command
+from longtake.contracts.job import Job
 from longtake.contracts.package import Package
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
@@ -27,20 +28,23 @@ from longtake.stitching import resolve_stitch
 
 def check(job: AnyJob) -> None:
     """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported or OutputConflict."""
+    check_settings(job)
+    for source in (*job.sources, *(job.beside if isinstance(job, Transcode) else ())):
+        check_input(source)
+    for target in job.targets:
+        _check_output(target, folder=job.writes_folder)
+
+
+def check_settings(job: Job) -> None:
+    """Raises InvalidJob for what no file can satisfy: an unknown preset, a contradiction."""
     if isinstance(job, Transcode):
         presets.resolve(job)
-        for uri in job.beside:
-            check_input(uri)
     if isinstance(job, Stitch):
         resolve_stitch(job)
     if isinstance(job, Package):
         resolve_package(job)
     if isinstance(job, Command):
         arguments.check(job.arguments)
-    for source in job.sources:
-        check_input(source)
-    for target in job.targets:
-        _check_output(target, folder=job.writes_folder)
 
 
 def check_input(uri: str) -> None:

@@ -197,9 +197,13 @@ def _less_size(preset: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
 def describe(error: ValidationError) -> str:
     """Pydantic's findings in one line: `video.crf: Input should be less than …; …`."""
     return "; ".join(
-        ": ".join(filter(None, (".".join(map(str, item["loc"])), _plain(item["msg"]))))
-        for item in error.errors(include_url=False)
+        ": ".join(filter(None, (".".join(map(str, place)), words))) for place, words in found(error)
     )
+
+
+def found(error: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
+    """Pydantic's findings: each with its place, and in plain words."""
+    return [(item["loc"], _plain(item["msg"])) for item in error.errors(include_url=False)]
 
 
 def _plain(words: str) -> str:
