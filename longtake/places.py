@@ -1,7 +1,7 @@
 """Places in a job: which of its fields name files, also where they lie in lists.
 
-A path such as `timeline.source` means the field `source` of each entry of `timeline`; where a path
-ends at an object, as `inputs` of a pipeline, its values are the places.
+A path such as `timeline.source` means the field `source` of each entry of `timeline`; `inputs.*`
+means every value of the object `inputs`.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ def places(job: object, path: str) -> Iterator[str]:
             yield from places(each, path)
     elif path:
         name, _, rest = path.partition(".")
-        value = job.get(name) if isinstance(job, Mapping) else getattr(job, name, None)
-        yield from places(value, rest)
+        yield from places(_at(job, name), rest)
     elif isinstance(job, str):
         yield job
-    elif isinstance(job, Mapping):
-        yield from places(list(job.values()), path)
+
+
+def _at(job: object, name: str) -> object:
+    if isinstance(job, Mapping):
+        return list(job.values()) if name == "*" else job.get(name)
+    return getattr(job, name, None)
 
 
 def moved(document: Any, path: str, move: Callable[[str], str]) -> Any:
     """A job's JSON with each URI at a path replaced."""
     if isinstance(document, list | tuple):
         return [moved(each, path, move) for each in document]
-    if not path and isinstance(document, Mapping):
-        return {name: moved(each, path, move) for name, each in document.items()}
     if not path:
         return move(document) if isinstance(document, str) else document
     name, _, rest = path.partition(".")
+    if isinstance(document, Mapping) and name == "*":
+        return {key: moved(value, rest, move) for key, value in document.items()}
     if not isinstance(document, Mapping) or name not in document:
         return document
     return {**document, name: moved(document[name], rest, move)}

@@ -78,7 +78,9 @@ def schema(
 
 def _file(name: str) -> Path:
     folder = presets.application_root() / "presets"
-    return next(folder.glob(f"*/{name}.yaml"))
+    # Not those of pipelines: they have names of their own, and `longtake run` shows them.
+    files = (folder / kind / f"{name}.yaml" for kind in ("encode", "stitch", "package"))
+    return next(path for path in files if path.is_file())
 
 
 def _show_all(found: Presets, *, as_json: bool) -> None:

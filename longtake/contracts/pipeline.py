@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
 from longtake.contracts.base import Contract, Report, Seconds, Uri, spelt
-from longtake.contracts.job import Job
+from longtake.contracts.job import Group, Job
 from longtake.contracts.package import Language
 from longtake.contracts.result import JobError, Output
 
@@ -55,6 +55,9 @@ class TextInput(Contract):
 
     type: ValueType = "text"
     optional: bool = Field(default=False, description="Whether a job may leave it out.")
+    many: bool = Field(
+        default=False, description="Whether it is one or more, such as a title for each part."
+    )
     default: Text | None = Field(default=None, description="Taken where a job leaves it out.")
     description: str | None = None
 
@@ -62,7 +65,7 @@ class TextInput(Contract):
 class From(Contract):
     """Stands in a step where a file or words would: what an input or another step gives.
 
-    In a list, an entry that refers to several files stands there once for each of them.
+    In a list, an entry that refers to several files or words stands there once for each of them.
     """
 
     model_config = ConfigDict(
@@ -92,6 +95,22 @@ class Bounds(Contract):
         if least is not None and most is not None and least > most:
             raise ValueError(f"nothing is at least {least:g} and at most {most:g}")
         return self
+
+
+class Facts(Report):
+    """What conditions and estimates ask of a media file."""
+
+    has_video: bool = False
+    """Whether it has pictures that move; a cover is none."""
+    has_audio: bool = False
+    width: int = 0
+    """Of the picture in pixels; 0 without one."""
+    height: int = 0
+    frame_rate: float = 0.0
+    duration_s: float = 0.0
+    bytes: int = 0
+    languages: tuple[str, ...] = ()
+    """Of the sound tracks, as they are tagged (BCP 47)."""
 
 
 class When(Contract):
@@ -159,7 +178,7 @@ class Step(Contract):
         description="Seconds from its start until it fails with DeadlineExceeded. Waiting for "
         "approval does not count.",
     )
-    group: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = Field(
+    group: Group | None = Field(
         default=None, description="Extra group of workers; left out, the pipeline's."
     )
 
@@ -195,7 +214,7 @@ class Pipeline(Job):
     "inputs": {"video": URI}, "output": FOLDER}`.
     """
 
-    READS: ClassVar[tuple[str, ...]] = ("inputs",)
+    READS: ClassVar[tuple[str, ...]] = ("inputs.*",)
     WRITES_FOLDER: ClassVar[bool] = True
     COUNTS: ClassVar[str] = "steps"
 
@@ -206,7 +225,9 @@ class Pipeline(Job):
     inputs: dict[Name, Uri | Annotated[tuple[Uri, ...], Field(min_length=1)]] = Field(
         default={}, description="Files by the names that the document gives them."
     )
-    texts: dict[Name, Text] = Field(default={}, description="Words by the document's names.")
+    texts: dict[Name, Text | Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(
+        default={}, description="Words by the document's names."
+    )
     output: Uri = Field(description="A folder or s3:// prefix; made if it is not there.")
     overwrite: bool = Field(default=False, description="Replace outputs that exist.")
 
