@@ -11,6 +11,9 @@
 | `LONGTAKE_CACHE_SIZE` | room for remote sources in the host's cache, such as 200G (default 50G)|
 | `LONGTAKE_HTTP_ALLOW` | host:port,… that links may lead to beside public https, port 443      |
 | `LONGTAKE_HTTP_MAX_SIZE` | the largest source that a link may bring (default 100G)           |
+| `LONGTAKE_WEBHOOK_ALLOW` | host:port,… that webhooks may go to beside public https, port 443 |
+| `LONGTAKE_WEBHOOK_SECRET_NAME` | the secret called `name` that signs webhooks                |
+| `LONGTAKE_WEBHOOK_SECRETS` | folder of such secrets, a file each (default in `LONGTAKE_HOME`) |
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ from pathlib import Path
 import platformdirs
 
 from longtake.errors import CapabilityMissing
+
+HTTP_ALLOW = "LONGTAKE_HTTP_ALLOW"
+WEBHOOK_ALLOW = "LONGTAKE_WEBHOOK_ALLOW"
 
 
 @dataclass(frozen=True)
@@ -117,16 +123,36 @@ def http_most_bytes() -> int:
     return _bytes("LONGTAKE_HTTP_MAX_SIZE", "100G")
 
 
-def http_allowed() -> frozenset[tuple[str, int]]:
-    """Hosts and ports that links may lead to, though they are private or not `https`, 443."""
-    entries = os.environ.get("LONGTAKE_HTTP_ALLOW", "").split(",")
+def allowed_hosts(variable: str) -> frozenset[tuple[str, int]]:
+    """Hosts and ports that may be connected to, though they are private or not `https`, 443."""
+    entries = os.environ.get(variable, "").split(",")
     found = set()
     for entry in filter(None, map(str.strip, entries)):
         host, _, port = entry.rpartition(":")
         if not host or not port.isdigit():
-            raise ValueError(f"LONGTAKE_HTTP_ALLOW: {entry!r} is no host:port")
+            raise ValueError(f"{variable}: {entry!r} is no host:port")
         found.add((host.strip("[]").lower(), int(port)))
     return frozenset(found)
+
+
+def webhook_secrets(name: str) -> tuple[str, ...]:
+    """The secrets of this name: one, or while it is changed several, with white space between.
+
+    From the environment, or else from a file that is read each time, so that it may change.
+    Raises CapabilityMissing if this worker has none.
+    """
+    variable = f"LONGTAKE_WEBHOOK_SECRET_{name.upper().replace('-', '_')}"
+    folder = os.environ.get("LONGTAKE_WEBHOOK_SECRETS")
+    file = Path(folder or Home.from_environment().path / "webhook-secrets") / name
+    text = os.environ.get(variable)
+    if text is None and file.is_file():
+        text = file.read_text(encoding="utf-8")
+    if not text or not text.split():
+        raise CapabilityMissing(
+            f"no secret called {name} signs webhooks on this worker: set {variable}, or write it "
+            f"to {file}"
+        )
+    return tuple(text.split())
 
 
 _SIZE = re.compile(r"(\d+)\s*([kMGT]?)i?B?")

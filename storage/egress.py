@@ -1,7 +1,8 @@
 """Where a worker may connect to for a link that somebody gave it (server-side request forgery).
 
 `https://` on port 443, to public addresses. What else is allowed, an operator names: each
-`host:port` of `LONGTAKE_HTTP_ALLOW` may be private, of any port, and also plain `http://`.
+`host:port` of `LONGTAKE_HTTP_ALLOW`, and for webhooks of `LONGTAKE_WEBHOOK_ALLOW`, may be private,
+of any port, and also plain `http://`.
 A name is resolved here, and the connection goes to the address that was checked, not to the
 name: a second answer of its DNS server changes nothing.
 """
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from longtake.errors import InputForbidden, InputNotFound, InvalidJob, StorageUnavailable
 from longtake.paths import shown
-from longtake.settings import http_allowed
+from longtake.settings import HTTP_ALLOW, allowed_hosts
 
 _PORTS = {"https": 443, "http": 80}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -37,25 +38,25 @@ class Place:
     """The IP address that was checked."""
 
 
-def check(url: str) -> Place:
-    """Where `url` leads, if a worker may go there.
+def check(url: str, allowing: str = HTTP_ALLOW) -> Place:
+    """Where `url` leads, if a worker may go there. `allowing`: the variable that allows more.
 
     Raises InvalidJob for what is no plain link, InputForbidden for what is not allowed,
     InputNotFound for a name that does not exist, StorageUnavailable if nobody can be asked.
     """
     host, port, scheme = _parse(url)
-    allowed = (host, port) in http_allowed()
+    allowed = (host, port) in allowed_hosts(allowing)
+    ask = f"an operator may allow it: {allowing}={host}:{port}"
     if scheme != "https" and not allowed:
-        raise InputForbidden(f"{shown(url)}: only https:// is read; {_ask(host, port)}")
+        raise InputForbidden(f"{shown(url)}: only https:// is allowed; {ask}")
     addresses = _resolve(host, port, url)
     for address in addresses:
         if not allowed and not is_public(address):
             raise InputForbidden(
-                f"{shown(url)}: {host} is {address}, which is not a public address; "
-                f"{_ask(host, port)}"
+                f"{shown(url)}: {host} is {address}, which is not a public address; {ask}"
             )
     if port != 443 and not allowed:
-        raise InputForbidden(f"{shown(url)}: port {port} is not allowed; {_ask(host, port)}")
+        raise InputForbidden(f"{shown(url)}: port {port} is not allowed; {ask}")
     return Place(host, port, addresses[0])
 
 
@@ -106,7 +107,3 @@ def _resolve(host: str, port: int, url: str) -> list[str]:
             raise InputNotFound(f"{words}, and the workers' DNS") from error
         raise StorageUnavailable(f"{words}, or the workers' DNS") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def _ask(host: str, port: int) -> str:
-    return f"an operator may allow it: LONGTAKE_HTTP_ALLOW={host}:{port}"

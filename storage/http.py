@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
-import logging
-import os
 import re
 import secrets
-import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
-import certifi
 import httpx
 
 from longtake.contracts.steps.common import Source
@@ -35,13 +30,10 @@ from longtake.settings import http_most_bytes
 from storage.egress import check
 from storage.folder import Folder
 from storage.host_cache import HostCache
+from storage.pinned import pinned, trusted
 from storage.portions import Portions
 from storage.remote import AnsweredOtherwise, changed
 from storage.threads import transfer
-
-# They log whole links, with the signatures in them.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 HOPS = 5
 TRIES = 4
@@ -291,26 +283,14 @@ def _ask(url: str, span: str | None) -> Iterator[httpx.Response]:
 @contextlib.contextmanager
 def _get(url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
     """One request, to the address that was checked. The certificate must be the name's."""
-    place = check(url)
-    target = httpx.URL(url)
-    literal = f"[{place.address}]" if ":" in place.address else place.address
+    request = pinned("GET", url, check(url), headers)
     # A client of its own, without proxies of the environment: those would resolve the name anew.
-    with (
-        httpx.Client(verify=_trusted(), timeout=_TIMEOUT, trust_env=False) as client,
-        client.stream(
-            "GET",
-            target.copy_with(host=literal, port=place.port),
-            headers={**headers, "Host": target.netloc.decode("ascii")},
-            extensions={"sni_hostname": target.raw_host.decode("ascii")},
-        ) as answer,
-    ):
-        yield answer
-
-
-@functools.cache
-def _trusted() -> ssl.SSLContext:
-    """The certificates that are believed: Mozilla's, or those of `SSL_CERT_FILE`."""
-    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+    with httpx.Client(verify=trusted(), timeout=_TIMEOUT, trust_env=False) as client:
+        answer = client.send(request, stream=True)
+        try:
+            yield answer
+        finally:
+            answer.close()
 
 
 @contextlib.contextmanager

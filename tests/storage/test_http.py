@@ -30,7 +30,7 @@ from longtake.errors import (
     LongtakeError,
     StorageUnavailable,
 )
-from storage import download
+from storage import download, pinned
 from storage import http as links
 from storage.cache import FingerprintCache
 from storage.download import RANGE_BYTES
@@ -394,7 +394,7 @@ async def test_the_certificate_must_be_of_the_name_in_the_link(
 
     monkeypatch.setattr(socket, "getaddrinfo", here)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate(tmp_path, "media.test")))
-    links._trusted.cache_clear()
+    pinned.trusted.cache_clear()
     with Web() as web:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
@@ -406,7 +406,7 @@ async def test_the_certificate_must_be_of_the_name_in_the_link(
         with pytest.raises(StorageUnavailable, match="certificate"):
             await http_storage.fingerprint(f"https://other.test:{port}/in.mov")
         web.shutdown()
-    links._trusted.cache_clear()
+    pinned.trusted.cache_clear()
 
 
 def certificate(folder: Path, name: str) -> Path:
