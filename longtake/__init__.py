@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from longtake.contracts import Timetable as Timetable
     from longtake.contracts import Transcode as Transcode
     from longtake.contracts import VideoOptions as VideoOptions
+    from longtake.contracts import Webhook as Webhook
     from longtake.errors import CapabilityMissing as CapabilityMissing
     from longtake.errors import DeadlineExceeded as DeadlineExceeded
     from longtake.errors import InputCorrupt as InputCorrupt
@@ -64,15 +65,8 @@ _HOMES = {
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
-        *(
-            "Package",
-            "PackagePreset",
-            "Stitch",
-            "StitchPreset",
-            "Timetable",
-            "Transcode",
-            "VideoOptions",
-        ),
+        *("Package", "PackagePreset", "Stitch", "StitchPreset", "Timetable", "Transcode"),
+        *("VideoOptions", "Webhook"),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

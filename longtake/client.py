@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio.client import Client, WorkflowHandle
 
-from longtake import identity, preflight, service, starting
+from longtake import deliveries, identity, preflight, service, starting
 from longtake.contracts.result import JobResult, JobStatus, JobSummary, Progress, State
 from longtake.contracts.steps.common import JobRecord
+from longtake.contracts.webhooks import Delivery
 from longtake.errors import InvalidJob, JobNotFound
+from longtake.events import at_the_end
 from longtake.index import JobIndex
 from longtake.kinds import AnyJob, parse
 from longtake.listing import JobFilter, list_jobs, summarize
@@ -160,7 +162,7 @@ class Longtake:
         async for _ in pauses():
             found = await self._find(job_id)
             if isinstance(found, JobRecord):
-                yield _over(_result_of(found))
+                yield at_the_end(_result_of(found))
                 return
             yield await watch.look(found)
             if not found.is_open:
@@ -218,6 +220,18 @@ class Longtake:
             job = job.model_copy(update={"deadline": None})  # it would only fail by it again
         await starting.restart(client, identity.located(job))
         return JobHandle(self, job_id)
+
+    async def webhooks(self, job_id: str) -> tuple[Delivery, ...]:
+        """What became of each event of a job, for each of its webhooks."""
+        return await deliveries.deliveries(await self.temporal(), self._index, job_id)
+
+    async def replay_webhooks(
+        self, job_id: str, ids: Sequence[str] = (), *, everything: bool = False
+    ) -> tuple[str, ...]:
+        """Send events of a job again, and return their ids: those of `ids`, or `everything`, or
+        else what was not taken yet. Raises InvalidJob for an id that the job has no event of."""
+        client = await self.temporal()
+        return await deliveries.replay(client, self._index, job_id, ids, everything=everything)
 
     async def _find(self, job_id: str) -> Run | JobRecord:
         """A job's latest run or, if Temporal has forgotten it, its record in the index."""
@@ -290,20 +304,10 @@ def _result_of(record: JobRecord) -> JobResult:
     return JobResult(job_id=record.summary.job_id, state=state, error=error)
 
 
-def _over(result: JobResult) -> Progress:
-    if result.state != "succeeded":
-        return Progress(job_id=result.job_id, state=result.state)
-    stats = result.stats
-    return Progress(
-        job_id=result.job_id,
-        state=result.state,
-        fraction=1.0,
-        chunks_done=stats.chunks,
-        chunks_total=stats.chunks,
-        counts=stats.counts,
-    )
-
-
 def _status(summary: JobSummary, result: JobResult, progress: Progress | None = None) -> JobStatus:
-    merged = {**summary.model_dump(), **result.model_dump(), "progress": progress or _over(result)}
+    merged = {
+        **summary.model_dump(),
+        **result.model_dump(),
+        "progress": progress or at_the_end(result),
+    }
     return JobStatus.model_validate(merged)

@@ -21,7 +21,9 @@ from longtake.kinds import AnyJob, parse, to_json
 from longtake.paths import absolute, name_of, shown, version_of
 from longtake.places import moved
 
-_NOT_CONTENT = {"id", "tenant", "priority", "labels", "stage_labels", "deadline", "group"}
+_NOT_CONTENT = {
+    *("id", "tenant", "priority", "labels", "stage_labels", "notify", "deadline", "group"),
+}
 _SLUG_LENGTH = 40
 
 

@@ -55,15 +55,15 @@ class JobFilter:
         if self.state:
             terms.append(f"ExecutionStatus IN ({_STATUSES[self.state]})")
         if self.kind:
-            terms.append(f"WorkflowType = {_quoted(self.kind.capitalize())}")
+            terms.append(f"WorkflowType = {quoted(self.kind.capitalize())}")
         if self.tenant and self.tenant != "default":  # who starts a job may not name the default
-            terms.append(f"LongtakeTenant = {_quoted(self.tenant)}")
+            terms.append(f"LongtakeTenant = {quoted(self.tenant)}")
         if self.error:
-            terms.append(f"LongtakeError = {_quoted(self.error)}")
+            terms.append(f"LongtakeError = {quoted(self.error)}")
         if self.since:
-            at = _quoted(self.since.astimezone(UTC).isoformat().replace("+00:00", "Z"))
+            at = quoted(self.since.astimezone(UTC).isoformat().replace("+00:00", "Z"))
             terms.append(f"(StartTime >= {at} OR CloseTime >= {at})")
-        whose = f"= {_quoted(self.parent)}" if self.parent else "IS NULL"
+        whose = f"= {quoted(self.parent)}" if self.parent else "IS NULL"
         terms.append(f"ParentWorkflowId {whose}")
         return " AND ".join(terms)
 
@@ -139,7 +139,8 @@ async def _forgotten(
             yield job.model_copy(update={"stage": None})
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A value in a visibility query."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

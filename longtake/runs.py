@@ -26,6 +26,7 @@ from temporalio.client import Client
 
 from longtake.contracts.result import State
 from longtake.contracts.steps.common import LOOK_AGAIN_WORKFLOW
+from longtake.contracts.steps.webhooks import WEBHOOKS_WORKFLOW
 from longtake.errors import JobNotFound
 from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import service_errors
@@ -55,6 +56,9 @@ class Step:
     since: datetime
     """When it was handed out, to wait for a worker."""
     last_failure: str = ""
+    id: str = ""
+    due: datetime | None = None
+    """When it is tried again, if it waits for that."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,10 @@ async def why_canceled(client: Client, job_id: str, run_id: str | None) -> str:
 
 def own_jobs() -> str:
     """The visibility query for jobs of Longtake, whoever started them."""
-    return f"TaskQueue = '{CONTROL_QUEUE}' AND WorkflowType != '{LOOK_AGAIN_WORKFLOW}'"
+    others = " ".join(
+        f"AND WorkflowType != '{name}'" for name in (LOOK_AGAIN_WORKFLOW, WEBHOOKS_WORKFLOW)
+    )
+    return f"TaskQueue = '{CONTROL_QUEUE}' {others}"
 
 
 async def _run(client: Client, info: WorkflowExecutionInfo, steps: tuple[Step, ...] = ()) -> Run:
@@ -200,6 +207,7 @@ async def _run(client: Client, info: WorkflowExecutionInfo, steps: tuple[Step, .
 
 async def _step(client: Client, activity: PendingActivityInfo) -> Step:
     beats = [await _value(client, load) for load in activity.heartbeat_details.payloads]
+    due = activity.next_attempt_schedule_time
     return Step(
         name=activity.activity_type.name,
         queue=activity.activity_options.task_queue.name,
@@ -208,6 +216,8 @@ async def _step(client: Client, activity: PendingActivityInfo) -> Step:
         beat=beats[0] if beats and isinstance(beats[0], dict) else {},
         since=_time(activity.scheduled_time),
         last_failure=activity.last_failure.message,
+        id=activity.activity_id,
+        due=_time(due) if activity.HasField("next_attempt_schedule_time") else None,
     )
 
 

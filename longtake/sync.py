@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from longtake.client import Longtake
 from longtake.contracts.result import JobResult, JobStatus, JobSummary, Progress, State
 from longtake.contracts.schedule import Overlap, ScheduleFacts, Timetable
+from longtake.contracts.webhooks import Delivery
 from longtake.kinds import AnyJob
 from longtake.schedules import Schedules
 from longtake.starting import Found
@@ -136,6 +137,16 @@ class LongtakeSync:
     def retry(self, job_id: str) -> JobHandleSync:
         """Run a failed or cancelled job once more."""
         return JobHandleSync(self, self._wait(self._client.retry(job_id)).id)
+
+    def webhooks(self, job_id: str) -> tuple[Delivery, ...]:
+        """What became of each event of a job."""
+        return self._wait(self._client.webhooks(job_id))
+
+    def replay_webhooks(
+        self, job_id: str, ids: Sequence[str] = (), *, everything: bool = False
+    ) -> tuple[str, ...]:
+        """Send events of a job again."""
+        return self._wait(self._client.replay_webhooks(job_id, ids, everything=everything))
 
     def _wait(self, call: Coroutine[Any, Any, T]) -> T:
         waiting = asyncio.run_coroutine_threadsafe(call, self._loop)

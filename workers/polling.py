@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker
 
+from longtake.contracts.steps.webhooks import WEBHOOKS_QUEUE
 from longtake.errors import LongtakeError
 from longtake.queues import Role, task_queue
 from longtake.settings import drain_grace_s
@@ -18,27 +19,46 @@ from workers.interceptor import JobLog
 from workers.settings import WorkerSettings
 
 CONTROL_SLOTS = 8
+WEBHOOK_SLOTS = 32
+"""Requests under way at once: they do nothing but wait."""
 CACHED_WORKFLOWS = 200
 """Jobs in memory at once; others are replayed when something happens to them."""
 
 
-def worker_for(
+def workers_for(
     client: Client, settings: WorkerSettings, role: Role, interceptors: Sequence[Interceptor] = ()
-) -> Worker:
-    """The worker that polls the queue of `role`."""
-    return Worker(
+) -> list[Worker]:
+    """The workers that poll the queues of `role`."""
+    shared = _options(interceptors)
+    worker = Worker(
         client,
         task_queue=task_queue(role, settings.group),
         activities=registry.activities(role, settings),
-        interceptors=[JobLog(), *interceptors],
         max_concurrent_activities=_slots(settings, role),
-        graceful_shutdown_timeout=timedelta(seconds=drain_grace_s()),
-        # A cancel arrives with the answer to a heartbeat; by default that takes 10 s and more.
-        max_heartbeat_throttle_interval=timedelta(seconds=2),
-        # Eager activities would slip past the priorities and rate limits of a queue.
-        disable_eager_activity_execution=True,
+        **shared,
         **(_control_options() if role == "control" else {}),
     )
+    if role != "io" or settings.group is not None:
+        return [worker]
+    webhooks = Worker(
+        client,
+        task_queue=WEBHOOKS_QUEUE,
+        activities=registry.deliveries(),
+        max_concurrent_activities=WEBHOOK_SLOTS,
+        **shared,
+    )
+    return [worker, webhooks]
+
+
+def _options(interceptors: Sequence[Interceptor]) -> dict[str, Any]:
+    return {
+        "interceptors": [JobLog(), *interceptors],
+        "graceful_shutdown_timeout": timedelta(seconds=drain_grace_s()),
+        # A cancel arrives with the answer to a heartbeat; by default that takes 10 s and more.
+        "max_heartbeat_throttle_interval": timedelta(seconds=2),
+        # Eager activities would slip past the priorities and rate limits of a queue.
+        "disable_eager_activity_execution": True,
+    }
 
 
 def _slots(settings: WorkerSettings, role: Role) -> int:

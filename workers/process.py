@@ -19,7 +19,7 @@ from workers import namespace, telemetry
 from workers.connection import PATIENCE_S, connect
 from workers.interceptor import job_fields
 from workers.leave import leave
-from workers.polling import worker_for
+from workers.polling import workers_for
 from workers.settings import WorkerSettings
 from workers.signals import stop_on_signal, unless, until
 
@@ -72,7 +72,11 @@ async def _serve(settings: WorkerSettings) -> int:
     if settings.owns_server:
         await namespace.set_up(client)
     measuring = _measure(client, settings)
-    workers = [worker_for(client, settings, role, measuring) for role in settings.roles]
+    workers = [
+        worker
+        for role in settings.roles
+        for worker in workers_for(client, settings, role, measuring)
+    ]
     running = [asyncio.ensure_future(worker.run()) for worker in workers]
     announcing = asyncio.ensure_future(_announce(settings, workers))
     stopping = asyncio.ensure_future(stop.wait())

@@ -19,16 +19,24 @@ def workflows() -> list[type]:
     from workflows.preview import PreviewWorkflow
     from workflows.stitch import StitchWorkflow
     from workflows.transcode import TranscodeWorkflow
+    from workflows.webhooks import WebhooksWorkflow
 
     return [
         *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
-        *(LookAgainWorkflow, StitchWorkflow, PackageWorkflow),
+        *(LookAgainWorkflow, StitchWorkflow, PackageWorkflow, WebhooksWorkflow),
     ]
 
 
 def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]:
     """Activities on the queue of `role`."""
     return [describe_worker(role, settings), *_steps(role)]
+
+
+def deliveries() -> list[Callable[..., Any]]:
+    """Activities on the queue of webhooks."""
+    from activities.webhooks import deliver
+
+    return [deliver]
 
 
 def _steps(role: Role) -> list[Callable[..., Any]]:

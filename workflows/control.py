@@ -21,11 +21,12 @@ from temporalio.exceptions import (
 )
 
 from workflows.children import Children, failure_of
+from workflows.outbox import Outbox
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.base import Contract
     from longtake.contracts.job import Job
-    from longtake.contracts.result import JobError, JobResult, JobSummary, Progress, Stage
+    from longtake.contracts.result import JobError, JobResult, JobSummary, Progress, Stage, State
     from longtake.contracts.steps.common import CONCLUDE, JobRecord, Step
     from longtake.contracts.steps.transcode import CHUNK_MISMATCH
     from longtake.kinds import AnyJob
@@ -63,6 +64,7 @@ class JobWorkflow:
         self._running: set[workflow.ActivityHandle[Any]] = set()
         self._held: set[workflow.ActivityHandle[Any]] = set()
         self._children = Children()
+        self._events = Outbox((), JobSummary(job_id="", kind="", state="running"))
         self._window = asyncio.Semaphore(WINDOW)
         self._late = False
         self.staged: tuple[str, ...] = ()
@@ -123,6 +125,9 @@ class JobWorkflow:
         """Run `work` to its end: a result, a failure in Longtake's words, or cancelled."""
         self._job, self.staged = job, job.targets
         workflow.upsert_search_attributes([KIND.value_set(kind), TENANT.value_set(job.tenant)])
+        self._events = Outbox(job.notify, self._summary(kind, "running"))
+        if workflow.info().continued_run_id is None:
+            self._events.put("job.started", self.progress())
         self._main = asyncio.ensure_future(work)
         timer = asyncio.ensure_future(self._deadline(job.deadline)) if job.deadline else None
         try:
@@ -218,14 +223,17 @@ class JobWorkflow:
 
     def enter(self, stage: Stage) -> None:
         """Begin a stage; people see it in lists and in Temporal's UI."""
-        self.stage = stage
+        changed, self.stage = stage != self.stage, stage
         self._show("paused" if self._paused else stage)
+        if changed:
+            self._events.put("job.stage", self.progress())
 
     def finished(self, frames: int) -> None:
         """Count a finished chunk."""
         self.done += 1
         self.frames_done += frames
         self._tell()
+        self._events.put_progress(self.progress())
 
     def _show(self, word: str) -> None:
         """Show a stage, or `paused` or `canceled`, in lists and in Temporal's UI."""
@@ -279,33 +287,42 @@ class JobWorkflow:
         return ApplicationError(error.message, type=error.type, non_retryable=True)
 
     async def _conclude(self, job: Job, kind: str, result: JobResult) -> None:
-        """Note the end in the job index. A job is not lost if the note is."""
-        info = workflow.info()
-        facts = job.model_dump(mode="json")
-        summary = JobSummary(
-            job_id=info.workflow_id,
-            kind=kind,
-            state=result.state,
-            tenant=job.tenant,
-            labels=job.labels,
-            preset=self.preset,
-            stage=self.stage,
-            input=job.sources[0],
-            output=job.targets[0],
-            parent=info.parent.workflow_id if info.parent else None,
-            started_at=info.start_time.isoformat(),
-            closed_at=workflow.now().isoformat(),
-            error=result.error,
-        )
+        """Note the end in the job index, then tell it. A job is not lost if the note is."""
+        closed = {"closed_at": workflow.now().isoformat(), "error": result.error}
+        summary = self._summary(kind, result.state).model_copy(update=closed)
+        mark = self._events.mark() if job.notify else None
         self._paused = False
         record = JobRecord(
-            summary=summary, job=facts, result=result, error=result.error, staged=self.staged
+            summary=summary,
+            job=job.model_dump(mode="json"),
+            result=result,
+            error=result.error,
+            staged=self.staged,
+            told=mark,
         )
         note = self.step(CONCLUDE, record, "note the end", for_at_most=timedelta(minutes=1))
         try:
             await asyncio.ensure_future(note)  # a task of its own: this one may be canceled
         except ActivityError as error:
             workflow.logger.warning("the job index was not written: %s", error.cause)
+        if mark is not None:
+            await self._events.end(mark, summary, result)
+
+    def _summary(self, kind: str, state: State) -> JobSummary:
+        info, job = workflow.info(), self._job
+        return JobSummary(
+            job_id=info.workflow_id,
+            kind=kind,
+            state=state,
+            tenant=job.tenant,
+            labels=job.labels,
+            preset=self.preset,
+            stage=self.stage,
+            input=next(iter(job.sources), None),
+            output=next(iter(job.targets), None),
+            parent=info.parent.workflow_id if info.parent else None,
+            started_at=info.start_time.isoformat(),
+        )
 
 
 async def side_by_side(steps: Iterable[Awaitable[Result]]) -> list[Result]:

@@ -26,6 +26,7 @@ from longtake.cli.report import failure
 from longtake.cli.session import INTERRUPTED
 from longtake.cli.stitch import stitch
 from longtake.cli.transcode import transcode
+from longtake.cli.webhooks import webhooks
 from longtake.errors import InvalidJob, LongtakeError
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ app.command(rich_help_panel=_JOBS)(jobs.prioritize)
 app.command(rich_help_panel=_JOBS)(jobs.retry)
 app.command(rich_help_panel=_SERVICE)(ingest)
 app.add_typer(schedule.app, name="schedule", rich_help_panel=_JOBS)
+app.add_typer(webhooks, name="webhooks", rich_help_panel=_JOBS)
 app.command(rich_help_panel=_SHOW)(probe)
 app.command(rich_help_panel=_SHOW)(check)
 app.command(rich_help_panel=_SHOW)(play)

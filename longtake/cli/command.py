@@ -34,6 +34,7 @@ def command(
     label: options.Label = None,
     deadline: options.Deadline = None,
     group: options.Group = None,
+    notify: options.Notify = None,
 ) -> None:
     """Run FFmpeg with your own arguments: `command in.mov -o out.mp4 -- -vf hflip`.
 
@@ -43,7 +44,7 @@ def command(
     if Path(output).is_dir():
         raise OutputConflict(f"{output} is a folder; name a file in it")
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline, group),
+        **envelope(job_id, priority, tenant, label, deadline, group, notify),
         "kind": "command",
         "input": input,
         "output": output,

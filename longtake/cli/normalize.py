@@ -51,6 +51,7 @@ def normalize(
     label: options.Label = None,
     deadline: options.Deadline = None,
     group: options.Group = None,
+    notify: options.Notify = None,
 ) -> None:
     """Set the loudness of every sound track, measured in the encoded file.
 
@@ -62,7 +63,7 @@ def normalize(
             "start a job for each"
         )
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline, group),
+        **envelope(job_id, priority, tenant, label, deadline, group, notify),
         "kind": "normalize",
         "input": input if album else input[0],
         "output": output,

@@ -119,6 +119,10 @@ Label = Annotated[
 ]
 Deadline = Annotated[str | None, _envelope(words="2h, or a date and time.", metavar="WHEN")]
 Group = Annotated[str | None, _envelope(words="Extra group of workers.", metavar="NAME")]
+Notify = Annotated[
+    list[str] | None,
+    _envelope("--notify", words="Webhook, signed by a secret's name.", metavar="[NAME=]URL"),
+]
 Chunk = Annotated[
     str | None,
     _envelope(words="Length of every chunk, up to the next keyframe.", metavar="SECONDS"),

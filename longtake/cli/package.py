@@ -75,13 +75,14 @@ def package(
     label: options.Label = None,
     deadline: options.Deadline = None,
     group: options.Group = None,
+    notify: options.Notify = None,
 ) -> None:
     """Make a film ready for streaming: segments once, HLS and DASH manifests of them."""
     encryption = given({"scheme": encrypt, "key": key_file, "key_uri": key_uri, "key_id": key_id})
     if encryption and not {"scheme", "key", "key_uri"} <= set(encryption):
         raise InvalidJob("encryption takes --encrypt, --key-file and --key-uri together")
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline, group),
+        **envelope(job_id, priority, tenant, label, deadline, group, notify),
         "kind": "package",
         "input": input,
         "output": output,

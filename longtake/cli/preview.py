@@ -41,10 +41,11 @@ def preview(
     label: options.Label = None,
     deadline: options.Deadline = None,
     group: options.Group = None,
+    notify: options.Notify = None,
 ) -> None:
     """Make a poster, thumbnails, a storyboard, an animation, a waveform and its peaks."""
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline, group),
+        **envelope(job_id, priority, tenant, label, deadline, group, notify),
         "kind": "preview",
         "input": input,
         "output": output,

@@ -40,6 +40,8 @@ TOLD = (
     contracts.JobStatus,
     contracts.JobSummary,
     contracts.Progress,
+    contracts.JobEvent,
+    contracts.Delivery,
     contracts.MediaFacts,
     contracts.Probe,
     contracts.PackageCheck,

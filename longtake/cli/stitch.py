@@ -76,6 +76,7 @@ def stitch(
     label: options.Label = None,
     deadline: options.Deadline = None,
     group: options.Group = None,
+    notify: options.Notify = None,
 ) -> None:
     """Join recordings or films to one programme: trimmed, levelled, faded, encoded, tagged.
 
@@ -105,7 +106,7 @@ def stitch(
         document = asked | {"timeline": _timeline(parts, bumpers, trim)}
         if not output:
             raise InvalidJob("name the file to make: -o OUT.mp3")
-    asked_of_all = envelope(job_id, priority, tenant, label, deadline, group)
+    asked_of_all = envelope(job_id, priority, tenant, label, deadline, group, notify)
     document = document | _told(asked_of_all) | ({"overwrite": True} if overwrite else {})
     start_and_follow(parse(given({**document, "kind": "stitch"})), as_json=as_json, no_wait=no_wait)
 

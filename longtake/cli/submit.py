@@ -53,6 +53,7 @@ def envelope(
     label: list[str] | None,
     deadline: str | None,
     group: str | None,
+    notify: list[str] | None = None,
 ) -> dict[str, Any]:
     """The fields that every job has, from the options of a command."""
     return {
@@ -62,6 +63,7 @@ def envelope(
         "labels": values.labels(label or []),
         "deadline": values.deadline(deadline, datetime.now().astimezone()),
         "group": group,
+        "notify": values.notify(notify) if notify else None,
     }
 
 

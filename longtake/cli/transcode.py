@@ -63,6 +63,7 @@ def transcode(
     label: options.Label = None,
     deadline: options.Deadline = None,
     group: options.Group = None,
+    notify: options.Notify = None,
     chunk: options.Chunk = None,
     gpu: options.Gpu = None,
 ) -> None:
@@ -114,7 +115,7 @@ def transcode(
         "shortest_s": shortest_chapter,
     }
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline, group),
+        **envelope(job_id, priority, tenant, label, deadline, group, notify),
         "gpu": gpu,
         "input": input,
         "output": output,

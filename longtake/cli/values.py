@@ -98,6 +98,16 @@ def labels(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def notify(words: Sequence[str]) -> list[dict[str, str]]:
+    """Webhooks from `https://host/path`, or with the name of a secret `main=https://host/path`."""
+    found = []
+    for word in words:
+        secret, equals, url = word.partition("=")
+        named = equals and "://" not in secret
+        found.append({"url": url, "secret": secret} if named else {"url": word})
+    return found
+
+
 def tracks(words: Sequence[str]) -> str | list[str | int] | None:
     """Sound tracks from numbers and languages; `all` on its own means all."""
     if list(words) == ["all"]:

@@ -34,6 +34,7 @@ from longtake.contracts.schedule import ScheduledRun, ScheduleFacts, Timetable
 from longtake.contracts.stitch import Stitch, StitchPreset
 from longtake.contracts.transcode import Transcode
 from longtake.contracts.transcript import LanguageFound, Segment, Transcript, Word
+from longtake.contracts.webhooks import Delivery, JobEvent, Webhook
 
 __all__ = [
     "Aim",
@@ -44,11 +45,13 @@ __all__ = [
     "Chapter",
     "Command",
     "Contract",
+    "Delivery",
     "EncodePreset",
     "EncodeSettings",
     "Finding",
     "Job",
     "JobError",
+    "JobEvent",
     "JobResult",
     "JobStatus",
     "JobSummary",
@@ -89,5 +92,6 @@ __all__ = [
     "VideoFacts",
     "VideoOptions",
     "VideoSettings",
+    "Webhook",
     "Word",
 ]

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, WithJsonSchema
 
 from longtake.contracts.base import Contract, spelt
 from longtake.contracts.result import Stage
+from longtake.contracts.webhooks import Webhook
 from longtake.places import places
 
 _ID = "[A-Za-z0-9][A-Za-z0-9._:-]{0,199}"
@@ -67,6 +68,9 @@ class Job(Contract):
         default={},
         description="The caller's own words for stages, such as "
         '{"stitching": "GENERATING_AUDIO"}: progress tells them as `label`.',
+    )
+    notify: tuple[Webhook, ...] = Field(
+        default=(), max_length=10, description="Webhooks that are told of the job as it goes on."
     )
     deadline: AwareDatetime | None = Field(
         default=None, description="A job that is not done by then fails with DeadlineExceeded."

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from longtake.contracts.base import Contract, Report, Uri
 from longtake.contracts.result import JobError, JobResult, JobSummary, Output, Stats
+from longtake.contracts.webhooks import EventMark
 from longtake.queues import Role
 
 In = TypeVar("In", bound=Contract)
@@ -143,6 +144,8 @@ class JobRecord(Report):
     error: JobError | None = None
     staged: tuple[Uri, ...] = ()
     """Outputs beside which files in the making may lie."""
+    told: EventMark | None = None
+    """The event that tells webhooks of the end."""
 
 
 class Nothing(Contract):
