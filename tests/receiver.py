@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 import threading
 import time
@@ -55,6 +56,7 @@ class Receiver:
     let_go: threading.Event = field(default_factory=threading.Event)
     """Ends what hangs."""
     holding: int = 0
+    """So many wait for an answer now."""
 
     @property
     def host(self) -> str:
@@ -84,8 +86,14 @@ def hang(request: BaseHTTPRequestHandler) -> None:
     """No answer."""
     receiver = request.server.receiver  # type: ignore[attr-defined]
     receiver.holding += 1
-    receiver.let_go.wait(300)
+    while not receiver.let_go.wait(0.1) and not _left(request.connection):
+        pass
     receiver.holding -= 1
+
+
+def _left(connection: socket.socket) -> bool:
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
 
 
 def drip(request: BaseHTTPRequestHandler) -> None:

@@ -4,6 +4,7 @@ delivery and the receivers are real."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import json
 import time
@@ -37,17 +38,25 @@ from longtake.contracts.steps.common import (
     Source,
 )
 from longtake.contracts.steps.preview import MAKE_PART, PLAN_PREVIEW, PartRequest, PreviewSummary
-from longtake.contracts.steps.webhooks import WEBHOOKS_QUEUE, delivery_workflow_id
-from longtake.contracts.webhooks import Delivery, JobEvent
+from longtake.contracts.steps.webhooks import (
+    WEBHOOKS_QUEUE,
+    Message,
+    Messages,
+    delivery_workflow_id,
+)
+from longtake.contracts.webhooks import Delivery, JobEvent, Webhook
 from longtake.errors import InvalidJob, JobNotFound
+from longtake.fleet import ask_worker
 from longtake.index import JobIndex
-from longtake.queues import CONTROL_QUEUE
+from longtake.queues import CONTROL_QUEUE, task_queue
 from longtake.runs import own_jobs
 from storage import post as posting
 from tests.dev_server import dev_server
 from tests.patience import WAIT_S
 from tests.receiver import SECRET, Receiver, drip, drop, flood, hang, receiving, status
 from workers.connection import CONVERTER
+from workers.polling import workers_for
+from workers.settings import WorkerSettings
 from workflows import outbox
 from workflows import webhooks as delivering
 from workflows.preview import PreviewWorkflow
@@ -500,6 +509,54 @@ async def test_an_end_that_is_too_long_comes_without_its_lists(
     assert "1500 outputs are not listed here" in got.event["data"]["result"]["warnings"][-1]
 
 
+async def test_receivers_that_hang_take_no_slot_from_jobs(
+    client: Client, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "ANSWER_WITHIN_S", WAIT_S)
+    receiver.then = hang
+    messages = tuple(
+        Message(id=f"msg_{n}", type="job.started", sequence=n, body="{}", targets=(hook,))
+        for n, hook in enumerate(Webhook(url=f"{receiver.url}&{n}") for n in range(9))
+    )
+    settings = WorkerSettings(("io",), slots=1, io_slots=1)
+    async with contextlib.AsyncExitStack() as stack:
+        for worker in (
+            Worker(
+                client,
+                task_queue=CONTROL_QUEUE,
+                workflows=[WebhooksWorkflow],
+                workflow_runner=UnsandboxedWorkflowRunner(),
+            ),
+            *workers_for(client, settings, "io"),
+        ):
+            await stack.enter_async_context(worker)
+        told = Messages(job_id="job", messages=messages)
+        await client.start_workflow("Webhooks", told, id="held", task_queue=CONTROL_QUEUE)
+        await until(lambda: receiver.holding == len(messages))
+        answer = await ask_worker(client, task_queue("io"), timeout_s=60)
+        assert answer.slots == 1
+        assert receiver.holding == len(messages)
+        receiver.let_go.set()
+
+
+async def test_signals_that_come_first_stand_behind_what_came_before_them(
+    client: Client, pretend: Pretend, receiver: Receiver
+) -> None:
+    hook = (Webhook(url=receiver.url),)
+    one = Message(id="1", type="job.started", sequence=1, body='{"type": "a"}', targets=hook)
+    two = Message(id="2", type="job.completed", sequence=2, body='{"type": "b"}', targets=hook)
+    await client.start_workflow(
+        "Webhooks",
+        Messages(job_id="job", messages=(one,)),
+        id="webhooks/job",
+        task_queue=CONTROL_QUEUE,
+        start_signal="deliver",
+        start_signal_args=[Messages(job_id="job", messages=(two,))],
+    )
+    await until(lambda: len(receiver.taken) == 2)
+    assert receiver.types() == ["a", "b"]
+
+
 async def test_deliveries_are_no_jobs(client: Client, pretend: Pretend, receiver: Receiver) -> None:
     job = await begin(client, receiver)
     await job.result()
@@ -517,7 +574,7 @@ async def test_deliveries_are_no_jobs(client: Client, pretend: Pretend, receiver
 
 async def test_histories_stay_short(client: Client, pretend: Pretend, receiver: Receiver) -> None:
     """Tries cost no history: days of them are as long as one."""
-    receiver.answers = [status(500)] * 12
+    receiver.answers = [status(500)] * 6
     job = await begin(client, receiver)
     await job.result()
     await ended(client, job)
