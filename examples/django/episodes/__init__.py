@@ -1,0 +1,1 @@
+"""Episodes of a podcast, published by Longtake."""
