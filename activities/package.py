@@ -265,6 +265,7 @@ async def _tracks(
                 group=sound.group,
                 default=sound.default,
                 commentary=sound.commentary,
+                described=sound.described,
                 track=sound.track,
             )
         )
@@ -279,6 +280,8 @@ async def _texts(here: Place, request: PackRequest, package: PackagePlan) -> lis
             language=words.language,
             title=words.title,
             default=words.default,
+            forced=words.forced,
+            hearing_impaired=words.hearing_impaired,
         )
         for words, key in zip(package.words, request.plan.words_keys, strict=True)
     ]

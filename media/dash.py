@@ -22,6 +22,7 @@ _PROTECTION = "urn:mpeg:dash:mp4protection:2011"
 _CLEAR_KEY = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _ROLE = "urn:mpeg:dash:role:2011"
+_PURPOSE = "urn:tva:metadata:cs:AudioPurposeCS:2007"
 _CHANNELS = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _CICP = "urn:mpeg:mpegB:cicp:"
 _BT2020 = {"ColourPrimaries": 9, "MatrixCoefficients": 9}
@@ -163,7 +164,8 @@ def _adaptation_sets(found: Element, renditions: Mapping[str, Rendition]) -> Ite
         made.set("lang", sound.language or "und")
         role = "main" if place[sound.name] == main else "alternate"
         role = "commentary" if sound.commentary else role
-        made[:] = [*copy.deepcopy(protection), *_label(sound), _role(role), *same]
+        role = "description" if sound.described else role
+        made[:] = [*copy.deepcopy(protection), *_told(sound, role), *same]
         yield made
 
 
@@ -180,6 +182,15 @@ def _tell_key(adaptation_set: Element, uri: str) -> None:
     made.set(key_id, scheme.attrib[key_id])
     ElementTree.SubElement(made, f"{{{_CPS}}}Laurl").text = uri
     adaptation_set.insert(list(adaptation_set).index(scheme) + 1, made)
+
+
+def _told(rendition: Rendition, role: str) -> list[Element]:
+    """What people are told, and whom it is for: people who do not see (1), or do not hear (2)."""
+    purpose = "1" if rendition.described else "2" if rendition.hearing_impaired else None
+    found = (
+        [Element(_name("Accessibility"), schemeIdUri=_PURPOSE, value=purpose)] if purpose else []
+    )
+    return [*_label(rendition), *found, _role(role)]
 
 
 def _label(rendition: Rendition) -> list[Element]:
@@ -218,7 +229,8 @@ def _captions(rendition: Rendition, target_s: int) -> Element:
         startWithSAP="1",
         segmentAlignment="true",
     )
-    made.extend((*_label(rendition), _role("subtitle")))
+    kind = "caption" if rendition.hearing_impaired else "subtitle"
+    made.extend(_told(rendition, "forced-subtitle" if rendition.forced else kind))
     if rendition.default:
         made.append(_role("main"))
     told = ElementTree.SubElement(

@@ -161,6 +161,7 @@ def audio_facts(track: Track) -> AudioFacts:
         title=stream.metadata.get("title"),
         default=bool(stream.disposition & av.stream.Disposition.default),
         commentary=bool(stream.disposition & av.stream.Disposition.comment),
+        described=bool(stream.disposition & av.stream.Disposition.visual_impaired),
         damaged_packets=track.damaged,
     )
 

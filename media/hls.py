@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
+from media.languages import language_name
 from media.renditions import Rendition, Segment, average_bps, peak_bps, places
 
 VERSION = 6
@@ -117,7 +118,8 @@ def _names(members: Sequence[Rendition]) -> list[str]:
     """A name for each member, no two alike."""
     names: list[str] = []
     for member in members:
-        name = (member.title or member.language or member.name).replace('"', "'")
+        told = member.title or (member.language and language_name(member.language)) or member.name
+        name = told.replace('"', "'")
         name = "".join(c if c.isprintable() else " " for c in name)
         names.append(name if name not in names else f"{name} ({member.name})")
     return names
@@ -131,22 +133,41 @@ def _media(
     default = _default(members)
     if default is None and kind == "AUDIO":
         default = members[0]
-    chosen: dict[str | None, Rendition] = {default.language: default} if default else {}
+    chosen = {_choice(default): default} if default else {}
     for member, name in zip(members, names, strict=True):
         if not member.commentary:
-            chosen.setdefault(member.language, member)
+            chosen.setdefault(_choice(member), member)
         words = [f"TYPE={kind}", f'GROUP-ID="{group}"', f'NAME="{name}"']
         if member.language:
             words.append(f'LANGUAGE="{member.language}"')
         words.append(f"DEFAULT={_yes(member is default)}")
-        words.append(f"AUTOSELECT={_yes(chosen.get(member.language) is member)}")
+        words.append(f"AUTOSELECT={_yes(chosen.get(_choice(member)) is member)}")
         if kind == "SUBTITLES":
-            words.append("FORCED=NO")
+            words.append(f"FORCED={_yes(member.forced)}")
+        if characteristics := _characteristics(member):
+            words.append(f'CHARACTERISTICS="{characteristics}"')
         if member.channels:
             words.append(f'CHANNELS="{member.channels}"')
         yield f'#EXT-X-MEDIA:{",".join(words)},URI="{member.folder}/playlist.m3u8"'
     if members:
         yield ""
+
+
+def _choice(member: Rendition) -> tuple[object, ...]:
+    """What a player chooses one of for a viewer, by the viewer's own settings."""
+    return member.language, member.forced, member.hearing_impaired, member.described
+
+
+def _characteristics(member: Rendition) -> str:
+    """Whom a rendition is for (RFC 8216bis, 4.4.6.1)."""
+    if member.described:
+        return "public.accessibility.describes-video"
+    if member.hearing_impaired:
+        return ",".join(
+            f"public.accessibility.{what}"
+            for what in ("transcribes-spoken-dialog", "describes-music-and-sound")
+        )
+    return ""
 
 
 def _default(members: Sequence[Rendition]) -> Rendition | None:

@@ -192,6 +192,8 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
                 name=name,
                 language=stream.metadata.get("language"),
                 title=stream.metadata.get("title"),
+                forced=bool(stream.disposition & av.stream.Disposition.forced),
+                hearing_impaired=bool(stream.disposition & av.stream.Disposition.hearing_impaired),
             )
         )
     return found

@@ -31,6 +31,7 @@ class Sound(Contract):
     title: str | None
     default: bool
     commentary: bool = False
+    described: bool = False
     track: int
     """The source's stream: its stereo and its 5.1 can take each other's place."""
 
@@ -42,6 +43,8 @@ class Words(Contract):
     language: str
     title: str | None
     default: bool
+    forced: bool = False
+    hearing_impaired: bool = False
     file: CaptionFile | None = None
     stream: int | None = None
 
@@ -111,6 +114,7 @@ def _sound(track: AudioFacts, group: str, before: Sequence[Sound], *, default: b
         title=_plain(track.title),
         default=default,
         commentary=track.commentary,
+        described=track.described,
         track=track.index,
     )
 
@@ -132,7 +136,9 @@ def plan_words(facts: MediaFacts, job: Package) -> tuple[Words, ...]:
     if job.codecs:
         for other in facts.other:
             if other.kind == "subtitle" and other.codec in (*TEXT_CODECS, UNNAMED):
-                add(bcp47(other.language) or "und", _plain(other.title), False, stream=other.index)
+                language = bcp47(other.language) or "und"
+                kind = {"forced": other.forced, "hearing_impaired": other.hearing_impaired}
+                add(language, _plain(other.title), False, stream=other.index, **kind)
     return tuple(found)
 
 

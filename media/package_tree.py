@@ -165,6 +165,7 @@ def _rendition(
         title=track.title,
         default=track.default,
         commentary=track.commentary,
+        described=track.described,
         track=track.track,
     )
     if track.kind == "audio":
@@ -216,6 +217,8 @@ def _captions(folder: Path, text: Text, segment_s: Fraction, end_s: Fraction) ->
         language=text.language,
         title=text.title,
         default=text.default,
+        forced=text.forced,
+        hearing_impaired=text.hearing_impaired,
     )
 
 

@@ -31,6 +31,7 @@ class Track:
     group: str = "audio"
     default: bool = False
     commentary: bool = False
+    described: bool = False
     track: int | None = None
     frame_rate: Fraction | None = None
     video_range: VideoRange | None = None
@@ -45,6 +46,8 @@ class Text:
     language: str
     title: str | None = None
     default: bool = False
+    forced: bool = False
+    hearing_impaired: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,12 @@ class Rendition:
     group: str = ""
     default: bool = False
     commentary: bool = False
+    described: bool = False
+    """Sound that tells what is seen."""
+    forced: bool = False
+    """Captions of what all viewers need."""
+    hearing_impaired: bool = False
+    """Captions that tell sounds, too."""
     track: int | None = None
     resolution: tuple[int, int] | None = None
     """As it is shown, in square pixels."""

@@ -73,6 +73,8 @@ class AudioFacts(Report):
     title: str | None = None
     default: bool = False
     commentary: bool = False
+    described: bool = False
+    """Whether it tells what is seen, for those who do not see it."""
     damaged_packets: int = 0
     """As of a video stream."""
 
@@ -87,6 +89,10 @@ class OtherStream(Report):
     """An attachment's file name; else its title or language."""
     language: str | None = None
     title: str | None = None
+    forced: bool = False
+    """Of subtitles: only what all viewers need, such as the words of a foreign sign."""
+    hearing_impaired: bool = False
+    """Of subtitles: they tell sounds, too, for those who do not hear them."""
 
 
 class Chapter(Report):

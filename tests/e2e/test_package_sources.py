@@ -136,6 +136,54 @@ def test_eight_sound_tracks(service: Service, tmp_path: Path, preset: Path) -> N
     assert len(shown(out, "audio")) == 8
 
 
+def test_whom_sounds_and_captions_are_for_is_told(
+    service: Service, tmp_path: Path, preset: Path
+) -> None:
+    source, words = tmp_path / "for.mkv", tmp_path / "words.srt"
+    words.write_text("1\n00:00:01,000 --> 00:00:02,000\nwords\n")
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=3", "-f", "lavfi", "-i"),
+        *("sine=300:r=48000:d=3", "-i", words, "-map", "0:v", "-map", "1:a", "-map", "1:a"),
+        *("-map", "2:s", "-map", "2:s", "-map", "2:s", "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-c:a", "aac", "-c:s", "srt", "-disposition:a:0", "default"),
+        *("-disposition:a:1", "visual_impaired", "-disposition:s:1", "forced"),
+        *("-disposition:s:2", "hearing_impaired", "-disposition:s:0", "0"),
+        *(word for n in range(2) for word in (f"-metadata:s:a:{n}", "language=ger")),
+        *(word for n in range(3) for word in (f"-metadata:s:s:{n}", "language=fre")),
+        source,
+    )
+    out, _ = package(service, source, "-p", preset)
+    lines = (out / "master.m3u8").read_text().splitlines()
+    told = {
+        line.rpartition('URI="')[2].rpartition("-")[0]: (
+            re.findall(r'NAME="(\w+)', line)[0],
+            re.findall(r"AUTOSELECT=(\w+)", line)[0],
+            "FORCED=YES" in line,
+            re.findall(r'CHARACTERISTICS="([^"]+)"', line),
+        )
+        for line in lines
+        if line.startswith("#EXT-X-MEDIA")
+    }
+    sees, hears = (
+        "public.accessibility.describes-video",
+        (
+            "public.accessibility.transcribes-spoken-dialog,"
+            "public.accessibility.describes-music-and-sound"
+        ),
+    )
+    assert told == {
+        "audio-de": ("Deutsch", "YES", False, []),
+        "audio-de-2": ("Deutsch", "YES", False, [sees]),
+        "captions-fr": ("Français", "YES", False, []),
+        "captions-fr-2": ("Français", "YES", True, []),
+        "captions-fr-3": ("Français", "YES", False, [hears]),
+    }
+    manifest = (out / "manifest.mpd").read_text()
+    roles = re.findall(r'role:2011" value="([^"]+)"', manifest)
+    assert roles == ["main", "description", "subtitle", "forced-subtitle", "caption"]
+    assert re.findall(r'PurposeCS:2007" value="(\d)"', manifest) == ["1", "2"]
+
+
 def test_a_track_in_stereo_before_one_in_5_1(
     service: Service, tmp_path: Path, preset: Path
 ) -> None:

@@ -170,7 +170,7 @@ async def test_dash_covers_the_film(made: Path) -> None:
 async def test_the_master_tells_whose_captions_are_shown(made: Path) -> None:
     master = read_playlist(made / "master.m3u8").told
     told = [each for _, each, _ in master if each.get("TYPE") == "SUBTITLES"]
-    names = ["English", "English (captions-en-2)", "pt-BR"]  # no two alike
+    names = ["English", "English (captions-en-2)", "Português (Brasil)"]  # no two alike
     assert [each["NAME"] for each in told] == names
     assert [each["LANGUAGE"] for each in told] == ["en", "en", "pt-BR"]
     assert [each["DEFAULT"] for each in told] == ["YES", "NO", "NO"]
