@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from storage import s3_client
+from storage import s3_client, trees
 from storage.cache import FingerprintCache
 from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
 from storage.s3 import S3Storage
 from tests.storage.bucket import CREDENTIALS, Bucket, bucket, s3_server
 from tests.storage.faulty import FaultyProxy, faulty_proxy
+from tests.storage.published import Place
+from tests.storage.trees import attempts_in
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +50,19 @@ def cache(tmp_path: Path) -> HostCache:
 @pytest.fixture
 def s3(cache: HostCache, tmp_path: Path, proxy: FaultyProxy) -> S3Storage:
     return S3Storage(cache, FolderStore(tmp_path / "work"))
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    box: Bucket | None = None
+    if request.param == "bucket":
+        request.getfixturevalue("proxy")
+        box = request.getfixturevalue("box")
+    monkeypatch.setattr(trees, "ENTRY_AGE_S", 0)
+    monkeypatch.setattr(trees, "SIDE_BY_SIDE", 1)
+    return Place(attempts_in(tmp_path, box.name if box else None), tmp_path, box)
+
+
+@pytest.fixture
+def bucket_place(box: Bucket, proxy: FaultyProxy, tmp_path: Path) -> Place:
+    return Place(attempts_in(tmp_path, box.name), tmp_path, box)
