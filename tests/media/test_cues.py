@@ -210,8 +210,50 @@ def test_a_caption_does_not_outlast_the_recording() -> None:
 
 
 def test_a_pause_ends_a_caption() -> None:
-    one, other = segment(["Wait", "there"], 15), segment(["until", "I", "come."], 15, start_s=4)
+    one, other = segment(["Wait", "there"], 15), segment(["until", "I", "come."], 15, start_s=2.5)
     assert shown(layout(transcript(one, other))) == [["Wait there"], ["until I come."]]
+
+
+def test_a_short_burst_borrows_time_of_slower_words() -> None:
+    text = "Ask what you can do for your country and not what it can do for you."
+    burst = segment(text.split(" "), 22)
+    slow = segment(["Every", "part", "was", "kept", "as", "it", "was."], 8, start_s=burst.end_s)
+    first, second = layout(transcript(burst, slow))
+    assert first.text.split() == text.split()
+    assert second.start_ms > slow.start_s * 1000
+    for cue in (first, second):
+        assert width(cue.text) <= COLUMNS_A_SECOND * seconds(cue)
+
+
+def test_slow_words_are_all_said_while_their_caption_is_shown() -> None:
+    spoken = segment(TALK.split(), 3)
+    at = 0
+    for cue in layout(transcript(spoken)):
+        at += len(cue.text.split())
+        assert cue.end_ms >= spoken.words[at - 1].end_s * 1000 - 1
+
+
+def test_a_word_that_is_drawn_out_is_taken_away_after_seven_seconds() -> None:
+    (cue,) = layout(transcript(segment(["Gooooal!"], 0.5)))
+    assert (cue.start_ms, cue.end_ms) == (0, 7000)
+
+
+def test_captions_of_many_speakers_at_once_wait_for_each_other() -> None:
+    line = ["This", "line", "is", "long", "enough", "to", "stand", "quite", "alone."]
+    crowd = [segment(line, 150, 5 + n / 3, who) for n, who in enumerate("ABCD")]
+    cues = layout(transcript(*crowd, duration_s=30))
+    assert [set(cue.voices) for cue in cues] == [{who} for who in "ABCD"]
+    assert all(cue.start_ms >= 4500 + 1000 * n for n, cue in enumerate(cues))
+    assert all(seconds(cue) >= 1 for cue in cues)
+
+
+@given(st.lists(st.sampled_from(["はい。", "「いいえ」、", "ネットの", "きょう"]), max_size=12))
+def test_marks_neither_begin_nor_end_a_line_that_they_should_not(parts: list[str]) -> None:
+    assume(parts)
+    cues = layout(transcript(segment(list("".join(parts)), 12, glue=""), language="ja"))
+    for line in (line for lines in shown(cues) for line in lines):
+        assert line[0] not in "。」、ッょ"
+        assert line[-1] != "「"
 
 
 def test_quick_answers_share_a_caption() -> None:
