@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from longtake.contracts.base import Contract
+from longtake.contracts.captions import CaptionFile
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
 from longtake.contracts.media import AudioFacts, MediaFacts
-from longtake.contracts.package import CaptionFile, Package
+from longtake.contracts.package import Package
 from longtake.languages import bcp47
 from media.index import Index
 from media.plan import AudioPlan, Clip, Plan

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from longtake.contracts.base import Contract, Report, Seconds, Uri, spelt
+from longtake.contracts.captions import MOST_CAPTIONS, CaptionFile
 from longtake.contracts.encode import BitRate, Crf, Pixels, Speed
 from longtake.contracts.job import Job
 
@@ -15,9 +16,6 @@ PackagePart = Literal["poster", "thumbnails", "storyboard", "animation"]
 Scheme = Literal["cbcs", "aes-128"]
 VideoRange = Literal["SDR", "PQ", "HLG"]
 """As HLS names the transfer of light (RFC 8216bis, 4.4.6.2)."""
-
-_LANGUAGE = "[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
-Language = Annotated[str, spelt(_LANGUAGE, "use a language tag of BCP 47, such as en, de or pt-BR")]
 
 
 def _without_dashes(value: Any) -> Any:
@@ -42,7 +40,6 @@ KeyUri = Annotated[
 """Where players get the key."""
 
 MOST_RUNGS = 12
-MOST_CAPTIONS = 40
 
 
 class Rung(Contract):
@@ -52,17 +49,6 @@ class Rung(Contract):
     max_bitrate_bps: BitRate = Field(description="Cap in bit/s, over a buffer of two seconds.")
     codec: PackageCodec | None = Field(default=None, description="Left out: one for each codec.")
     crf: Crf | None = Field(default=None, description="Left out: the codec's own.")
-
-
-class CaptionFile(Contract):
-    """Captions that lie in a file."""
-
-    source: Uri = Field(description="SRT, WebVTT or ASS, in UTF-8; its words and times are taken.")
-    language: Language
-    title: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
-        default=None, description="What a player's menu says; left out, the language."
-    )
-    default: bool = Field(default=False, description="Whether it is shown without being asked for.")
 
 
 class Encryption(Contract):
