@@ -13,17 +13,15 @@ from temporalio.exceptions import ActivityError
 from workflows.account import damage, read, total
 from workflows.beside import beside
 from workflows.control import PRESET, JobWorkflow, end, is_mismatch, side_by_side
+from workflows.gpu import choose_gpu
 
 with workflow.unsafe.imports_passed_through():
-    from longtake.contracts.encode import VideoSettings
     from longtake.contracts.result import JobResult, ReachedQuality
     from longtake.contracts.steps.common import (
         ASSEMBLE,
-        COUNT_WORKERS,
         AssembleRequest,
         AudioRequest,
         EncodeDone,
-        WorkersAsked,
     )
     from longtake.contracts.steps.transcode import (
         ADMIT,
@@ -90,7 +88,8 @@ class TranscodeWorkflow(JobWorkflow):
         admission = await self.step(ADMIT, job, f"look at {shown(job.input)}")
         self.preset = admission.settings.preset
         workflow.upsert_search_attributes([PRESET.value_set(self.preset)])
-        gpu, decision = await self._choose_gpu(job, admission.settings.video)
+        why_no_gpu = admission.settings.video.why_no_gpu()
+        gpu, decision = await choose_gpu(self, job, "encoded", why_no_gpu)
         crop = await self._find_borders(job, admission)
         async with beside(self._find_chapters(job, admission)) as looking:
             try:
@@ -148,24 +147,6 @@ class TranscodeWorkflow(JobWorkflow):
             ),
             quality=quality,
         )
-
-    async def _choose_gpu(
-        self, job: Transcode, video: VideoSettings
-    ) -> tuple[bool, dict[str, str]]:
-        """CPU or GPU, decided once and recorded; never a silent fallback."""
-        if job.gpu == "never":
-            return False, {}
-        if job.gpu == "require":
-            return True, {"gpu": "required by the job"}
-        why = video.why_no_gpu()
-        if why is not None:
-            return False, {"gpu": f"preferred, but {why}: encoded on the CPU"}
-        workers = await self.step(
-            COUNT_WORKERS, WorkersAsked(role="gpu", group=job.group), "look for GPU workers"
-        )
-        if workers.alive:
-            return True, {"gpu": f"preferred, and {workers.alive} GPU workers are alive"}
-        return False, {"gpu": "preferred, but no GPU worker is alive: encoded on the CPU"}
 
     async def _find_borders(self, job: Transcode, admission: Admission) -> str | None:
         """Only for `crop: auto`: what is not asked for is not in the history."""
