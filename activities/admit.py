@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
 
-from activities.beside import admit_captions, admit_watermark
+from activities.beside import admit_captions, admit_texts, admit_watermark
 from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
@@ -39,6 +39,7 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
         watermark=await admit_watermark(here, settings.video),
         cues_key=cues_key,
         captions=captions,
+        texts=await admit_texts(here, job, facts.duration_s),
     )
 
 

@@ -18,6 +18,7 @@ from longtake.contracts.result import Output, Stats
 from longtake.contracts.steps.common import ASSEMBLE, AssembleRequest, Published
 from media.assemble import assemble as mux
 from media.assemble import verify
+from media.mux import Texts
 from media.plan import Plan
 from media.process import Finished
 from storage.local import sha256_of
@@ -33,6 +34,7 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     source = await here.storage(request.source.uri).localize(request.source)
     sounds = [await here.store.hold(key) for key in request.audio_keys]
     chapters = await here.chapters(request.chapters_key) if request.chapters_key else None
+    texts = [(await here.store.hold(text.key), text) for text in request.texts]
     beat.total_s = plan.media_s
     # Later attempts, here or elsewhere, take the right to publish from earlier ones.
     lease = await lease_on(here, request.output)
@@ -42,9 +44,9 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     await asyncio.to_thread(check)
     with storage.staging(request.output, request.job_id) as staged:
         finished = await _mux(
-            here, source, plan, request.chunk_keys, sounds, staged, beat, chapters
+            here, source, plan, request.chunk_keys, sounds, staged, beat, chapters, texts
         )
-        facts, warnings = await verify(staged, plan, index, chapters)
+        facts, warnings = await verify(staged, plan, index, chapters, len(texts))
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
         await storage.upload(staged, request.output, sha256, request.job_id)
@@ -71,12 +73,13 @@ async def _mux(
     staged: Path,
     beat: Beat,
     chapters: Chapters | None,
+    texts: Texts,
 ) -> Finished:
     if not chunks:
-        return await mux(source, plan, None, sounds, staged, beat.on_tick, chapters)
+        return await mux(source, plan, None, sounds, staged, beat.on_tick, chapters, texts)
     with here.store.drafting("rendition") as rendition:
         await join_parts(here.store, chunks, rendition)
-        return await mux(source, plan, rendition, sounds, staged, beat.on_tick, chapters)
+        return await mux(source, plan, rendition, sounds, staged, beat.on_tick, chapters, texts)
 
 
 async def lease_on(here: Place, uri: str) -> Lease:

@@ -6,11 +6,13 @@ from fractions import Fraction
 
 from activities.place import Place
 from longtake.contracts.encode import VideoSettings
-from longtake.contracts.steps.common import Source
+from longtake.contracts.steps.common import Source, TextTrack
 from longtake.contracts.steps.transcode import Admission, Image
-from media.captions import Cues, read_captions
+from longtake.contracts.transcode import Transcode
+from media.captions import Cues, earlier, read_captions
 from media.overlays import Beside
 from media.watermark import png_size
+from media.webvtt import document
 from storage.work import content_key
 
 
@@ -42,6 +44,25 @@ async def admit_captions(
     key = content_key("cues", cues=document)
     await here.store.put(key, document.encode())
     return key, file
+
+
+async def admit_texts(here: Place, job: Transcode, length_s: float) -> tuple[TextTrack, ...]:
+    """Read the files of captions once, and keep what of them lies within the clip, on its clock.
+
+    `length_s` is the source's.
+    """
+    start = job.start or Fraction()
+    end_s = min(length_s, float(job.end)) if job.end is not None else length_s
+    tracks = []
+    for file in job.captions:
+        source = await here.storage(file.source).fingerprint(file.source)
+        path = await here.storage(file.source).localize(source)
+        cues = await read_captions(path, None, Fraction())
+        text = document(earlier(cues.cues, start), end_s - float(start))
+        key = content_key("webvtt", text=text)
+        await here.store.put(key, text.encode())
+        tracks.append(TextTrack(key=key, source=source, **file.model_dump(exclude={"source"})))
+    return tuple(tracks)
 
 
 async def beside(here: Place, admission: Admission) -> Beside:

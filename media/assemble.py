@@ -20,7 +20,7 @@ from media.encoders import ENCODERS
 from media.id3 import name_comments
 from media.index import Index
 from media.isolate import in_child, inspect_in_child
-from media.mux import FINEST_CLOCK_S, MILLISECONDS, mux_command
+from media.mux import FINEST_CLOCK_S, MILLISECONDS, Texts, mux_command
 from media.plan import Plan, VideoPlan
 from media.process import NO_WORK, Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.timing import clock, planned_times
@@ -37,9 +37,10 @@ async def assemble(
     target: Path,
     on_tick: OnTick,
     chapters: Chapters | None = None,
+    texts: Texts = (),
 ) -> Finished:
     """Write the output to `target`, from the joined chunks and the encoded tracks, as far as
-    there are any, with `chapters` in place of the source's.
+    there are any, with `chapters` in place of the source's, and `texts` beside its own.
 
     Raises InputCorrupt, and what `run_ffmpeg` raises."""
     if plan.video is not None and rendition is not None and ENCODERS[plan.video.encoder].whole:
@@ -63,6 +64,7 @@ async def assemble(
             chapters=list_of_chapters if written is not None else None,
             comment=comment if in_comment else None,
             marks=marks,
+            texts=texts,
         )
         finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
         if plan.container == "mp3":
@@ -83,7 +85,11 @@ def _beside(target: Path, name: str) -> Path:
 
 
 async def verify(
-    target: Path, plan: Plan, index: Index | None, chapters: Chapters | None = None
+    target: Path,
+    plan: Plan,
+    index: Index | None,
+    chapters: Chapters | None = None,
+    texts: int = 0,
 ) -> tuple[MediaFacts, tuple[str, ...]]:
     """Look at the finished file as a stranger would, and compare it with the plan.
 
@@ -106,6 +112,7 @@ async def verify(
                 f"{len(index.pts)}: a copy keeps frames that the source hides"
             )
     _check_sound(plan, facts)
+    _check_texts(plan, facts, texts)
     if chapters is not None:
         prove_chapters(chapters, facts)
     covers = sum(carried.kind == "cover" for carried in plan.carried)
@@ -126,6 +133,14 @@ def _check_sound(plan: Plan, facts: MediaFacts) -> None:
                 f"the sound came out from {track.start_s:.2f} s on, {track.duration_s:.2f} s "
                 f"long; it should be {audio.length_s:.2f} s: the source's sound is damaged"
             )
+
+
+def _check_texts(plan: Plan, facts: MediaFacts, added: int) -> None:
+    """Where text tracks were added, all are there, the source's and these."""
+    wanted = sum(carried.kind == "subtitle" for carried in plan.carried) + added
+    found = sum(stream.kind == "subtitle" for stream in facts.other)
+    if added and found != wanted:
+        raise InputCorrupt(f"{found} of {wanted} text tracks came out")
 
 
 def _compare(plan: Plan, video: VideoPlan, index: Index, found: Index) -> None:

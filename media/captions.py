@@ -160,6 +160,15 @@ async def read_captions(path: Path, stream: int | None, origin: Fraction) -> Cue
     return await in_child(read_stream, str(path), stream, origin)
 
 
+def earlier(cues: Iterable[Cue], by_s: Fraction) -> tuple[Cue, ...]:
+    """The cues on a clock whose zero lies `by_s` seconds later."""
+    by = round(by_s * 1000)
+    times = ((cue, cue.start_ms - by, cue.end_ms - by) for cue in cues)
+    return tuple(
+        cue.model_copy(update={"start_ms": start, "end_ms": end}) for cue, start, end in times
+    )
+
+
 def read_stream(path: str, number: int, origin: Fraction) -> Cues:
     """The cues of a text stream; `origin` is the film's start on the file's own clock.
 

@@ -76,6 +76,12 @@ class Ffmpeg:
         source = (*guarded, "-f", "ffmetadata", "-i", _as_url(path))
         return replace(self, inputs=(*self.inputs, *source))
 
+    def read_webvtt(self, path: Path) -> Ffmpeg:
+        """Captions that we wrote ourselves."""
+        guarded = ("-protocol_whitelist", "file", "-format_whitelist", "webvtt")
+        source = (*guarded, "-f", "webvtt", "-i", _as_url(path))
+        return replace(self, inputs=(*self.inputs, *source))
+
     def read_raw(self, path: Path, width: int, height: int, fps: int) -> Ffmpeg:
         """Pictures that we decoded ourselves: RGB, 8 bits, one behind the other."""
         source = (

@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.containers import Container
+from longtake.contracts.steps.common import TextTrack
+from longtake.languages import code
 from media.carry import OWN_TAGS
 from media.chapters import Mark, chapter_comments
 from media.command import Ffmpeg
@@ -40,6 +42,16 @@ FINEST_CLOCK_S = Fraction(1, 1_000_000)
 first frame would lie before the beginning, where the edit list hides it: a picture whose clock is
 finer (23,040,000 Hz were seen) is told in microseconds."""
 
+Texts = Sequence[tuple[Path, TextTrack]]
+"""Text tracks, and the WebVTT of each."""
+_TEXTS: dict[Container, str] = {
+    "mp4": "mov_text",
+    "mov": "mov_text",
+    "mkv": "srt",
+    "webm": "webvtt",
+}
+"""FFmpeg's encoder of the text that players of each container read."""
+
 MILLISECONDS: tuple[Container, ...] = ("mkv", "webm")
 """Containers whose clock ticks in milliseconds."""
 
@@ -54,12 +66,14 @@ def mux_command(
     chapters: Path | None = None,
     comment: Path | None = None,
     marks: Sequence[Mark] = (),
+    texts: Texts = (),
 ) -> Ffmpeg:
     """Mux the picture (joined chunks, or the source's) and the tracks (encoded, or the source's).
 
     `sounds`: the encoded tracks, in the plan's order; `covers`: the images to attach, too;
     `chapters`: what takes the place of the source's; `comment`: one more tag;
-    `marks`: chapters as Ogg's comments have them, in place of the others.
+    `marks`: chapters as Ogg's comments have them, in place of the others; `texts`: text tracks
+    beside the source's.
     """
     command, inputs = Ffmpeg.quiet(), 0
     maps: list[str] = []
@@ -90,14 +104,18 @@ def mux_command(
         command, marked, behind = command.read_metadata(chapters), behind, behind + 1
     if comment is not None:
         command = command.read_metadata(comment)
+    first_text = behind + (comment is not None)
+    for number, (path, _) in enumerate(texts):
+        command = command.read_webvtt(path)
+        maps.append(f"{first_text + number}:s:0")
     muxer, *options = MUXERS[plan.container]
     return (
         command.then(*(word for where in maps for word in ("-map", where)))
-        .then("-c", "copy", *_carried(plan), *attachments(plan, covers))
+        .then("-c", "copy", *_carried(plan), *_texts(plan, texts), *attachments(plan, covers))
         .then(*_tags(plan, source_number if _reads_source(plan) else -1))
         .then("-map_chapters", str(marked), *_comments(marks))
         .then(*(("-map_metadata:s:a:0", f"{behind}:g") if comment is not None else ()))
-        .then("-fflags", "+bitexact", *_interleaving(plan))
+        .then("-fflags", "+bitexact", *_interleaving(plan, texts))
         .write(target, muxer, *options, *_clock(plan))
     )
 
@@ -126,10 +144,22 @@ def _carried(plan: Plan) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _interleaving(plan: Plan) -> tuple[str, ...]:
+def _texts(plan: Plan, texts: Texts) -> tuple[str, ...]:
+    """How text tracks are written, behind the source's own."""
+    words: list[str] = []
+    first = sum(carried.kind == "subtitle" for carried in plan.carried)
+    for number, (_, text) in enumerate(texts, first):
+        words += [f"-c:s:{number}", _TEXTS[plan.container]]
+        words += [f"-metadata:s:s:{number}", f"language={code(text.language)}"]
+        words += [f"-metadata:s:s:{number}", f"title={text.title}"] if text.title else []
+        words += [f"-disposition:s:{number}", "default" if text.default else "0"]
+    return tuple(words)
+
+
+def _interleaving(plan: Plan, texts: Texts) -> tuple[str, ...]:
     """Picture and sound side by side, whatever their distance; subtitles may be silent for
     minutes, and waiting for them would hold the film in memory."""
-    waits = any(carried.kind == "subtitle" for carried in plan.carried)
+    waits = bool(texts) or any(carried.kind == "subtitle" for carried in plan.carried)
     return () if waits else ("-max_interleave_delta", "0")
 
 

@@ -119,6 +119,7 @@ class TranscodeWorkflow(JobWorkflow):
                 chunk_keys=tuple(chunk.key for chunk in picture.chunks),
                 audio_keys=tuple(sound.key for sound in sounds),
                 chapters_key=chapters.done.key if chapters and chapters.count > 1 else None,
+                texts=admission.texts,
             ),
             f"join, verify and publish {job.output}",
             ends_the_job=True,
@@ -132,6 +133,7 @@ class TranscodeWorkflow(JobWorkflow):
                 admission.source,
                 admission.watermark.source if admission.watermark else None,
                 admission.captions,
+                *(text.source for text in admission.texts),
             ),
             stats=total(
                 plan.media_s,

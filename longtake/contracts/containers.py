@@ -59,6 +59,8 @@ ANIMATIONS: tuple[Container, ...] = ("gif", "webp", "avif")
 """Images that move: shown over and over, from their first frame on, without sound."""
 CHAPTERED: tuple[Container, ...] = ("mp4", "mov", "m4a", "mkv", "webm", "mp3", "ogg", "opus")
 """Containers that hold chapters."""
+CAPTIONED: tuple[Container, ...] = ("mp4", "mov", "mkv", "webm")
+"""Containers that hold text tracks."""
 _ONLY_IN_THEIR_OWN = ("gif", "webp")
 """Codecs that are one with their container."""
 

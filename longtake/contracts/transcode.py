@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from longtake.contracts.base import Seconds, Uri
+from longtake.contracts.captions import MOST_CAPTIONS, CaptionFile
 from longtake.contracts.chapters import Breaks
 from longtake.contracts.containers import (
+    CAPTIONED,
     CHAPTERED,
     CONTAINER_OF_SUFFIX,
     CONTAINERS,
@@ -26,6 +28,8 @@ class Transcode(Job):
 
     The shortest form is `{"input": URI, "output": URI, "preset": "web-720p"}`.
     """
+
+    READS: ClassVar[tuple[str, ...]] = ("input", "captions.source")
 
     kind: Literal["transcode"] = "transcode"
     input: Uri
@@ -55,6 +59,10 @@ class Transcode(Job):
         description="detect, or what counts as a break: chapters begin where black and silence "
         "end. Left out: the source's own.",
     )
+    captions: Annotated[tuple[CaptionFile, ...], Field(max_length=MOST_CAPTIONS)] = Field(
+        default=(),
+        description="Text tracks that are laid beside the source's own, on the source's clock.",
+    )
     salvage: bool = Field(
         default=False,
         description="Take a source whose end is missing, such as an upload that stopped, for what "
@@ -74,6 +82,12 @@ class Transcode(Job):
             raise ValueError(
                 f"{CONTAINERS[container].words} holds no chapters: write to one of "
                 f"{suffixes}, or leave chapters out"
+            )
+        if self.captions and container not in CAPTIONED:
+            suffixes = ", ".join(CONTAINERS[name].suffixes[0] for name in CAPTIONED)
+            raise ValueError(
+                f"{CONTAINERS[container].words} holds no text tracks: write to one of {suffixes}, "
+                "or leave captions out"
             )
         return self
 

@@ -55,6 +55,17 @@ class EncodeDone(Contract):
     """What of the source did not decode. Not known of a reused part."""
 
 
+class TextTrack(Contract):
+    """Captions that become a text track: WebVTT in the work store, on the output's clock."""
+
+    key: str
+    source: Source
+    """The file that they are from."""
+    language: str
+    title: str | None = None
+    default: bool = False
+
+
 class AssembleRequest(Contract):
     """Join, verify and publish."""
 
@@ -68,6 +79,8 @@ class AssembleRequest(Contract):
     audio_keys: tuple[str, ...]
     chapters_key: str | None = None
     """Work store key of chapters that take the place of the source's."""
+    texts: tuple[TextTrack, ...] = ()
+    """Beside the source's own."""
 
 
 class Published(Contract):

@@ -10,7 +10,7 @@ from longtake.contracts.base import Contract, Rational
 from longtake.contracts.chapters import Breaks
 from longtake.contracts.encode import AudioSettings, EncodeSettings
 from longtake.contracts.media import MediaFacts
-from longtake.contracts.steps.common import AudioRequest, EncodeDone, Source, Step
+from longtake.contracts.steps.common import AudioRequest, EncodeDone, Source, Step, TextTrack
 from longtake.contracts.transcode import Transcode
 
 
@@ -35,6 +35,8 @@ class Admission(Contract):
     """Work store key of the captions that are burnt in."""
     captions: Source | None = None
     """Their file; None where they are a stream of the source itself."""
+    texts: tuple[TextTrack, ...] = ()
+    """Captions that are laid beside the picture."""
 
 
 class PlanRequest(Contract):
