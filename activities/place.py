@@ -16,6 +16,7 @@ from longtake.settings import Home, cache_bytes
 from media.index import Index
 from media.package_plan import PackagePlan
 from media.plan import Plan
+from media.speech.plan import SpeechPlan, SpokenWindows
 from media.stitch import StitchPlan
 from storage.base import Storage
 from storage.cache import FingerprintCache
@@ -58,6 +59,8 @@ class Place:
     indexes: Kept[Index]
     stitch_plans: Kept[StitchPlan]
     package_plans: Kept[PackagePlan]
+    speech_plans: Kept[SpeechPlan]
+    windows: Kept[SpokenWindows]
 
     def storage(self, uri: str) -> Storage:
         """The storage that holds `uri`. Raises InvalidJob if none does."""
@@ -100,6 +103,14 @@ class Place:
         """The plan of a package under a key."""
         return await self.package_plans.get(key)
 
+    async def speech_plan(self, key: str) -> SpeechPlan:
+        """The plan to hear a sound under a key."""
+        return await self.speech_plans.get(key)
+
+    async def spoken_windows(self, key: str) -> SpokenWindows:
+        """The windows of a sound under a key."""
+        return await self.windows.get(key)
+
     async def index(self, key: str) -> Index:
         """The packet index under a key."""
         return await self.indexes.get(key)
@@ -122,4 +133,6 @@ def place() -> Place:
         indexes=Kept(store, Index.from_bytes),
         stitch_plans=Kept(store, StitchPlan.model_validate_json),
         package_plans=Kept(store, PackagePlan.model_validate_json),
+        speech_plans=Kept(store, SpeechPlan.model_validate_json),
+        windows=Kept(store, SpokenWindows.model_validate_json),
     )

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from longtake.contracts import StitchPreset as StitchPreset
     from longtake.contracts import Timetable as Timetable
     from longtake.contracts import Transcode as Transcode
+    from longtake.contracts import Transcribe as Transcribe
+    from longtake.contracts import Transcript as Transcript
     from longtake.contracts import VideoOptions as VideoOptions
     from longtake.contracts import Webhook as Webhook
     from longtake.errors import CapabilityMissing as CapabilityMissing
@@ -66,7 +68,7 @@ _HOMES = {
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
         *("Package", "PackagePreset", "Stitch", "StitchPreset", "Timetable", "Transcode"),
-        *("VideoOptions", "Webhook"),
+        *("Transcribe", "Transcript", "VideoOptions", "Webhook"),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

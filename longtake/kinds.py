@@ -14,10 +14,11 @@ from longtake.contracts.package import Package
 from longtake.contracts.preview import Preview
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
+from longtake.contracts.transcribe import Transcribe
 from longtake.errors import InvalidJob
 from longtake.presets import describe
 
-AnyJob: TypeAlias = Transcode | Preview | Command | Normalize | Stitch | Package
+AnyJob: TypeAlias = Transcode | Preview | Command | Normalize | Stitch | Package | Transcribe
 
 KINDS: dict[str, type[AnyJob]] = {
     "transcode": Transcode,
@@ -26,6 +27,7 @@ KINDS: dict[str, type[AnyJob]] = {
     "normalize": Normalize,
     "stitch": Stitch,
     "package": Package,
+    "transcribe": Transcribe,
 }
 """Contract by the value of its `kind`. The class's name is the workflow's type name."""
 

@@ -5,6 +5,7 @@
 | `LONGTAKE_HOME`       | state of the embedded service: database, work store, job index, logs |
 | `LONGTAKE_WORK_STORE` | where workers keep finished steps: a folder that all of them share,  |
 |                       | or `s3://bucket/prefix`                                              |
+| `LONGTAKE_MODELS`     | folders of speech models, with a colon between two                  |
 | `LONGTAKE_LOG_LEVEL`  | how much workers log: debug, info (default), warning or error        |
 | `LONGTAKE_DRAIN_GRACE`| seconds a worker that was told to stop may take to finish (default 30) |
 | `LONGTAKE_METRICS`    | host:port where a worker serves metrics for Prometheus; off without  |
@@ -111,6 +112,12 @@ def metrics_address() -> str | None:
 def drain_grace_s() -> float:
     """Seconds that a worker which was told to stop lets its steps go on."""
     return float(os.environ.get("LONGTAKE_DRAIN_GRACE", "30"))
+
+
+def model_folders() -> tuple[Path, ...]:
+    """Folders in which speech models lie, one folder each, in the order in which they are asked."""
+    folders = os.environ.get("LONGTAKE_MODELS", "").split(os.pathsep)
+    return tuple(Path(folder).expanduser().absolute() for folder in folders if folder)
 
 
 def cache_bytes() -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from longtake.queues import Role
+from workers.capacity import cores
 from workers.describe import describe_worker
 from workers.settings import WorkerSettings
 
@@ -19,17 +20,19 @@ def workflows() -> list[type]:
     from workflows.preview import PreviewWorkflow
     from workflows.stitch import StitchWorkflow
     from workflows.transcode import TranscodeWorkflow
+    from workflows.transcribe import TranscribeWorkflow
     from workflows.webhooks import WebhooksWorkflow
 
     return [
         *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
-        *(LookAgainWorkflow, StitchWorkflow, PackageWorkflow, WebhooksWorkflow),
+        *(LookAgainWorkflow, StitchWorkflow, PackageWorkflow, TranscribeWorkflow),
+        WebhooksWorkflow,
     ]
 
 
 def activities(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]:
     """Activities on the queue of `role`."""
-    return [describe_worker(role, settings), *_steps(role)]
+    return [describe_worker(role, settings), *_steps(role), *_hearing(role, settings)]
 
 
 def deliveries() -> list[Callable[..., Any]]:
@@ -61,13 +64,15 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.stitch import plan as plan_stitch
         from activities.stitch import plan_whole as plan_stitch_whole
         from activities.tags import tag
+        from activities.transcribe import plan as plan_transcribe
+        from activities.transcribe import write as write_transcript
 
         return [
             *(admit, plan, assemble, conclude, count_workers),
             *(admit_command, plan_preview, plan_normalize, publish, publish_tree, look_again),
             *(plan_album, judge_album, finish, tag),
             *(plan_stitch, plan_stitch_whole, copy_picture, finish_film),
-            *(plan_package, pack),
+            *(plan_package, pack, plan_transcribe, write_transcript),
         ]
     if role in ("cpu", "gpu"):
         from activities.album import encode_stage
@@ -82,11 +87,22 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.preview import make_part
         from activities.stitch import describe, level_sound, mix, prepare
         from activities.stitch import finish as finish_sound
+        from activities.transcribe import prepare as prepare_speech
 
         return [
             *(find_borders, find_chapters, analyse_chunk, encode_chunk, score_chunk),
             *(encode_audio, run_command, make_part, measure, level, encode_stage),
             *(prepare, mix, level_sound, finish_sound, describe, encode_crossfade),
-            *(encode_trials, encode_rungs),
+            *(encode_trials, encode_rungs, prepare_speech),
         ]
     return []
+
+
+def _hearing(role: Role, settings: WorkerSettings) -> list[Callable[..., Any]]:
+    """Speech to text: on CPUs by workers of `speech`, on GPUs by those of `gpu`."""
+    if role not in ("speech", "gpu"):
+        return []
+    from activities.hearing import Hearing
+
+    device: Literal["cpu", "cuda"] = "cuda" if role == "gpu" else "cpu"
+    return Hearing(device, threads=max(1, cores() // settings.slots)).steps()

@@ -26,6 +26,7 @@ from longtake.cli.report import failure
 from longtake.cli.session import INTERRUPTED
 from longtake.cli.stitch import stitch
 from longtake.cli.transcode import transcode
+from longtake.cli.transcribe import transcribe
 from longtake.cli.webhooks import webhooks
 from longtake.errors import InvalidJob, LongtakeError
 
@@ -42,6 +43,7 @@ _SHOW = "Look things up"
 
 app.command(rich_help_panel=_WORK)(transcode)
 app.command(rich_help_panel=_WORK)(package)
+app.command(rich_help_panel=_WORK)(transcribe)
 app.command(rich_help_panel=_WORK)(preview)
 app.command(rich_help_panel=_WORK)(normalize)
 app.command(rich_help_panel=_WORK)(stitch)

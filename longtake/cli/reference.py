@@ -34,6 +34,7 @@ ASKED = (
     contracts.Timetable,
     contracts.Pipeline,
     contracts.PipelineDocument,
+    contracts.Transcribe,
 )
 TOLD = (
     contracts.JobResult,

@@ -8,7 +8,7 @@ from longtake.cli.console import out, print_json, warn
 from longtake.cli.display import duration
 from longtake.contracts.loudness import Loudness
 from longtake.contracts.media import MediaFacts
-from longtake.contracts.result import JobError, JobResult, JobStatus, Output, Stats
+from longtake.contracts.result import JobError, JobResult, JobStatus, Output, Stats, Transcribed
 from longtake.errors import LongtakeError
 from longtake.paths import shown
 from longtake.words import counted
@@ -25,6 +25,8 @@ def report(result: JobResult, *, as_json: bool) -> None:
         out.print(_output(output), markup=False)
     if result.album:
         out.print(f"  album: {_change(result.album.before, result.album.after)}", markup=False)
+    if result.transcript:
+        out.print(f"  {_heard(result.transcript)}", markup=False)
     for decision in result.decisions.items():
         out.print("  {}: {}".format(*decision), markup=False)
     if result.stats.wall_s:
@@ -32,9 +34,9 @@ def report(result: JobResult, *, as_json: bool) -> None:
 
 
 def document(result: JobResult) -> dict[str, Any]:
-    """A result as JSON; `error`, `quality` and `album` are there only where there is one."""
+    """A result as JSON; what only some jobs have is there only where there is one."""
     content: dict[str, Any] = result.model_dump(mode="json")
-    for name in ("error", "quality", "album"):
+    for name in ("error", "quality", "album", "transcript"):
         if content[name] is None:
             del content[name]
     return content
@@ -110,6 +112,12 @@ def _output(output: Output) -> str:
         tags = ", ".join(f"{name} {value}" for name, value in output.tagged.tags.items())
         lines.append(f"  tagged: {tags}")
     return "\n".join(lines)
+
+
+def _heard(found: Transcribed) -> str:
+    """`1,204 words in 85 segments, 9.3 min of speech`."""
+    said = f"{counted(found.words, 'words')} in {counted(found.segments, 'segments')}"
+    return f"{said}, {duration(found.speech_s)} of speech"
 
 
 def _change(before: Loudness, after: Loudness) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from longtake.contracts.base import Contract
 from longtake.errors import InvalidJob
 from longtake.kinds import to_json
+from longtake.paths import absolute
 from longtake.presets import read_model
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bit/s|bps)?")
@@ -113,6 +114,18 @@ def tracks(words: Sequence[str]) -> str | list[str | int] | None:
     if list(words) == ["all"]:
         return "all"
     return [int(word) if word.isdigit() else word for word in words] or None
+
+
+def words(text: str | None) -> list[str] | None:
+    """The entries of `a,b,c`."""
+    if text is None:
+        return None
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def model(text: str | None) -> str | None:
+    """A speech model's name as it is, or an absolute path."""
+    return text if text is None or "/" not in text else absolute(str(Path(text).expanduser()))
 
 
 def _is_file(text: str) -> bool:

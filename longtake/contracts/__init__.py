@@ -29,10 +29,12 @@ from longtake.contracts.result import (
     Stage,
     State,
     Stats,
+    Transcribed,
 )
 from longtake.contracts.schedule import ScheduledRun, ScheduleFacts, Timetable
 from longtake.contracts.stitch import Stitch, StitchPreset
 from longtake.contracts.transcode import Transcode
+from longtake.contracts.transcribe import SpeechSettings, Transcribe
 from longtake.contracts.transcript import LanguageFound, Segment, Transcript, Word
 from longtake.contracts.webhooks import Delivery, JobEvent, Webhook
 
@@ -78,6 +80,7 @@ __all__ = [
     "ScheduledRun",
     "Seconds",
     "Segment",
+    "SpeechSettings",
     "Stage",
     "State",
     "Stats",
@@ -87,6 +90,8 @@ __all__ = [
     "Tagged",
     "Timetable",
     "Transcode",
+    "Transcribe",
+    "Transcribed",
     "Transcript",
     "Uri",
     "VideoFacts",

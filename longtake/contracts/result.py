@@ -117,6 +117,21 @@ class ReachedQuality(Report):
     """Chunks that had to be encoded anew."""
 
 
+class Transcribed(Report):
+    """What was written down of a recording, in short; the words lie in the outputs."""
+
+    model: str
+    language: str
+    """Its code, such as `en`."""
+    probability: float
+    """How sure the language is; 1 where the job named it."""
+    words: int
+    segments: int
+    speakers: tuple[str, ...] = ()
+    speech_s: float
+    """How long somebody speaks, in seconds."""
+
+
 class SourceRead(Report):
     """What a job read, and which version of it."""
 
@@ -144,6 +159,8 @@ class JobResult(Report):
     """Only where a quality was asked for and the picture was encoded."""
     album: AlbumLoudness | None = None
     """Only where several files were given one gain."""
+    transcript: Transcribed | None = None
+    """Only where speech was written down."""
     error: JobError | None = None
 
 
