@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,11 +39,11 @@ from longtake.contracts.transcript import LanguageFound
 from longtake.errors import CapabilityMissing
 from longtake.settings import model_folders
 from media.process import NO_WORK, Finished
-from media.speech.engine import Device, SpeechEngine, SpeechEngines
+from media.speech.engine import Device, SpeechEngine, SpeechEngines, engine_of_speech
 from media.speech.models import Model, find_model, require_language
-from media.speech.plan import HeardWindow, SpokenWindows, speech_engine, spoken_s
+from media.speech.plan import HeardWindow, SpokenWindows, spoken_s
 from media.speech.sound import SpeechSound
-from media.speech.spans import find_spans
+from media.speech.spans import NOT_INSTALLED, find_spans
 from media.speech.windows import plan_windows
 from storage.work import content_key
 
@@ -65,6 +66,7 @@ class Hearing:
 
     async def find_model(self, request: ModelRequest, beat: Beat) -> ModelFound:
         """Whether this worker can hear with the model that is asked for, in that language."""
+        _check_installed()
         model = await _model(request.settings.model)
         if request.settings.language != "auto":
             require_language(model, request.settings.language)
@@ -73,7 +75,7 @@ class Hearing:
     async def find_speech(self, request: FindSpeechRequest, beat: Beat) -> SpeechFound:
         """Where somebody speaks in each channel, cut into windows."""
         here, sound = await _begin(request.asked, request.sound_key)
-        key = content_key("windows", sound=request.sound_key, engine=speech_engine())
+        key = content_key("windows", sound=request.sound_key, engine=engine_of_speech())
 
         async def look(draft: Path) -> Finished:
             began = time.monotonic()
@@ -102,7 +104,7 @@ class Hearing:
             sound=request.sound_key,
             windows=request.windows_key,
             model=model.sha256,
-            engine=speech_engine(self._device),
+            engine=engine_of_speech(self._device),
         )
         windows = (await here.spoken_windows(request.windows_key)).windows
 
@@ -130,7 +132,7 @@ class Hearing:
             settings=settings.model_dump(mode="json", exclude={"model", "language", "speakers"}),
             language=request.language,
             model=model.sha256,
-            engine=speech_engine(self._device),
+            engine=engine_of_speech(self._device),
         )
 
         def on_tick(heard_s: float) -> None:
@@ -180,10 +182,16 @@ class _Cost:
 
 
 async def _begin(asked: SpeechAsked, sound_key: str) -> tuple[Place, SpeechSound]:
+    _check_installed()
     check_engine(asked.engine)
     here = place()
     plan = await here.speech_plan(asked.plan_key)
     return here, SpeechSound(await here.store.hold(sound_key), plan.channels)
+
+
+def _check_installed() -> None:
+    if importlib.util.find_spec("faster_whisper") is None:
+        raise CapabilityMissing(NOT_INSTALLED)
 
 
 async def _model(name: str) -> Model:

@@ -20,6 +20,7 @@ from activities.ladder import settle_ladder
 from activities.place import Place, place
 from activities.publish_tree import check_tree
 from activities.running import Beat, implements
+from activities.transcribe import plan_hearing
 from longtake.contracts.package import Encryption, Package
 from longtake.contracts.steps.common import EncodeDone, Piece, Source
 from longtake.contracts.steps.package import (
@@ -41,13 +42,14 @@ from media.fragments import close_gaps
 from media.jpeg import split
 from media.listing import list_again
 from media.package_plan import PackagePlan, plan_package
-from media.package_tracks import Words
+from media.package_tracks import Words, unused
 from media.packager import packager_version
 from media.packaging import make_package
 from media.process import NO_WORK, Finished
 from media.renditions import Text, Track
 from media.rungs import encode_rungs as encode_renditions
 from media.rungs import recipe
+from media.speech.plan import caption_rate
 from media.timing import planned_times
 from media.tools import device_class, engine_version
 from media.webvtt import document
@@ -68,6 +70,8 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
     index = await here.index(index_key) if index_key else None
     ladder = await settle_ladder(here, facts, index, job, request)
     made = plan_package(facts, index, ladder.job, one_chunk=request.whole)
+    settings = job.speech
+    speech = await plan_hearing(here, source, facts, index, settings) if settings else None
     words, words_keys, others, unread = await _words(here, source, made.plan)
     package = made.plan.model_copy(update={"words": words})
     chunks = package.chunks
@@ -86,6 +90,8 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
         parts=job.parts or (),
         trials=ladder.trials,
         record=ladder.record,
+        speech=speech,
+        frame_rate=caption_rate(facts, index) if speech else None,
         media_s=package.media_s,
         engine=engine_version(),
         decisions=made.decisions | ladder.why,
@@ -198,6 +204,7 @@ async def pack(request: PackRequest, beat: Beat) -> Packed:
         encryption=_encryption_of(job, secret),
         packager=packager_version(),
         engine=engine_version(),
+        **({"spoken": request.spoken.model_dump()} if request.spoken else {}),
     )
 
     async def make(draft: Path) -> Finished:
@@ -273,7 +280,7 @@ async def _tracks(
 
 
 async def _texts(here: Place, request: PackRequest, package: PackagePlan) -> list[Text]:
-    return [
+    texts = [
         Text(
             path=await here.store.hold(key),
             name=words.name,
@@ -285,6 +292,18 @@ async def _texts(here: Place, request: PackRequest, package: PackagePlan) -> lis
         )
         for words, key in zip(package.words, request.plan.words_keys, strict=True)
     ]
+    if request.spoken is not None:
+        language = request.spoken.language
+        texts.append(
+            Text(
+                path=await here.store.hold(request.spoken.key),
+                name=unused(f"captions-{language}", [text.name for text in texts]),
+                language=language,
+                title=None,
+                default=False,
+            )
+        )
+    return texts
 
 
 async def _add_pictures(here: Place, piece: Piece, output: str, tree: Path) -> None:

@@ -132,7 +132,7 @@ def plan_words(facts: MediaFacts, job: Package) -> tuple[Words, ...]:
             )
         )
 
-    for file in job.captions:
+    for file in job.caption_files:
         add(file.language, file.title, file.default, file=file)
     if job.codecs:
         for other in facts.other:

@@ -68,17 +68,6 @@ def device_class(encoder: str) -> str | None:
     return None
 
 
-@functools.cache
-def simd_level() -> str:
-    """The widest registers of this CPU that libraries compute with, such as `avx512f`."""
-    try:
-        words = set(Path("/proc/cpuinfo").read_text("utf-8", "replace").split())
-    except OSError:
-        words = set()
-    wide = (name for name in ("avx512f", "avx2", "avx") if name in words)
-    return next(wide, platform.machine())
-
-
 def _driver() -> str:
     try:
         return Path("/proc/driver/nvidia/version").read_text("ascii").splitlines()[0]

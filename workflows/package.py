@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows.account import damage, read, total
 from workflows.control import PRESET, JobWorkflow, is_mismatch, side_by_side
+from workflows.speech import Listening, language_in_words
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.package import Package
@@ -35,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
         PreviewSummary,
     )
     from longtake.contracts.steps.transcode import ENCODE_AUDIO
+    from longtake.contracts.steps.transcribe import WRITE_TRANSCRIPT, Spoken, WriteRequest
     from longtake.contracts.steps.tree import PUBLISH_TREE, PublishTreeRequest
     from longtake.errors import InvalidJob
     from longtake.paths import shown
@@ -46,6 +48,16 @@ class Pictures:
 
     made: tuple[EncodeDone, ...] = ()
     pieces: tuple[Piece, ...] = ()
+
+
+@dataclass(frozen=True)
+class Captions:
+    """Captions of what is said, and what they cost."""
+
+    spoken: Spoken | None = None
+    made: tuple[EncodeDone, ...] = ()
+    decisions: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @workflow.defn(name="Package")
@@ -79,7 +91,7 @@ class PackageWorkflow(JobWorkflow):
             request = PackageRequest(job=job, whole=True, trials=trials)
             plan = await self.step(PLAN_PACKAGE, request, "plan the picture in one piece")
             made = await self._encode(job, plan)
-        rungs, sounds, pictures = made
+        rungs, sounds, pictures, captions = made
         self.enter("packaging")
         packed = await self.step(
             PACK,
@@ -89,6 +101,7 @@ class PackageWorkflow(JobWorkflow):
                 rungs_keys=tuple(done.key for done in rungs),
                 sound_keys=tuple(done.key for done in sounds),
                 pictures=(*plan.record, *pictures.pieces),
+                spoken=captions.spoken,
             ),
             "package the renditions",
         )
@@ -105,17 +118,17 @@ class PackageWorkflow(JobWorkflow):
             f"publish into {job.output}",
             ends_the_job=True,
         )
-        others = [*tried, *sounds, *pictures.made, packed.done]
+        others = [*tried, *sounds, *pictures.made, *captions.made, packed.done]
         return JobResult(
             job_id=workflow.info().workflow_id,
             state="succeeded",
             outputs=published.outputs,
             sources=read(plan.source, *plan.others),
             stats=total(plan.media_s, plan.source.bytes, rungs, others, published),
-            decisions=plan.decisions,
+            decisions=plan.decisions | captions.decisions,
             warnings=(
                 *(*plan.warnings, *damage([*rungs, *sounds])),
-                *(*packed.warnings, *published.warnings),
+                *(*captions.warnings, *packed.warnings, *published.warnings),
             ),
         )
 
@@ -139,7 +152,7 @@ class PackageWorkflow(JobWorkflow):
 
     async def _encode(
         self, job: Package, plan: PackageSummary
-    ) -> tuple[list[EncodeDone], list[EncodeDone], Pictures]:
+    ) -> tuple[list[EncodeDone], list[EncodeDone], Pictures, Captions]:
         """Everything that goes into the package, side by side."""
         self.enter("encoding")
         self.done, self.frames_done = 0, 0
@@ -151,10 +164,29 @@ class PackageWorkflow(JobWorkflow):
         order = plan.order or tuple(range(plan.chunks))
         rungs = asyncio.ensure_future(side_by_side(self._rungs(plan, n) for n in order))
         pictures = asyncio.ensure_future(self._pictures(job, plan))
-        await side_by_side((sounds, rungs, pictures))
+        captions = asyncio.ensure_future(self._captions(plan))
+        await side_by_side((sounds, rungs, pictures, captions))
         chunks = rungs.result()
         in_turn = [chunks[order.index(number)] for number in range(plan.chunks)]
-        return in_turn, sounds.result(), pictures.result()
+        return in_turn, sounds.result(), pictures.result(), captions.result()
+
+    async def _captions(self, plan: PackageSummary) -> Captions:
+        """What is said in the film, written down, where that is asked for."""
+        if plan.speech is None:
+            return Captions()
+        listened = await Listening(self, plan.speech).listen()
+        heard = listened.heard
+        request = WriteRequest(
+            asked=plan.speech, heard=heard, formats=("vtt",), frame_rate=plan.frame_rate
+        )
+        written = await self.step(WRITE_TRANSCRIPT, request, "write the captions")
+        spoken = Spoken(key=written.keys[0], language=heard.language.code)
+        return Captions(
+            spoken=spoken if written.segments else None,
+            made=(*listened.windows, *listened.others),
+            decisions={"captions": language_in_words(heard)},
+            warnings=written.warnings,
+        )
 
     async def _rungs(self, plan: PackageSummary, number: int) -> EncodeDone:
         request = RungsRequest(

@@ -48,7 +48,11 @@ class Listening:
         self._asked = asked
         self._role: Role | None = "gpu" if gpu else None
 
-    async def listen(self, found: Callable[[int], None], heard: Callable[[], None]) -> Listened:
+    async def listen(
+        self,
+        found: Callable[[int], None] = lambda windows: None,
+        heard: Callable[[], None] = lambda: None,
+    ) -> Listened:
         """Hear it all. `found` is told how many windows there are, `heard` when one is done."""
         # A model that is missing, or does not know the language, is told at once.
         looking = asyncio.ensure_future(self._model())
@@ -109,9 +113,10 @@ class Listening:
         asked = self._asked.settings.language
         if asked != "auto":
             return LanguageFound(code=asked, probability=1, asked=True), ()
-        if len(model.languages) == 1 or not speech.windows:
-            known = model.languages[0] if len(model.languages) == 1 else "und"
-            return LanguageFound(code=known, probability=1, asked=False), ()
+        if len(model.languages) == 1:
+            return LanguageFound(code=model.languages[0], probability=1, asked=False), ()
+        if not speech.windows:
+            return LanguageFound(code="und", probability=0, asked=False), ()
         request = LanguageRequest(
             asked=self._asked,
             sound_key=sound_key,
@@ -121,3 +126,17 @@ class Listening:
         words = "hear which language is spoken"
         heard = await self._job.step(DETECT_LANGUAGE, request, words, role=self._role)
         return heard.language, (heard.done,)
+
+
+def language_in_words(heard: Heard) -> str:
+    """Which language was written down, and why."""
+    language = heard.language
+    if language.asked:
+        why = "as asked"
+    elif not heard.keys:
+        why = "nobody speaks"
+    elif language.probability == 1:
+        why = f"{heard.model} knows no other"
+    else:
+        why = f"heard, with a probability of {language.probability:.0%}"
+    return f"{language.code}: {why}"

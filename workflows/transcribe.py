@@ -7,7 +7,7 @@ from temporalio import workflow
 from workflows.account import damage, read, total
 from workflows.control import JobWorkflow
 from workflows.gpu import choose_gpu
-from workflows.speech import Listened, Listening
+from workflows.speech import Listened, Listening, language_in_words
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.captions import CaptionFile
@@ -62,7 +62,7 @@ class TranscribeWorkflow(JobWorkflow):
                 listened.others,
                 published,
             ),
-            decisions=plan.decisions | decision | _decisions(listened),
+            decisions=plan.decisions | decision | {"language": language_in_words(listened.heard)},
             warnings=(
                 *(*plan.warnings, *damage(listened.others)),
                 *(*written.warnings, *published.warnings, *warnings),
@@ -125,20 +125,6 @@ def _captioned(job: Transcribe, output: str, language: str) -> Transcode:
         return film.model_copy(update={"preset": "remux", "captions": (track,)})
     video = VideoOptions(captions=Captions(file=captions))
     return film.model_copy(update={"video": video, "gpu": job.gpu})
-
-
-def _decisions(listened: Listened) -> dict[str, str]:
-    heard = listened.heard
-    language = heard.language
-    if language.asked:
-        why = "as asked"
-    elif not heard.keys:
-        why = "nobody speaks"
-    elif language.probability == 1:
-        why = f"{heard.model} knows no other"
-    else:
-        why = f"heard, with a probability of {language.probability:.0%}"
-    return {"language": f"{language.code}: {why}"}
 
 
 def _in_short(listened: Listened, written: Written) -> Transcribed:

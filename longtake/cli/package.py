@@ -54,7 +54,8 @@ def package(
     captions: Annotated[
         list[str] | None,
         typer.Option(
-            help="SRT, WebVTT or ASS with its language, such as en=captions.vtt; may be repeated.",
+            help="SRT, WebVTT or ASS with its language, such as en=captions.vtt; may be repeated. "
+            "Or transcribe: write down what is said.",
             metavar="LANGUAGE=FILE",
         ),
     ] = None,
@@ -91,7 +92,7 @@ def package(
         "codecs": codec or None,
         "segment_s": segment,
         "gop_s": gop,
-        "captions": [values.caption_file(text) for text in captions or []] or None,
+        "captions": values.package_captions(captions or []),
         "encryption": encryption or None,
         "overwrite": overwrite,
     }

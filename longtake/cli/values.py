@@ -152,6 +152,13 @@ def ladder(text: str | None) -> str | list[dict[str, object]] | None:
     return rungs
 
 
+def package_captions(texts: Sequence[str]) -> str | list[dict[str, object]] | None:
+    """`transcribe` alone, or files with their languages. Raises InvalidJob."""
+    if list(texts) == ["transcribe"]:
+        return "transcribe"
+    return [caption_file(text) for text in texts] or None
+
+
 def caption_file(text: str) -> dict[str, object]:
     """Captions from `en=captions.vtt`. Raises InvalidJob."""
     language, equals, source = text.partition("=")

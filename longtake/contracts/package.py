@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from longtake.contracts.base import Contract, Report, Seconds, Uri, spelt
 from longtake.contracts.captions import MOST_CAPTIONS, CaptionFile
 from longtake.contracts.encode import BitRate, Crf, Pixels, Speed
 from longtake.contracts.job import Job
+from longtake.contracts.transcribe import SpeechSettings
 
 PackageCodec = Literal["h264", "hevc", "av1"]
 PackagePart = Literal["poster", "thumbnails", "storyboard", "animation"]
@@ -40,6 +41,15 @@ KeyUri = Annotated[
 """Where players get the key."""
 
 MOST_RUNGS = 12
+
+
+CaptionFiles = Annotated[tuple[CaptionFile, ...], Field(max_length=MOST_CAPTIONS)]
+
+
+def _kind_of_captions(given: Any) -> str:
+    if isinstance(given, str):
+        return "transcribe"
+    return "speech" if isinstance(given, dict | SpeechSettings) else "files"
 
 
 class Rung(Contract):
@@ -121,8 +131,15 @@ class Package(PackageOptions, Job):
     preset: str | PackagePreset | None = Field(
         default=None, description="Name of a preset, or a whole preset. Left out: hls-web."
     )
-    captions: Annotated[tuple[CaptionFile, ...], Field(max_length=MOST_CAPTIONS)] = Field(
-        default=(), description="Beside the source's own text tracks, which are carried."
+    captions: Annotated[
+        Annotated[Literal["transcribe"], Tag("transcribe")]
+        | Annotated[SpeechSettings, Tag("speech")]
+        | Annotated[CaptionFiles, Tag("files")],
+        Discriminator(_kind_of_captions),
+    ] = Field(
+        default=(),
+        description="Beside the source's own text tracks, which are carried: files; or "
+        "`transcribe`, or how it is done, to write down what is said in the default sound.",
     )
     encryption: Encryption | None = None
     overwrite: bool = Field(default=False, description="Replace a package that is there.")
@@ -134,6 +151,18 @@ class Package(PackageOptions, Job):
         if self.gpu != "never":
             raise ValueError("packages are encoded by CPU workers: leave gpu out")
         return self
+
+    @property
+    def caption_files(self) -> tuple[CaptionFile, ...]:
+        """Captions that lie in files."""
+        return self.captions if isinstance(self.captions, tuple) else ()
+
+    @property
+    def speech(self) -> SpeechSettings | None:
+        """How captions are made of what is said; None where they are not."""
+        if self.captions == "transcribe":
+            return SpeechSettings()
+        return self.captions if isinstance(self.captions, SpeechSettings) else None
 
     @property
     def preset_name(self) -> str:

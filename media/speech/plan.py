@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from fractions import Fraction
-from importlib import metadata
 from pathlib import Path
 
 from longtake.contracts.base import Contract, Rational, Report
@@ -14,15 +12,10 @@ from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.speech import RATE_HZ, Span, Window
 from longtake.contracts.transcribe import SpeechSettings
 from longtake.contracts.transcript import Segment
-from longtake.errors import CapabilityMissing, InputUnsupported
+from longtake.errors import InputUnsupported
 from media.index import Index
 from media.speech.sound import sound_command
-from media.speech.spans import NOT_INSTALLED
-from media.tools import simd_level
 from media.tracks import choose_tracks
-
-RECIPE = "1"
-"""Raised when a change of ours changes what is heard."""
 
 
 class SpeechPlan(Contract):
@@ -65,21 +58,6 @@ class HeardWindow(Report):
     """What was heard in a window, on the source's clock."""
 
     segments: tuple[Segment, ...]
-
-
-@functools.cache
-def speech_engine(device: str = "cpu") -> str:
-    """Part of the content keys of all that is heard: same engine, same words.
-
-    Where the sums of a network are rounded hangs on the width of the CPU's registers.
-    """
-    versions = []
-    for name in ("faster-whisper", "ctranslate2", "onnxruntime"):
-        try:
-            versions.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError as error:
-            raise CapabilityMissing(NOT_INSTALLED) from error
-    return "/".join((RECIPE, *versions, device, simd_level()))
 
 
 def plan_speech(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from longtake.contracts.base import Contract
+from longtake.contracts.base import Contract, Rational
 from longtake.contracts.package import Package, PackagePart
 from longtake.contracts.steps.common import EncodeDone, Piece, Source, Step
+from longtake.contracts.steps.transcribe import SpeechAsked, Spoken
 
 
 class Trials(Contract):
@@ -57,6 +58,10 @@ class PackageSummary(Contract):
     """Test encodes by which a better ladder than this plan's can be chosen."""
     record: tuple[Piece, ...] = ()
     """What an automatic ladder was chosen by, to lie beside the film."""
+    speech: SpeechAsked | None = None
+    """The sound whose words become captions."""
+    frame_rate: Rational | None = None
+    """Of a film whose frames they keep to."""
     media_s: float
     engine: str
     decisions: dict[str, str] = {}
@@ -83,6 +88,8 @@ class PackRequest(Contract):
     sound_keys: tuple[str, ...]
     pictures: tuple[Piece, ...] = ()
     """Pictures beside the film; their names are relative to the package."""
+    spoken: Spoken | None = None
+    """Captions of what is said."""
 
 
 class Packed(Contract):
