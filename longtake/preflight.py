@@ -5,6 +5,7 @@ Only for a service on this host, which sees the same files and has the same pres
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 from longtake import arguments, presets
@@ -13,7 +14,9 @@ from longtake.contracts.job import Job
 from longtake.contracts.package import Package
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
+from longtake.contracts.transcribe import Transcribe
 from longtake.errors import (
+    CapabilityMissing,
     InputForbidden,
     InputNotFound,
     InputUnsupported,
@@ -27,8 +30,11 @@ from longtake.stitching import resolve_stitch
 
 
 def check(job: AnyJob) -> None:
-    """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported or OutputConflict."""
+    """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported, OutputConflict or
+    CapabilityMissing."""
     check_settings(job)
+    if isinstance(job, Transcribe) or (isinstance(job, Package) and job.speech):
+        _check_speech()
     for source in (*job.sources, *(job.beside if isinstance(job, Transcode) else ())):
         check_input(source)
     for target in job.targets:
@@ -45,6 +51,15 @@ def check_settings(job: Job) -> None:
         resolve_package(job)
     if isinstance(job, Command):
         arguments.check(job.arguments)
+
+
+def _check_speech() -> None:
+    """Raises CapabilityMissing: the embedded service has what is installed here."""
+    if importlib.util.find_spec("faster_whisper") is None:
+        raise CapabilityMissing(
+            "speech to text is not installed here: pip install 'longtake[speech]', then "
+            "`longtake down`, so that the service begins with it"
+        )
 
 
 def check_input(uri: str) -> None:

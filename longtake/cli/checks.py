@@ -41,6 +41,21 @@ try:
 except CapabilityMissing as error:
     print(json.dumps({"ok": False, "detail": error.message}))
 """
+_SPEECH = """
+import importlib.util, json
+from longtake.settings import model_folders
+from media.speech.models import known_models
+from media.speech.spans import NOT_INSTALLED
+folders = model_folders()
+gone = [str(folder) for folder in folders if not folder.is_dir()]
+if importlib.util.find_spec("faster_whisper") is None:
+    print(json.dumps({"ok": not folders, "detail": NOT_INSTALLED if folders else "not installed"}))
+elif gone:
+    print(json.dumps({"ok": False, "detail": "LONGTAKE_MODELS: there is no " + ", ".join(gone)}))
+else:
+    names = ", ".join(known_models(folders))
+    print(json.dumps({"ok": bool(names), "detail": names or "no model is here"}))
+"""
 _S3 = """
 import json
 from storage.s3_client import described
@@ -128,6 +143,7 @@ def _engine(*, needed: bool) -> Iterator[Check]:
     how = "in parts, where a host needs but some of it" if found["in_parts"] else "whole"
     yield Check("remote sources", True, f"a film in a bucket is read {how}")
     yield _packager()
+    yield _speech()
     yield orphans(found["ffmpeg"])
     yield _buckets()
 
@@ -137,6 +153,13 @@ def _packager() -> Check:
     found = _asked(_PACKAGER)
     again = "pip install 'longtake[worker]', on Linux with glibc or on a Mac"
     return Check("packager", found["ok"], found["detail"], None if found["ok"] else again)
+
+
+def _speech() -> Check:
+    """Models that speech is written down with; nothing else needs them."""
+    found = _asked(_SPEECH)
+    fix = "pip install 'longtake[speech]', and set LONGTAKE_MODELS to folders that are there"
+    return Check("speech models", found["ok"], found["detail"], None if found["ok"] else fix)
 
 
 def _buckets() -> Check:
