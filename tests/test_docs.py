@@ -211,8 +211,15 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+def jobs_pages() -> str:
+    """The pages that explain the kinds of jobs."""
+    return "".join(
+        (DOCS / f"{name}.md").read_text() for name in ("jobs", "streaming", "transcribe")
+    )
+
+
 def in_jobs_page(*words: str) -> list[str]:
-    text = (DOCS / "jobs.md").read_text() + (DOCS / "streaming.md").read_text()
+    text = jobs_pages()
     return [word for word in words if f"`{word}`" not in text and f'"{word}"' not in text]
 
 
@@ -262,7 +269,7 @@ def test_every_variable_is_explained() -> None:
 
 
 def test_example_jobs_are_valid() -> None:
-    text = (DOCS / "jobs.md").read_text() + (DOCS / "streaming.md").read_text()
+    text = jobs_pages()
     blocks = re.findall(r"^```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     examples = [json.loads(block) for block in blocks]
     jobs = [parse(example) for example in examples if {"input", "timeline"} & {*example}]
