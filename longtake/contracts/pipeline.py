@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
 
 from longtake.contracts.base import Contract, Report, Seconds, Uri, spelt
+from longtake.contracts.captions import Language
 from longtake.contracts.job import Group, Job
-from longtake.contracts.package import Language
 from longtake.contracts.result import JobError, Output
 
 MOST_STEPS = 100

@@ -67,7 +67,7 @@ def test_what_is_not_there_leaves_its_entry_out() -> None:
     )
     job = step_job(UPLOAD.steps["stream"], with_captions, "s3://bucket/out/", {})
     assert isinstance(job, Package)
-    assert [(each.source, each.language) for each in job.captions] == [("/c.vtt", "de")]
+    assert [(each.source, each.language) for each in job.caption_files] == [("/c.vtt", "de")]
     assert job.output == "s3://bucket/out/stream"
     without = step_job(UPLOAD.steps["stream"], Known({"inputs.video": ["/a.mov"]}), "/out", {})
     assert isinstance(without, Package)
