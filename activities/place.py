@@ -30,6 +30,11 @@ MOST_KEPT = 8
 T = TypeVar("T")
 
 
+def lines(data: bytes) -> tuple[str, ...]:
+    """The lines of a text."""
+    return tuple(data.decode().splitlines())
+
+
 class Kept(Generic[T]):
     """What was read from the work store last. Content under a key never changes."""
 
@@ -61,6 +66,7 @@ class Place:
     package_plans: Kept[PackagePlan]
     speech_plans: Kept[SpeechPlan]
     windows: Kept[SpokenWindows]
+    manifests: Kept[tuple[str, ...]]
 
     def storage(self, uri: str) -> Storage:
         """The storage that holds `uri`. Raises InvalidJob if none does."""
@@ -135,4 +141,5 @@ def place() -> Place:
         package_plans=Kept(store, PackagePlan.model_validate_json),
         speech_plans=Kept(store, SpeechPlan.model_validate_json),
         windows=Kept(store, SpokenWindows.model_validate_json),
+        manifests=Kept(store, lines),
     )

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from longtake.client import JobHandle as JobHandle
     from longtake.client import Longtake as Longtake
     from longtake.contracts import AudioOptions as AudioOptions
+    from longtake.contracts import Batch as Batch
     from longtake.contracts import Command as Command
     from longtake.contracts import EncodePreset as EncodePreset
+    from longtake.contracts import ItemResult as ItemResult
     from longtake.contracts import Job as Job
     from longtake.contracts import JobError as JobError
     from longtake.contracts import JobResult as JobResult
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from longtake.errors import InputTooLarge as InputTooLarge
     from longtake.errors import InputUnsupported as InputUnsupported
     from longtake.errors import InvalidJob as InvalidJob
+    from longtake.errors import ItemsFailed as ItemsFailed
     from longtake.errors import JobCanceled as JobCanceled
     from longtake.errors import JobNotFound as JobNotFound
     from longtake.errors import LongtakeError as LongtakeError
@@ -67,12 +70,19 @@ _HOMES = {
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
-        *("Package", "PackagePreset", "Stitch", "StitchPreset", "Timetable", "Transcode"),
-        *("Transcribe", "Transcript", "VideoOptions", "Webhook"),
+        *("Batch", "ItemResult", "Package", "PackagePreset", "Stitch", "StitchPreset"),
+        *("Timetable", "Transcode", "Transcribe", "Transcript", "VideoOptions", "Webhook"),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),
-        *("InputNotFound", "InputTooLarge", "InputUnsupported", "InvalidJob", "JobCanceled"),
+        *(
+            "InputNotFound",
+            "InputTooLarge",
+            "InputUnsupported",
+            "InvalidJob",
+            "ItemsFailed",
+            "JobCanceled",
+        ),
         *("JobNotFound", "LongtakeError", "OperatorError", "OutputConflict", "Poisoned"),
         *("ServiceUnreachable", "TransientError", "UserError"),
     ),

@@ -248,7 +248,8 @@ class Longtake:
         found = await self._find(job_id)
         if isinstance(found, JobRecord) or not found.is_open:
             raise InvalidJob(f"job {job_id} ({_state(found)}): there is nothing to {verb}")
-        return (await self.temporal()).get_workflow_handle(job_id, run_id=found.run_id)
+        # Without the run: a batch goes on as a new one at any moment.
+        return (await self.temporal()).get_workflow_handle(job_id)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ LongtakeError
 │   ├── ResourceExhausted    503            no room, no memory; final after a few tries
 │   ├── ProcessStalled       500            a child process made no progress and was ended
 │   └── ProcessKilled        500            a child process was killed from outside
+├── ItemsFailed              422 · exit 1   some items of a batch failed; its report names them
 ├── ServiceUnreachable       503 · exit 3   the Temporal service or the embedded one
 ├── JobNotFound              404 · exit 2   no job of this id
 └── JobCanceled              409 · exit 1   the job was cancelled before it was done
@@ -147,6 +148,12 @@ class ProcessStalled(TransientError):
 
 class ProcessKilled(TransientError):
     """A child process was killed from outside or crashed."""
+
+
+class ItemsFailed(LongtakeError):
+    """Some items of a batch failed; the others are done, and its report tells of each."""
+
+    http_status = 422
 
 
 class ServiceUnreachable(LongtakeError):

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from longtake.contracts.batch import Batch
 from longtake.contracts.command import Command
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
@@ -23,6 +24,7 @@ from longtake.places import moved
 
 _NOT_CONTENT = {
     *("id", "tenant", "priority", "labels", "stage_labels", "notify", "deadline", "group"),
+    *("max_parallel", "retry_failed"),
 }
 _SLUG_LENGTH = 40
 
@@ -32,7 +34,7 @@ def located(job: AnyJob) -> AnyJob:
     document = to_json(job)
     for path in (*job.READS, *job.WRITES):
         document = moved(document, path, absolute)
-    for options in (document, document.get("preset")):
+    for options in (document, document.get("preset"), document.get("job")):
         if isinstance(options, dict) and isinstance(options.get("video"), dict):
             _locate_beside(options["video"])
     return parse(document)
@@ -85,6 +87,18 @@ def job_id(job: AnyJob) -> str:
     return f"{job.kind}-{_slug(job.targets[0])}-{_sha256(identity)[:12]}"
 
 
+def item_id(job: AnyJob) -> str:
+    """The id of a batch's item: whatever lies at its input, so that a batch that runs again knows
+    what came of it before."""
+    identity: dict[str, object] = {"content": content_hash(job), "tenant": job.tenant}
+    return f"{job.kind}-{_slug(job.targets[0])}-{_sha256(identity)[:16]}"
+
+
+def read_by(job: AnyJob) -> tuple[str, ...]:
+    """All that a job reads, also what lies beside its source."""
+    return (*job.sources, *(job.beside if isinstance(job, Transcode) else ()))
+
+
 def source_version(job: AnyJob) -> str | None:
     """The version of all that the job reads; None if some of it is not seen here."""
     versions = [version_of(source) for source in job.sources]
@@ -108,6 +122,8 @@ def details(job: AnyJob) -> str:
     lines = [f"from `{shown(uri)}`" for uri in job.sources] + [f"to `{uri}`" for uri in job.targets]
     if isinstance(job, Transcode):
         lines += _settings(job)
+    if isinstance(job, Batch):
+        lines.append(f"each: `{json.dumps(job.job, ensure_ascii=False)}`")
     if isinstance(job, Command):
         lines.append(f"arguments `{shlex.join(job.arguments)}`")
     lines += [f"{key}: {value}" for key, value in job.labels.items()]

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from pydantic import ValidationError
 
 from longtake.contracts.base import Contract
+from longtake.contracts.batch import Batch
 from longtake.contracts.command import Command
 from longtake.contracts.normalize import Normalize
 from longtake.contracts.package import Package
@@ -18,7 +19,9 @@ from longtake.contracts.transcribe import Transcribe
 from longtake.errors import InvalidJob
 from longtake.presets import describe
 
-AnyJob: TypeAlias = Transcode | Preview | Command | Normalize | Stitch | Package | Transcribe
+AnyJob: TypeAlias = (
+    Transcode | Preview | Command | Normalize | Stitch | Package | Transcribe | Batch
+)
 
 KINDS: dict[str, type[AnyJob]] = {
     "transcode": Transcode,
@@ -28,6 +31,7 @@ KINDS: dict[str, type[AnyJob]] = {
     "stitch": Stitch,
     "package": Package,
     "transcribe": Transcribe,
+    "batch": Batch,
 }
 """Contract by the value of its `kind`. The class's name is the workflow's type name."""
 

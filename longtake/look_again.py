@@ -7,6 +7,7 @@ from datetime import timedelta
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import Priority, WorkflowIDConflictPolicy
 
+from longtake import identity
 from longtake.contracts.result import JobResult
 from longtake.contracts.steps.common import (
     LOOK_AGAIN_WORKFLOW,
@@ -15,7 +16,6 @@ from longtake.contracts.steps.common import (
     PlacesChanged,
     SourceKnown,
 )
-from longtake.contracts.transcode import Transcode
 from longtake.errors import DeadlineExceeded, ServiceUnreachable, error_class
 from longtake.kinds import AnyJob
 from longtake.outcome import error_of
@@ -54,10 +54,9 @@ def _unseen_sources(job: AnyJob, result: JobResult) -> tuple[SourceKnown, ...]:
     versions: dict[str, set[str]] = {}
     for read in result.sources:
         versions.setdefault(read.uri, set()).add(read.version)
-    beside = job.beside if isinstance(job, Transcode) else ()
     return tuple(
         SourceKnown(uri=uri, versions=tuple(sorted(versions[shown(uri)])))
-        for uri in (*job.sources, *beside)
+        for uri in identity.read_by(job)
         if version_of(uri) is None and shown(uri) in versions
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib.util
 import os
 
-from longtake import arguments, presets
+from longtake import arguments, batches, identity, presets
+from longtake.contracts.batch import Batch
 from longtake.contracts.command import Command
 from longtake.contracts.job import Job
 from longtake.contracts.package import Package
@@ -35,8 +36,9 @@ def check(job: AnyJob) -> None:
     check_settings(job)
     if isinstance(job, Transcribe) or (isinstance(job, Package) and job.speech):
         _check_speech()
-    for source in (*job.sources, *(job.beside if isinstance(job, Transcode) else ())):
-        check_input(source)
+    # What a batch reads may be a pattern; it looks for itself.
+    for uri in () if isinstance(job, Batch) else identity.read_by(job):
+        check_input(uri)
     for target in job.targets:
         _check_output(target, folder=job.writes_folder)
 
@@ -51,6 +53,8 @@ def check_settings(job: Job) -> None:
         resolve_package(job)
     if isinstance(job, Command):
         arguments.check(job.arguments)
+    if isinstance(job, Batch):
+        check_settings(batches.sample(job))
 
 
 def _check_speech() -> None:

@@ -46,12 +46,13 @@ def merge(counted: Progress, details: Sequence[Mapping[str, object]]) -> Progres
     under_way = min(sum(beat.fraction for beat in beats), left)
     share = (1 - counted.fraction) / left if left else 0.0
     fps = _sum([beat.fps for beat in beats])
+    eta_s = _seconds_left(beats, left - under_way, fps)
     return counted.model_copy(
         update={
             "fraction": min(1.0, counted.fraction + under_way * share),
             "fps": fps,
             "speed": _sum([beat.speed for beat in beats]),
-            "eta_s": _seconds_left(beats, left - under_way, fps),
+            "eta_s": counted.eta_s if eta_s is None else eta_s,
         }
     )
 

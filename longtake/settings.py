@@ -80,8 +80,17 @@ class Home:
 
         Beside a work store that is a shared folder it is shared, too.
         """
+        return self._beside_work / "jobs"
+
+    @property
+    def lists(self) -> Path:
+        """Lists of files that were given to `longtake batch` on its command line or stdin."""
+        return self._beside_work / "lists"
+
+    @property
+    def _beside_work(self) -> Path:
         shared = os.environ.get("LONGTAKE_WORK_STORE") and self.bucket is None
-        return self.work_store / "jobs" if shared else self.path / "jobs"
+        return self.work_store if shared else self.path
 
     @property
     def server(self) -> Path:

@@ -13,6 +13,7 @@ from workers.settings import WorkerSettings
 
 def workflows() -> list[type]:
     """Workflows, for `control`. Imported here: the sandbox imports them once more."""
+    from workflows.batch import BatchWorkflow
     from workflows.command import CommandWorkflow
     from workflows.look_again import LookAgainWorkflow
     from workflows.normalize import NormalizeWorkflow
@@ -26,7 +27,7 @@ def workflows() -> list[type]:
     return [
         *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
         *(LookAgainWorkflow, StitchWorkflow, PackageWorkflow, TranscribeWorkflow),
-        WebhooksWorkflow,
+        *(BatchWorkflow, WebhooksWorkflow),
     ]
 
 
@@ -49,6 +50,8 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.album import finish, judge_album
         from activities.album import plan as plan_album
         from activities.assemble import assemble
+        from activities.batch import note_page, open_page, write_report
+        from activities.batch import plan as plan_batch
         from activities.command import admit_command
         from activities.conclude import conclude
         from activities.film import copy_picture, finish_film
@@ -73,6 +76,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
             *(plan_album, judge_album, finish, tag),
             *(plan_stitch, plan_stitch_whole, copy_picture, finish_film),
             *(plan_package, pack, plan_transcribe, write_transcript),
+            *(plan_batch, open_page, note_page, write_report),
         ]
     if role in ("cpu", "gpu"):
         from activities.album import encode_stage

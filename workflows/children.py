@@ -25,7 +25,8 @@ class Children:
     """The child workflows of one job that run now."""
 
     def __init__(self) -> None:
-        self._running: set[workflow.ChildWorkflowHandle[Any, JobResult]] = set()
+        # In order: a set's differs between a run and its replay.
+        self._running: dict[workflow.ChildWorkflowHandle[Any, JobResult], None] = {}
 
     async def start(self, job: AnyJob) -> workflow.ChildWorkflowHandle[Any, JobResult]:
         """Start a job, whose id must be set. One that ran before runs again: what it finished is
@@ -35,8 +36,8 @@ class Children:
         except WorkflowAlreadyStartedError as error:
             words = f"job {job.id} runs already, and not for this job: wait for it, or cancel it"
             raise ApplicationError(words, type="InvalidJob", non_retryable=True) from error
-        self._running.add(child)
-        child.add_done_callback(self._running.discard)
+        self._running[child] = None
+        child.add_done_callback(lambda _: self._running.pop(child, None))
         return child
 
     async def _start(self, job: AnyJob) -> workflow.ChildWorkflowHandle[Any, JobResult]:

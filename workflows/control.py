@@ -67,6 +67,7 @@ class JobWorkflow:
         self._events = Outbox((), JobSummary(job_id="", kind="", state="running"))
         self._window = asyncio.Semaphore(WINDOW)
         self._late = False
+        self.began_at: datetime | None = None
         self.staged: tuple[str, ...] = ()
         self.stage: Stage | None = None
         self.preset: str | None = None
@@ -321,7 +322,7 @@ class JobWorkflow:
             input=next(iter(job.sources), None),
             output=next(iter(job.targets), None),
             parent=info.parent.workflow_id if info.parent else None,
-            started_at=info.start_time.isoformat(),
+            started_at=(self.began_at or info.start_time).isoformat(),
         )
 
 

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from longtake import __version__
 from longtake.cli import engine, jobs, reference, schedule, serve
+from longtake.cli.batch import batch
 from longtake.cli.check import check
 from longtake.cli.command import command
 from longtake.cli.console import complain, err, print_json
@@ -48,6 +49,7 @@ app.command(rich_help_panel=_WORK)(preview)
 app.command(rich_help_panel=_WORK)(normalize)
 app.command(rich_help_panel=_WORK)(stitch)
 app.command(rich_help_panel=_WORK)(command)
+app.command(rich_help_panel=_WORK)(batch)
 app.command(rich_help_panel=_WORK)(demo)
 app.command(rich_help_panel=_JOBS)(jobs.status)
 app.command(rich_help_panel=_JOBS)(jobs.watch)

@@ -100,6 +100,8 @@ def _note(progress: Progress) -> str:
     notes = []
     if progress.chunks_total:
         notes.append(f"{progress.chunks_done}/{progress.chunks_total} {progress.counts}")
+    if progress.failed:
+        notes.append(f"{progress.failed} failed")
     if progress.fps:
         notes.append(f"{progress.fps:.0f} fps")
     if progress.speed:

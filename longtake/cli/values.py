@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -157,6 +158,24 @@ def package_captions(texts: Sequence[str]) -> str | list[dict[str, object]] | No
     if list(texts) == ["transcribe"]:
         return "transcribe"
     return [caption_file(text) for text in texts] or None
+
+
+def setting(text: str) -> dict[str, object]:
+    """A field of a job from `video.crf=20`: numbers, lists and objects as JSON, else text.
+
+    Raises InvalidJob.
+    """
+    path, equals, value = text.partition("=")
+    if not equals or not all(path.split(".")):
+        raise InvalidJob(f"{text!r} is no setting; write FIELD=VALUE, such as video.crf=20")
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = value
+    for name in reversed(path.split(".")):
+        found = {name: found}
+    told: dict[str, object] = found
+    return told
 
 
 def caption_file(text: str) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Contracts: the models that go in and come out, the same in Python, JSON and YAML."""
 
 from longtake.contracts.base import Contract, Rational, Seconds, Uri
+from longtake.contracts.batch import Batch, ItemResult
 from longtake.contracts.check import PackageCheck, RenditionFacts, RuleFinding
 from longtake.contracts.command import Command
 from longtake.contracts.encode import (
@@ -44,6 +45,7 @@ __all__ = [
     "AudioFacts",
     "AudioOptions",
     "AudioSettings",
+    "Batch",
     "Chapter",
     "Command",
     "Contract",
@@ -51,6 +53,7 @@ __all__ = [
     "EncodePreset",
     "EncodeSettings",
     "Finding",
+    "ItemResult",
     "Job",
     "JobError",
     "JobEvent",

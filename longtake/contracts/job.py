@@ -50,6 +50,8 @@ class Job(Contract):
     """Whether what is written is a folder of files, which is made if it is not there."""
     COUNTS: ClassVar[str] = "chunks"
     """What the steps are called that its progress counts."""
+    LOOKS_ANEW: ClassVar[bool] = False
+    """Whether only a run of the job can tell what there is to do: it is never just done."""
 
     id: JobId | None = Field(
         default=None,

@@ -40,6 +40,8 @@ class Progress(Report):
     eta_s: float | None = None
     chunks_done: int = 0
     chunks_total: int = 0
+    failed: int = 0
+    """Of those that are done, in a batch."""
     counts: str = "chunks"
     """What is counted: the chunks of a picture, or the parts of another kind of job."""
     waiting_for: str | None = None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from longtake import InvalidJob
+from longtake import InvalidJob, Transcode
 from longtake.contracts.ingest import Ingest
 from longtake.ingest.events import Arrived
 from longtake.ingest.rules import check, job_for, rule_for
@@ -70,6 +70,8 @@ def test_outputs_are_called_as_the_objects_are(uri: str, output: str) -> None:
 
 def test_a_job_has_what_its_rule_says() -> None:
     small, large = (job_for(rule, Arrived("s3://in/films/a.mov")) for rule in RULES.rules[:2])
+    assert isinstance(small, Transcode)
+    assert isinstance(large, Transcode)
     assert (small.group, small.overwrite) == ("small", True)
     assert (large.group, large.overwrite) == ("large", False)
 

@@ -1,0 +1,247 @@
+"""Batches: what job is made of an item, and the names of outputs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from longtake.contracts.batch import Batch, BatchItem, ItemResult
+from longtake.contracts.result import JobError, JobResult
+from longtake.errors import InvalidJob
+from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse
+from longtake.paths import scheme_of, shown
+
+_ITS_OWN = {"id", "tenant", "priority", "labels", "deadline", "group", "input", "output"}
+"""What an item's job has from its batch."""
+
+_ANY = {"normalize": ".mkv", "command": ".mkv"}
+"""A container that holds whatever the items' own may hold."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file that a batch was given."""
+
+    input: str
+    name: str
+    """Path below the folder that the pattern begins with; for a list, the file's name."""
+    output: str | None = None
+    """Where the list says so."""
+    options: Mapping[str, object] | None = None
+    where: str = ""
+    """Place in the list, such as `films.csv:7`."""
+
+
+def sample(batch: Batch) -> AnyJob:
+    """The job of an item like any other, to look whether it can be done.
+
+    Raises InvalidJob if it is none that can be done for one file.
+    """
+    kind = _kind(batch)
+    for name in sorted(_ITS_OWN & set(batch.job)):
+        raise InvalidJob(f"job.{name}: an item has it from its batch: leave it out")
+    if batch.gpu != "never":
+        raise InvalidJob("gpu: a batch computes nothing itself: say it in its job, as job.gpu")
+    suffix = "" if KINDS[kind].WRITES_FOLDER else batch.suffix or _ANY.get(kind, ".mp4")
+    output = f"{batch.output.rstrip('/')}/sample{suffix}"
+    return item_job(batch, BatchItem(number=0, input="/sample", output=output))
+
+
+def items_of(batch: Batch, entries: Sequence[Entry]) -> tuple[BatchItem, ...]:
+    """The entries as items, each with an output of its own.
+
+    The same entry twice is one item. Raises InvalidJob where a list gives one output to two
+    inputs.
+    """
+    sample(batch)
+    entries = list({_identity(entry): entry for entry in reversed(entries)}.values())[::-1]
+    named = zip(entries, outputs(batch, entries), strict=True)
+    items = (
+        BatchItem(
+            number=number, input=entry.input, output=output, options=dict(entry.options or {})
+        )
+        for number, (entry, output) in enumerate(named)
+    )
+    return tuple(item.model_copy(update={"problem": _problem(batch, item)}) for item in items)
+
+
+def item_job(batch: Batch, item: BatchItem) -> AnyJob:
+    """The job of an item. Raises InvalidJob."""
+    return parse(
+        {
+            **merged(batch.job, item.options),
+            "kind": _kind(batch),
+            "input": item.input,
+            "output": item.output,
+            "tenant": batch.tenant,
+            "priority": batch.priority,
+            "labels": batch.labels,
+            "group": batch.group,
+        }
+    )
+
+
+def merged(base: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
+    """Options of one's own over others, also inside of objects."""
+    both = {**base, **own}
+    for name in base.keys() & own.keys():
+        theirs, mine = base[name], own[name]
+        if isinstance(theirs, Mapping) and isinstance(mine, Mapping):
+            both[name] = merged(theirs, mine)
+    return both
+
+
+def succeeded(item: BatchItem, job_id: str, result: JobResult, *, ran: bool) -> ItemResult:
+    """The line of an item that is done."""
+    only = result.outputs[0] if len(result.outputs) == 1 else None
+    return ItemResult(
+        number=item.number,
+        job_id=job_id,
+        input=shown(item.input),
+        output=item.output,
+        state="succeeded",
+        ran=ran,
+        sha256=only.sha256 if only else None,
+        bytes=sum(output.bytes for output in result.outputs),
+        wall_s=result.stats.wall_s if ran else None,
+    )
+
+
+def failed(item: BatchItem, job_id: str, error: JobError, *, ran: bool) -> ItemResult:
+    """The line of an item that is not done, and will not be in this run."""
+    return ItemResult(
+        number=item.number,
+        job_id=job_id,
+        input=shown(item.input),
+        output=item.output,
+        state="canceled" if error.type == "JobCanceled" else "failed",
+        ran=ran,
+        error=error,
+    )
+
+
+def left(item: BatchItem, job_id: str) -> ItemResult:
+    """The line of an item that is not to run."""
+    return ItemResult(
+        number=item.number,
+        job_id=job_id,
+        input=shown(item.input),
+        output=item.output,
+        state="left",
+        ran=False,
+    )
+
+
+def report_uri(batch: Batch, job_id: str) -> str:
+    """Where a batch's report lies."""
+    return f"{batch.output.rstrip('/')}/{job_id}.jsonl"
+
+
+def outputs(batch: Batch, entries: Sequence[Entry]) -> list[str]:
+    """An output for each entry, no two the same, in whatever order the entries come.
+
+    `clips/talk.mov` becomes `clips/talk.mp4`. Where two would share a name, or one lie in the
+    other's folder, both keep their suffix: `clips/talk.mov.mp4`. Where that does not tell them
+    apart either, a hash of the input's address does: `talk-0c1d2e3f4a.mp4`. Raises InvalidJob
+    where a list gives one output to two inputs.
+    """
+    given = [_given(batch, entry) for entry in entries]
+    _check_given(entries, given)
+    effort = [0] * len(entries)
+    while True:
+        made = [
+            output or f"{batch.output.rstrip('/')}/{_name(batch, entry, tried)}"
+            for entry, output, tried in zip(entries, given, effort, strict=True)
+        ]
+        clashing = [n for n in _clashing(made) if not given[n] and effort[n] < 2]
+        if not clashing:
+            return made
+        for n in clashing:
+            effort[n] += 1
+
+
+def _given(batch: Batch, entry: Entry) -> str | None:
+    if entry.output is None:
+        return None
+    if scheme_of(entry.output) or entry.output.startswith("/"):
+        return entry.output
+    return f"{batch.output.rstrip('/')}/{entry.output}"
+
+
+def _check_given(entries: Sequence[Entry], given: Sequence[str | None]) -> None:
+    first: dict[str, Entry] = {}
+    for entry, output in zip(entries, given, strict=True):
+        if output is None:
+            continue
+        other = first.setdefault(_same(output), entry)
+        if other is not entry:
+            raise InvalidJob(
+                f"{other.where} and {entry.where} have one output, {output}: name another one"
+            )
+
+
+def _clashing(made: Sequence[str]) -> Iterator[int]:
+    """Numbers of the outputs that are there twice, or that another one lies in."""
+    plain = [_same(output) for output in made]
+    counts = Counter(plain)
+    folders = {folder for output in plain for folder in _folders(output)}
+    return (n for n, output in enumerate(plain) if counts[output] > 1 or output in folders)
+
+
+def _folders(output: str) -> Iterator[str]:
+    while (output := output.rpartition("/")[0]).strip("/"):
+        yield output
+
+
+def _same(output: str) -> str:
+    # On some file systems Talk.mp4 is talk.mp4.
+    return output.casefold().rstrip("/")
+
+
+def _name(batch: Batch, entry: Entry, tried: int) -> str:
+    path = PurePosixPath(entry.name)
+    suffix = _suffix(batch, path)
+    if tried == 0:
+        return str(path.with_name(f"{path.stem}{suffix}"))
+    if tried == 1:
+        return str(path.with_name(f"{path.name}{suffix}"))
+    told = hashlib.sha256(_identity(entry).encode()).hexdigest()[:10]
+    return str(path.with_name(f"{path.stem}-{told}{suffix}"))
+
+
+def _suffix(batch: Batch, path: PurePosixPath) -> str:
+    kind = _kind(batch)
+    if KINDS[kind].WRITES_FOLDER:
+        return ""
+    if batch.suffix is not None:
+        return batch.suffix
+    return ".mp4" if kind == "transcode" else path.suffix
+
+
+def _identity(entry: Entry) -> str:
+    return f"{entry.input} {entry.output or ''} {sorted((entry.options or {}).items())}"
+
+
+def _kind(batch: Batch) -> str:
+    kind = str(batch.job.get("kind", DEFAULT_KIND))
+    contract = KINDS.get(kind)
+    if contract is None or not _makes_one_of_one(contract):
+        known = [name for name, each in KINDS.items() if _makes_one_of_one(each)]
+        raise InvalidJob(f"job.kind {kind!r} cannot be done for each file; use {', '.join(known)}")
+    return kind
+
+
+def _makes_one_of_one(contract: type[AnyJob]) -> bool:
+    one = (contract.READS, contract.WRITES) == (("input",), ("output",))
+    return one and contract is not Batch
+
+
+def _problem(batch: Batch, item: BatchItem) -> str | None:
+    try:
+        item_job(batch, item)
+    except InvalidJob as error:
+        return error.message
+    return None

@@ -1,0 +1,208 @@
+"""What a pattern, a folder, a prefix or a list of files stands for."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from longtake.batches import Entry, merged
+from longtake.contracts.batch import MOST_ITEMS
+from longtake.errors import InputNotFound, InputUnsupported, InvalidJob, LongtakeError
+from longtake.paths import local_path, name_of, scheme_of, shown
+from storage.base import Storage
+
+LISTS = (".csv", ".jsonl", ".txt")
+MOST_BYTES = 256 << 20
+"""Of a list."""
+
+_WILD = re.compile(r"[*?\[]")
+
+
+class Storages(Protocol):
+    """Finds the storage of an address."""
+
+    def __call__(self, uri: str) -> Storage:
+        """The storage that holds `uri`. Raises InvalidJob if none does."""
+
+
+async def expand(uri: str, output: str, storages: Storages) -> list[Entry]:
+    """The files that `uri` stands for, in the order of their names; a list's, in its own.
+
+    What lies under `output` is no input: a batch that runs again must not read what it made.
+    Raises InvalidJob with the place in a list, InputNotFound where there is nothing.
+    """
+    if uri.lower().endswith(LISTS) and not _is_wild(uri):
+        found = _read_list(uri, await _bytes_of(uri, storages))
+    elif scheme_of(uri) == "s3":
+        found = list(_objects(uri))
+    elif (path := local_path(uri)) is not None:
+        found = list(_files(path))
+    else:
+        raise InvalidJob(f"{shown(uri)}: links cannot be listed; write them into a list")
+    folder = output.rstrip("/") + "/"
+    found = [entry for entry in found if not entry.input.startswith(folder)]
+    if not found:
+        raise InputNotFound(f"{shown(uri)} stands for no file; check the pattern, or the list")
+    if len(found) > MOST_ITEMS:
+        raise InvalidJob(
+            f"{shown(uri)} stands for {len(found)} files, and a batch takes {MOST_ITEMS} at most: "
+            "make several batches of it"
+        )
+    return found
+
+
+def _is_wild(uri: str) -> bool:
+    path = local_path(uri)
+    return bool(_WILD.search(uri)) and not (path is not None and path.exists())
+
+
+def _files(path: Path) -> Iterator[Entry]:
+    if path.is_file():
+        yield Entry(str(path), path.name)
+        return
+    if path.is_dir():
+        root, pattern = path, str(Path(glob.escape(str(path))) / "**" / "*")
+    else:
+        root, pattern = Path(_root(str(path))), str(path)
+    # Not Path.glob, which finds hidden files, too.
+    for name in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207
+        if Path(name).is_file():
+            yield Entry(name, os.path.relpath(name, root))
+
+
+def _objects(uri: str) -> Iterator[Entry]:
+    from storage.s3_listing import keys  # boto3 takes a second to import
+
+    bucket, _, wanted = uri.removeprefix("s3://").partition("/")
+    if not bucket or _WILD.search(bucket):
+        raise InvalidJob(f"{uri} names no bucket; write s3://bucket/folder/*.mp4")
+    if wanted and not _WILD.search(wanted) and not wanted.endswith("/"):
+        yield Entry(uri, name_of(uri))
+        return
+    root = _root(wanted)
+    fits = _matcher(wanted) if _WILD.search(wanted) else None
+    for key in keys(bucket, _WILD.split(wanted)[0]):
+        if not key.endswith("/") and (fits is None or fits.fullmatch(key)):
+            yield Entry(f"s3://{bucket}/{key}", key.removeprefix(root).lstrip("/"))
+
+
+def _root(pattern: str) -> str:
+    """The folder that a pattern begins with, as far as it names one."""
+    return _WILD.split(pattern)[0].rpartition("/")[0]
+
+
+def _matcher(pattern: str) -> re.Pattern[str]:
+    """`**/` is any number of folders, `*` and `?` stay in one."""
+    written = ""
+    for part in re.findall(r"\*\*/|\*+|\?|\[!?[^\]]+\]|.", pattern, re.DOTALL):
+        if part == "**/":
+            written += "(?:[^/]+/)*"
+        elif part.startswith("**"):
+            written += ".*"
+        elif part in "*?":
+            written += "[^/]*" if part == "*" else "[^/]"
+        elif part.startswith("[") and len(part) > 1:
+            inner = part[1:-1].replace("\\", "\\\\")
+            written += f"[{'^' + inner[1:] if inner.startswith('!') else inner}]"
+        else:
+            written += re.escape(part)
+    return re.compile(written, re.DOTALL)
+
+
+async def _bytes_of(uri: str, storages: Storages) -> str:
+    storage = storages(uri)
+    source = await storage.fingerprint(uri)
+    if source.bytes > MOST_BYTES:
+        raise InvalidJob(f"{shown(uri)} is larger than a list of {MOST_ITEMS} files can be")
+    try:
+        return (await storage.localize(source)).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputUnsupported(f"{shown(uri)} is no text in UTF-8: {error}") from error
+
+
+def _read_list(uri: str, text: str) -> list[Entry]:
+    kind = uri.lower().rpartition(".")[2]
+    rows = {"csv": _csv, "jsonl": _jsonl, "txt": _txt}[kind](text)
+    found = []
+    try:
+        for line, row in rows:
+            where = f"{name_of(uri)}:{line}"
+            found.append(_entry(uri, where, row))
+    except csv.Error as error:
+        raise InvalidJob(f"{name_of(uri)} is no CSV: {error}") from error
+    return found
+
+
+def _txt(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith("#"):
+            yield number, {"input": line.strip()}
+
+
+def _csv(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    reader = csv.DictReader(io.StringIO(text), strict=True, restkey="")
+    for row in reader:
+        told: dict[str, object] = {}
+        for column, value in row.items():
+            if value not in (None, ""):
+                told = merged(told, _nested(column, value))
+        if told:
+            yield reader.line_num, told
+
+
+def _nested(column: str, value: object) -> dict[str, object]:
+    """The column `video.crf` is the field `crf` of `video`."""
+    head, dot, rest = column.strip().partition(".")
+    return {head: _nested(rest, value) if dot else value}
+
+
+def _jsonl(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            told = json.loads(line)
+        except ValueError as error:
+            told = error
+        if isinstance(told, str):
+            told = {"input": told}
+        yield number, told if isinstance(told, dict) else {"": told}
+
+
+def _entry(uri: str, where: str, row: Mapping[str, object]) -> Entry:
+    if "" in row:
+        raise InvalidJob(f"{where} cannot be read: {row['']}; docs/batch.md shows how a list looks")
+    address, output = row.get("input"), row.get("output")
+    if not isinstance(address, str) or not address:
+        raise InvalidJob(f"{where} has no input: name it `input`, the address of a file")
+    if output is not None and not isinstance(output, str):
+        raise InvalidJob(f"{where}: output must be a name, or an address")
+    options = {name: value for name, value in row.items() if name not in ("input", "output")}
+    for name in ("id", "kind", "tenant", "priority", "labels", "deadline", "group"):
+        if name in options:
+            raise InvalidJob(f"{where}: {name} is the batch's, not an item's: leave it out")
+    try:
+        return Entry(_joined(uri, address), name_of(address), output, options, where)
+    except LongtakeError as error:
+        raise InvalidJob(f"{where}: {error.message}") from error
+
+
+def _joined(uri: str, address: str) -> str:
+    """An address of a list, which counts from where the list lies."""
+    if scheme_of(address):
+        return address
+    path = local_path(address)
+    assert path is not None
+    if path.is_absolute():
+        return os.path.normpath(path)
+    home = local_path(uri)
+    if home is None:
+        return f"{uri.rpartition('/')[0]}/{address}"
+    return os.path.normpath(home.parent / path)

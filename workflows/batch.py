@@ -1,0 +1,226 @@
+"""The workflow `Batch`: a job for each of many files, a window of them at a time.
+
+Its history stays small: after some hundred items it goes on as a new run, with an empty window.
+Results are kept a page at a time in the work store, so that none is in no report, or twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.control import JobWorkflow, end, side_by_side
+
+with workflow.unsafe.imports_passed_through():
+    from longtake import batches
+    from longtake.contracts.batch import Batch, ItemResult, Tally
+    from longtake.contracts.result import JobError, JobResult, Output, Progress, Stage, Stats
+    from longtake.contracts.steps.batch import (
+        NOTE_PAGE,
+        OPEN_PAGE,
+        PAGE_ITEMS,
+        PLAN_BATCH,
+        WRITE_REPORT,
+        BatchPlan,
+        Page,
+        PageAsked,
+        PageDone,
+        PageItem,
+        ReportAsked,
+        SoFar,
+    )
+    from longtake.errors import InvalidJob
+    from longtake.words import counted
+
+_STAGES: dict[object, Stage] = {
+    "normalize": "normalizing",
+    "package": "packaging",
+    "transcribe": "transcribing",
+}
+
+
+@workflow.defn(name="Batch")
+class BatchWorkflow(JobWorkflow):
+    """Many files, each by a job of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._so_far = SoFar()
+        self._side_by_side = asyncio.Semaphore(1)
+        self._parallel = 1
+        self._waiting = 0
+        self._took_s: list[float] = []
+        """Of the items that ended last, to tell how long the rest will take."""
+
+    @workflow.query
+    def progress(self) -> Progress:
+        """How far the batch is, by items that are over."""
+        told = super().progress()
+        tally = self._so_far.tally
+        eta_s = None
+        if self._took_s:
+            mean_s = sum(self._took_s) / len(self._took_s)
+            eta_s = mean_s * max(self.total - self.done, 0) / self._parallel
+        return told.model_copy(update={"failed": tally.failed, "eta_s": eta_s})
+
+    @workflow.run
+    async def run(self, job: Batch | None = None, so_far: SoFar | None = None) -> JobResult:
+        """Run the batch to its end. `so_far`: where an earlier run of this workflow left it."""
+        if job is None:
+            raise InvalidJob("a Batch takes one argument: the job, as JSON")
+        began_at = so_far.began_at if so_far and so_far.began_at else workflow.now()
+        self._so_far = (so_far or SoFar()).model_copy(update={"began_at": began_at})
+        self.began_at = began_at
+        self._priority = self._so_far.priority
+        return await self.run_job(job, "batch", self._batch(job))
+
+    async def _batch(self, job: Batch) -> JobResult:
+        plan = self._so_far.plan or await self._plan(job)
+        self.total = self.frames_total = plan.items
+        self.done = self.frames_done = self._so_far.tally.items
+        self.enter(_STAGES.get(job.job.get("kind"), "encoding"))
+        await self._some(job, plan)
+        if self._so_far.next < plan.items:
+            # A new run is not paused, and a signal that comes now belongs to it.
+            await workflow.wait_condition(lambda: not self._paused)
+            so_far = self._so_far.model_copy(update={"priority": self._priority})
+            workflow.continue_as_new(args=[job, so_far])
+        return await self._end(job, plan)
+
+    async def _plan(self, job: Batch) -> BatchPlan:
+        self.enter("planning")
+        plan = await self.step(PLAN_BATCH, job, f"find what {job.input} stands for")
+        self._so_far = self._so_far.model_copy(update={"plan": plan})
+        return plan
+
+    async def _some(self, job: Batch, plan: BatchPlan) -> None:
+        """As many items as one run of the workflow takes, page by page."""
+        self._parallel = job.max_parallel
+        self._side_by_side = asyncio.Semaphore(job.max_parallel)
+        until = min(plan.items, self._so_far.next + self._so_far.items_a_run)
+        pages: list[asyncio.Task[None]] = []
+        try:
+            while self._so_far.next < until:
+                if workflow.info().is_continue_as_new_suggested() and pages:
+                    break
+                first = self._so_far.next
+                page = await self._open(job, plan, first, min(PAGE_ITEMS, until - first))
+                self._waiting += len(page.items)
+                pages.append(asyncio.ensure_future(self._page(job, first, page)))
+                self._so_far = self._so_far.model_copy(
+                    update={
+                        "next": first + len(page.items),
+                        "pages": (*self._so_far.pages, first),
+                    }
+                )
+                # The next page is opened in time: the window is never without items.
+                await workflow.wait_condition(lambda: self._waiting < job.max_parallel)
+                _raise_failed(pages)
+            await asyncio.gather(*pages)
+        except (Exception, asyncio.CancelledError):
+            await end(pages)
+            raise
+
+    def _open(self, job: Batch, plan: BatchPlan, first: int, items: int) -> Awaitable[Page]:
+        asked = PageAsked(batch=job, manifest_key=plan.manifest_key, first=first, items=items)
+        return self.step(OPEN_PAGE, asked, f"look at items {first + 1} to {first + items}")
+
+    async def _page(self, job: Batch, first: int, page: Page) -> None:
+        results = await side_by_side(self._item(job, each) for each in page.items)
+        noted = PageDone(
+            run=workflow.info().first_execution_run_id, first=first, results=tuple(results)
+        )
+        await self.step(NOTE_PAGE, noted, f"note the results from item {first + 1} on")
+
+    async def _item(self, job: Batch, each: PageItem) -> ItemResult:
+        if each.result is not None:
+            self._waiting -= 1
+            return self._counted(each.result)
+        async with self._side_by_side:
+            self._waiting -= 1
+            began = workflow.now()
+            result, stats = await self._ran(job, each)
+            self._took_s = [*self._took_s[-49:], (workflow.now() - began).total_seconds()]
+            return self._counted(result, stats)
+
+    async def _ran(self, job: Batch, each: PageItem) -> tuple[ItemResult, Stats]:
+        try:
+            done = await self.child(batches.item_job(job, each.item), each.job_id)
+        except ApplicationError as error:
+            told = JobError(type=error.type or "LongtakeError", message=error.message)
+            return batches.failed(each.item, each.job_id, told, ran=True), Stats()
+        return batches.succeeded(each.item, each.job_id, done, ran=True), done.stats
+
+    def _counted(self, result: ItemResult, stats: Stats | None = None) -> ItemResult:
+        before = self._so_far.tally
+        succeeded = result.state == "succeeded"
+        tally = Tally(
+            succeeded=before.succeeded + succeeded,
+            failed=before.failed + (result.state in ("failed", "canceled")),
+            left=before.left + (result.state == "left"),
+            done_before=before.done_before + (succeeded and not result.ran),
+            stats=_sum(before.stats, stats) if stats else before.stats,
+        )
+        self._so_far = self._so_far.model_copy(update={"tally": tally})
+        self.finished(1)
+        return result
+
+    async def _end(self, job: Batch, plan: BatchPlan) -> JobResult:
+        self.enter("publishing")
+        job_id = workflow.info().workflow_id
+        tally = self._so_far.tally
+        asked = ReportAsked(
+            job_id=job_id,
+            run=workflow.info().first_execution_run_id,
+            pages=self._so_far.pages,
+            output=batches.report_uri(job, job_id),
+        )
+        published = await self.step(
+            WRITE_REPORT, asked, f"write {asked.output}", ends_the_job=not tally.failed
+        )
+        if tally.failed:
+            raise ApplicationError(
+                f"{tally.failed} of {counted(plan.items, 'items')} failed, the others are done: "
+                f"{asked.output} tells of each; `longtake batch … --retry-failed` runs only them",
+                type="ItemsFailed",
+                non_retryable=True,
+            )
+        return self._succeeded(plan, tally, published.outputs)
+
+    def _succeeded(self, plan: BatchPlan, tally: Tally, outputs: tuple[Output, ...]) -> JobResult:
+        assert self.began_at is not None
+        took = workflow.now() - self.began_at
+        told = {"items": f"{tally.succeeded} done, {tally.done_before} of them before"}
+        if tally.left:
+            told["left"] = f"{counted(tally.left, 'items')}, which have never run"
+        return JobResult(
+            job_id=workflow.info().workflow_id,
+            state="succeeded",
+            outputs=outputs,
+            stats=tally.stats.model_copy(
+                update={
+                    "wall_s": round(took / timedelta(seconds=1), 3),
+                    "chunks": plan.items,
+                    "chunks_reused": tally.done_before,
+                }
+            ),
+            decisions=told,
+            warnings=plan.warnings,
+        )
+
+
+def _raise_failed(pages: list[asyncio.Task[None]]) -> None:
+    for page in pages:
+        if page.done():
+            page.result()
+
+
+def _sum(one: Stats, other: Stats) -> Stats:
+    added = ("media_s", "encode_s", "cpu_s", "bytes_read", "bytes_written", "retries")
+    peak = max(one.peak_memory_bytes, other.peak_memory_bytes)
+    sums = {name: getattr(one, name) + getattr(other, name) for name in added}
+    return one.model_copy(update={**sums, "peak_memory_bytes": peak})
