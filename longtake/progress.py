@@ -70,7 +70,8 @@ class Meter:
             whole = {"fraction": 1.0, "eta_s": None, "chunks_done": progress.chunks_total}
             return progress.model_copy(update=whole)
         self._fraction = max(self._fraction, min(progress.fraction, NEARLY_DONE))
-        self._eta_s = _calmed(self._eta_s, progress.eta_s)
+        left_s = progress.eta_s if progress.state == "running" else None
+        self._eta_s = _calmed(self._eta_s, left_s)
         return progress.model_copy(update={"fraction": self._fraction, "eta_s": self._eta_s})
 
 

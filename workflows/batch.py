@@ -41,6 +41,8 @@ _STAGES: dict[object, Stage] = {
     "package": "packaging",
     "transcribe": "transcribing",
 }
+_NONE = Batch(input="/", output="/")
+"""Until the first argument is there."""
 
 
 @workflow.defn(name="Batch")
@@ -49,7 +51,7 @@ class BatchWorkflow(JobWorkflow):
 
     def __init__(self) -> None:
         super().__init__()
-        self._so_far = SoFar()
+        self._so_far = SoFar(batch=_NONE)
         self._side_by_side = asyncio.Semaphore(1)
         self._parallel = 1
         self._waiting = 0
@@ -68,15 +70,15 @@ class BatchWorkflow(JobWorkflow):
         return told.model_copy(update={"failed": tally.failed, "eta_s": eta_s})
 
     @workflow.run
-    async def run(self, job: Batch | None = None, so_far: SoFar | None = None) -> JobResult:
-        """Run the batch to its end. `so_far`: where an earlier run of this workflow left it."""
-        if job is None:
+    async def run(self, asked: Batch | SoFar | None = None) -> JobResult:
+        """Run a batch to its end, from its start or from where an earlier run left it."""
+        if asked is None:
             raise InvalidJob("a Batch takes one argument: the job, as JSON")
-        began_at = so_far.began_at if so_far and so_far.began_at else workflow.now()
-        self._so_far = (so_far or SoFar()).model_copy(update={"began_at": began_at})
-        self.began_at = began_at
-        self._priority = self._so_far.priority
-        return await self.run_job(job, "batch", self._batch(job))
+        so_far = asked if isinstance(asked, SoFar) else SoFar(batch=asked)
+        self.began_at = so_far.began_at or workflow.now()
+        self._so_far = so_far.model_copy(update={"began_at": self.began_at})
+        self._priority = so_far.priority
+        return await self.run_job(so_far.batch, "batch", self._batch(so_far.batch))
 
     async def _batch(self, job: Batch) -> JobResult:
         plan = self._so_far.plan or await self._plan(job)
@@ -88,7 +90,7 @@ class BatchWorkflow(JobWorkflow):
             # A new run is not paused, and a signal that comes now belongs to it.
             await workflow.wait_condition(lambda: not self._paused)
             so_far = self._so_far.model_copy(update={"priority": self._priority})
-            workflow.continue_as_new(args=[job, so_far])
+            workflow.continue_as_new(so_far)
         return await self._end(job, plan)
 
     async def _plan(self, job: Batch) -> BatchPlan:
@@ -185,7 +187,7 @@ class BatchWorkflow(JobWorkflow):
         if tally.failed:
             raise ApplicationError(
                 f"{tally.failed} of {counted(plan.items, 'items')} failed, the others are done: "
-                f"{asked.output} tells of each; `longtake batch … --retry-failed` runs only them",
+                f"{asked.output} tells of each",
                 type="ItemsFailed",
                 non_retryable=True,
             )

@@ -66,6 +66,7 @@ class ReportAsked(Contract):
 class SoFar(Contract):
     """Where a batch stands when its workflow goes on as a new run."""
 
+    batch: Batch
     plan: BatchPlan | None = None
     began_at: datetime | None = None
     next: int = 0
