@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from bench import (
+    batch,
     codecs,
     cold_start,
     imports,
@@ -48,6 +49,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Awaitable[Measurement]]] = {
     "loudness": loudness.measure,
     "quality": target_quality.measure,
     "killed_at_90": killed.measure,
+    "batch": batch.measure,
 }
 
 
@@ -98,13 +100,14 @@ def _parse(arguments: Sequence[str] | None) -> tuple[list[str], Options]:
     parser.add_argument("--quick", action="store_true", help="a short smoke run")
     parser.add_argument("--rounds", type=int, help="how often each thing is measured")
     parser.add_argument("--seconds", type=int, help="length of the long film; 60 unless quick")
+    parser.add_argument("--items", type=int, help="of a batch; 5,000 unless quick")
     parser.add_argument("--out", type=Path, default=OUT, help="where the report goes")
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - set(MEASUREMENTS):
         parser.error(f"there is no {', '.join(unknown)}; use one of {', '.join(MEASUREMENTS)}")
     names = [name for name in MEASUREMENTS if not given.names or name in given.names]
     out, quick = given.out.absolute(), given.quick
-    return names, Options(out, quick, rounds=given.rounds, seconds=given.seconds)
+    return names, Options(out, quick, rounds=given.rounds, seconds=given.seconds, items=given.items)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ class Options:
     seconds: int | None = None
     """Length of the long film."""
 
+    items: int | None = None
+    """Of a batch."""
+
     def rounds_of(self, usual: int) -> int:
         """How often to measure what is usually measured `usual` times."""
         return self.rounds or (2 if self.quick else usual)
