@@ -235,7 +235,7 @@ def _kind(batch: Batch) -> str:
 
 
 def _makes_one_of_one(contract: type[AnyJob]) -> bool:
-    one = (contract.READS, contract.WRITES) == (("input",), ("output",))
+    one = "input" in contract.READS and contract.WRITES == ("output",)
     return one and contract is not Batch
 
 

@@ -35,7 +35,8 @@ def service_errors() -> Iterator[None]:
             raise InvalidJob("the job is over since a moment ago") from error
         if error.status == RPCStatusCode.NOT_FOUND and "amespace" not in error.message:
             raise JobNotFound(f"there is no such job: {error.message}") from error
-        if error.status in _UNREACHABLE or error.status == RPCStatusCode.NOT_FOUND:
+        broken = "transport error" in error.message  # of a server that died while it answered
+        if broken or error.status in _UNREACHABLE or error.status == RPCStatusCode.NOT_FOUND:
             raise ServiceUnreachable(
                 f"the Temporal service does not answer as it should: {plain(error.message)}. "
                 "`longtake doctor` tells more"
