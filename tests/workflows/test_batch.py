@@ -1,0 +1,318 @@
+"""A batch on a real Temporal server, over many runs of its workflow; the items only pretend."""
+
+# ruff: noqa: ASYNC240 - tiny files
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from activities import batch as steps
+from activities.conclude import conclude
+from activities.place import place
+from longtake.contracts import Batch, ItemResult, JobResult, Output, Stats
+from longtake.contracts.command import Command
+from longtake.contracts.result import Progress
+from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission
+from longtake.contracts.steps.common import (
+    PUBLISH,
+    EncodeDone,
+    Published,
+    PublishRequest,
+    Source,
+)
+from longtake.kinds import to_json
+from storage.local import sha256_of
+from tests.dev_server import dev_server
+from tests.patience import WAIT_S
+from workers.connection import CONVERTER
+from workflows.batch import BatchWorkflow
+from workflows.command import CommandWorkflow
+
+ITEMS_A_RUN = 6
+ITEMS = 20
+PARALLEL = 3
+BAD = (3, 14)
+
+
+@dataclass
+class Pretend:
+    """Steps of commands that copy their input, and fail for inputs that say so."""
+
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    ran: collections.Counter[str] = field(default_factory=collections.Counter)
+    now: int = 0
+    most: int = 0
+
+    @activity.defn(name=ADMIT_COMMAND.name)
+    async def admit(self, job: Command) -> CommandAdmission:
+        path = Path(job.input)
+        stat = path.stat()
+        source = Source(
+            uri=job.input,
+            bytes=stat.st_size,
+            sha256=sha256_of(path),
+            version=f"{stat.st_size:x}-{stat.st_mtime_ns:x}",
+        )
+        return CommandAdmission(
+            source=source,
+            demuxer="mov",
+            muxer="mp4",
+            reading=(),
+            writing=job.arguments,
+            media_s=1.0,
+            engine="1",
+        )
+
+    @activity.defn(name=RUN_COMMAND.name)
+    async def run(self, admitted: CommandAdmission) -> EncodeDone:
+        path = Path(admitted.source.uri)
+        self.ran[path.name] += 1
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            while not self.open.is_set():
+                activity.heartbeat()
+                await asyncio.sleep(0.02)
+        finally:
+            self.now -= 1
+        if path.read_text() == "bad":
+            raise ApplicationError("not a film", type="InputCorrupt", non_retryable=True)
+        return EncodeDone(key=path.name, frames=1, reused=False, stats=Stats())
+
+    @activity.defn(name=PUBLISH.name)
+    async def publish(self, request: PublishRequest) -> Published:
+        (uri,) = request.pieces[0].uris
+        output = Path(uri)
+        output.write_bytes(Path(request.source.uri).read_bytes())
+        made = Output(uri=uri, role="main", bytes=output.stat().st_size, sha256=sha256_of(output))
+        return Published(outputs=(made,), stats=Stats())
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with dev_server(data_converter=CONVERTER) as client:
+        yield client
+
+
+@pytest.fixture
+async def pretend(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Pretend]:
+    monkeypatch.setenv("LONGTAKE_HOME", str(tmp_path / "home"))
+    place.cache_clear()
+    items = Pretend()
+    io: list[Callable[..., Any]] = [
+        *(steps.plan, steps.open_page, steps.note_page, steps.write_report, conclude),
+        *(items.admit, items.publish),
+    ]
+    throttle = timedelta(seconds=1)
+    workers = [
+        Worker(
+            client,
+            task_queue="longtake",
+            workflows=[BatchWorkflow, CommandWorkflow],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        ),
+        Worker(
+            client,
+            task_queue="longtake-io",
+            activities=io,
+            max_heartbeat_throttle_interval=throttle,
+        ),
+        Worker(
+            client,
+            task_queue="longtake-cpu",
+            activities=[items.run],
+            max_heartbeat_throttle_interval=throttle,
+        ),
+    ]
+    tasks = [asyncio.ensure_future(worker.run()) for worker in workers]
+    yield items
+    items.open.set()
+    await asyncio.gather(*(worker.shutdown() for worker in workers))
+    await asyncio.gather(*tasks)
+    place.cache_clear()
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Batch:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(ITEMS):
+        (folder / f"{number:02}.mp4").write_text("bad" if number in BAD else f"film {number}")
+    return Batch(
+        input=f"{folder}/*.mp4",
+        output=str(tmp_path / "out"),
+        job={"kind": "command", "arguments": ["-c", "copy"]},
+        max_parallel=PARALLEL,
+    )
+
+
+async def begin(client: Client, job: Batch) -> WorkflowHandle[Any, Any]:
+    """With borders far closer together than they are."""
+    document = {"batch": to_json(job), "items_a_run": ITEMS_A_RUN}
+    return await client.start_workflow("Batch", document, id="batch", task_queue="longtake")
+
+
+async def failed(handle: WorkflowHandle[Any, Any]) -> ApplicationError:
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    return caught.value.cause
+
+
+def report(job: Batch) -> list[ItemResult]:
+    lines = Path(job.output, "batch.jsonl").read_text().splitlines()
+    return [ItemResult.model_validate_json(line) for line in lines]
+
+
+async def until(claim: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not await claim():  # noqa: ASYNC110 what is waited for has no event
+            await asyncio.sleep(0.05)
+
+
+async def progress(handle: WorkflowHandle[Any, Any]) -> Progress:
+    return Progress.model_validate(await handle.query("progress"))
+
+
+async def test_each_item_runs_once_and_is_in_the_report_once_over_many_runs(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    pretend.open.set()
+    handle = await begin(client, job)
+    error = await failed(handle)
+    assert error.type == "ItemsFailed"
+    assert f"2 of {ITEMS} items failed" in error.message
+    assert "batch.jsonl" in error.message
+
+    results = report(job)
+    assert [result.number for result in results] == list(range(ITEMS))
+    assert set(pretend.ran.values()) == {1}
+    assert len(pretend.ran) == ITEMS
+    assert tuple(r.number for r in results if r.state == "failed") == BAD
+    assert {r.error.type for r in results if r.error} == {"InputCorrupt"}
+    for result in results:
+        assert Path(result.output).is_file() == (result.state == "succeeded")
+
+    runs = [run async for run in client.list_workflows("WorkflowId = 'batch'")]
+    assert len(runs) == -(-ITEMS // ITEMS_A_RUN)
+    assert max(run.history_length for run in runs) < 40 * ITEMS_A_RUN
+
+
+async def test_the_same_again_runs_only_what_is_new_changed_or_failed(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    pretend.open.set()
+    await failed(await begin(client, job))
+    folder = Path(job.input).parent
+    for number in (*BAD, 5):
+        (folder / f"{number:02}.mp4").write_text("a good film by now")
+    (folder / "new.mp4").write_text("a new film")
+    Path(job.output, "07.mp4").unlink()
+    pretend.ran.clear()
+
+    mended = job.model_copy(update={"retry_failed": True})
+    result = JobResult.model_validate(await (await begin(client, mended)).result())
+    assert set(pretend.ran) == {f"{number:02}.mp4" for number in BAD}
+    assert result.stats.chunks == ITEMS + 1
+    assert result.stats.chunks_reused == ITEMS - len(BAD)
+    assert [r.input for r in report(job) if r.state == "left"] == [str(folder / "new.mp4")]
+
+    pretend.ran.clear()
+    await (await begin(client, job)).result()
+    assert dict(pretend.ran) == {"05.mp4": 1, "07.mp4": 1, "new.mp4": 1}
+    assert {r.state for r in report(job)} == {"succeeded"}
+    assert sum(r.ran for r in report(job)) == 3
+
+
+async def test_a_pause_holds_over_the_border_and_nothing_is_lost(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    handle = await begin(client, job)
+
+    async def is_full() -> bool:
+        return pretend.now == PARALLEL
+
+    async def is_empty() -> bool:
+        return pretend.now == 0
+
+    await until(is_full)
+    await handle.signal("pause")
+    await until(is_empty)
+    pretend.open.set()
+    begun = sum(pretend.ran.values())
+    await asyncio.sleep(1)
+    assert sum(pretend.ran.values()) == begun == PARALLEL
+    assert (await progress(handle)).state == "paused"
+    await handle.signal("resume")
+    await failed(handle)
+    assert [result.number for result in report(job)] == list(range(ITEMS))
+    assert pretend.most == PARALLEL
+
+
+async def test_progress_tells_of_all_items_in_every_run(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    pretend.open.set()
+    handle = await begin(client, job)
+    seen: list[Progress] = []
+
+    async def is_over() -> bool:
+        seen.append(await progress(handle))
+        return seen[-1].chunks_done == ITEMS
+
+    await until(is_over)
+    told = [each for each in seen if each.chunks_total]
+    assert {each.chunks_total for each in told} == {ITEMS}
+    assert [each.chunks_done for each in told] == sorted(each.chunks_done for each in told)
+    assert any(each.eta_s for each in told)
+    assert told[-1].failed == len(BAD)
+    assert told[-1].counts == "items"
+    await failed(handle)
+
+
+async def test_a_cancel_ends_every_item_and_what_was_done_is_known(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    pretend.open.set()
+    handle = await begin(client, job)
+
+    async def is_far() -> bool:
+        return (await progress(handle)).chunks_done > ITEMS_A_RUN
+
+    await until(is_far)
+    pretend.open.clear()
+
+    async def is_full() -> bool:
+        return pretend.now == PARALLEL
+
+    await until(is_full)
+    await handle.signal("cancel", "enough")
+    assert (await failed(handle)).type == "JobCanceled"
+    assert pretend.now == 0
+    running = "ExecutionStatus = 'Running'"
+
+    async def nobody_runs() -> bool:
+        return [run.id async for run in client.list_workflows(running)] == []
+
+    await until(nobody_runs)
+    done = [path.name for path in Path(job.output).glob("*.mp4")]
+    assert done
+    pretend.ran.clear()
+    pretend.open.set()
+    await failed(await begin(client, job))
+    assert not {*done} & {*pretend.ran}, "what was done before the cancel is not done again"
+    assert [result.number for result in report(job)] == list(range(ITEMS))
