@@ -21,7 +21,7 @@ from tests.speech import say, silence, speech
 pytestmark = pytest.mark.slow
 
 FORMATS = ("vtt", "srt", "json", "txt", "md")
-SAID = "The birch canoe slid on the smooth planks."
+SAID = "We will meet again on Monday."
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def busy(service: Service) -> list[psutil.Process]:
     """Children of the worker that hear a window now."""
     children = service.worker().children(recursive=True)
     listeners = [child for child in children if "child.py" in " ".join(child.cmdline())]
-    return [child for child in listeners if child.cpu_percent(0.3) > 20]
+    return [child for child in listeners if child.cpu_percent(0.5) > 0]
 
 
 @pytest.mark.kill
@@ -117,10 +117,10 @@ def test_results_tell_facts_and_where_the_words_lie(service: Service, film: Path
     told = result["transcript"]
     assert told["words"] == len(SAID.split())
     assert (told["model"], told["language"]) == ("tiny.en", "en")
-    assert "canoe" not in json.dumps(result)
-    assert "canoe" in (folder / "film.txt").read_text()
+    assert "Monday" not in json.dumps(result)
+    assert "Monday" in (folder / "film.txt").read_text()
     document = json.loads((folder / "film.json").read_text())
-    assert document["segments"][0]["words"][1]["text"] == "birch"
+    assert document["segments"][0]["words"][1]["text"] == "will"
     frame_ms = 1000 / 25
     first = (folder / "film.vtt").read_text().split("-->")[1].split()[0]
     assert int(first[-3:]) % frame_ms == 0, "captions end with a frame"
@@ -130,7 +130,7 @@ def test_a_second_job_of_the_same_speech_hears_nothing_again(service: Service, f
     service.json("transcribe", film, "-o", service.out / "one.srt")
     again = service.json("transcribe", film, "-o", service.out / "two.md")
     assert again["stats"]["chunks_reused"] == again["stats"]["chunks"] == 1
-    assert "canoe" in (service.out / "two.md").read_text()
+    assert "Monday" in (service.out / "two.md").read_text()
     masked = service.json("transcribe", film, "-o", service.out / "three.md", "--mask-profanity")
     assert masked["stats"]["chunks_reused"] == 0, "it is not the same text"
 
@@ -168,7 +168,7 @@ def test_a_package_is_captioned_by_what_is_said(service: Service, film: Path) ->
     )
     assert "en" in result["decisions"]["captions"]
     (captions,) = folder.glob("captions-en-*")
-    assert "canoe" in "".join(path.read_text() for path in captions.glob("*.vtt"))
+    assert "Monday" in "".join(path.read_text() for path in captions.glob("*.vtt"))
     assert 'LANGUAGE="en"' in (folder / "master.m3u8").read_text()
 
 
