@@ -41,7 +41,8 @@ def job_for(rule: IngestRule, arrived: Arrived) -> AnyJob:
     if kind not in KINDS:
         raise InvalidJob(f"there is no job of kind {kind!r}; use one of: {', '.join(KINDS)}")
     given: dict[str, object]
-    if "inputs" in KINDS[kind].READS:
+    fields = KINDS[kind].model_fields
+    if "inputs" in fields:
         if rule.input is None:
             raise InvalidJob("`input` says which of the pipeline's inputs the object is")
         given = {"inputs": {rule.input: arrived.uri}}
@@ -49,7 +50,8 @@ def job_for(rule: IngestRule, arrived: Arrived) -> AnyJob:
         given = {"input": arrived.uri}
     name = _name(rule, kind, arrived.uri.removeprefix(_folder(rule.under)))
     output = f"{_folder(rule.output)}{name}"
-    return parse({"overwrite": True, **rule.job, "kind": kind, **given, "output": output})
+    replaces = {"overwrite": True} if "overwrite" in fields else {}
+    return parse({**replaces, **rule.job, "kind": kind, **given, "output": output})
 
 
 def _takes(rule: IngestRule, arrived: Arrived) -> bool:
