@@ -32,6 +32,7 @@ from bench import (
     table,
     target_quality,
     throughput,
+    transcribe,
 )
 from bench.options import OUT, Options
 from bench.report import Measurement
@@ -48,6 +49,7 @@ MEASUREMENTS: dict[str, Callable[[Options], Awaitable[Measurement]]] = {
     "s3": s3.measure,
     "loudness": loudness.measure,
     "quality": target_quality.measure,
+    "transcribe": transcribe.measure,
     "killed_at_90": killed.measure,
     "batch": batch.measure,
 }
