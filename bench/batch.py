@@ -26,10 +26,10 @@ from longtake.errors import ServiceUnreachable
 HOW = (
     "A batch of copies of one tiny file, each copied by a job of its own (preset remux), on a "
     "fresh service; in turn the control worker, the media worker and the Temporal server get "
-    "SIGKILL, one of them every half minute. Meanwhile `list` and `status` are asked. Every item "
+    "SIGKILL, one of them every minute. Meanwhile `list` and `status` are asked. Every item "
     "must be in the report once, with its output in place."
 )
-KILL_EVERY_S = 30.0
+KILL_EVERY_S = 60.0
 PARALLEL = 16
 
 

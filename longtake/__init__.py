@@ -70,8 +70,9 @@ _HOMES = {
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
-        *("Batch", "ItemResult", "Package", "PackagePreset", "Stitch", "StitchPreset"),
-        *("Timetable", "Transcode", "Transcribe", "Transcript", "VideoOptions", "Webhook"),
+        *("Batch", "ItemResult"),
+        *("Package", "PackagePreset", "Stitch", "StitchPreset", "Timetable", "Transcode"),
+        *("Transcribe", "Transcript", "VideoOptions", "Webhook"),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

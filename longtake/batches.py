@@ -14,7 +14,9 @@ from longtake.errors import InvalidJob
 from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse
 from longtake.paths import scheme_of, shown
 
-_ITS_OWN = {"id", "tenant", "priority", "labels", "deadline", "group", "input", "output"}
+ITS_OWN = {
+    *("id", "tenant", "priority", "labels", "deadline", "group", "notify", "input", "output"),
+}
 """What an item's job has from its batch."""
 
 _ANY = {"normalize": ".mkv", "command": ".mkv"}
@@ -41,7 +43,7 @@ def sample(batch: Batch) -> AnyJob:
     Raises InvalidJob if it is none that can be done for one file.
     """
     kind = _kind(batch)
-    for name in sorted(_ITS_OWN & set(batch.job)):
+    for name in sorted(ITS_OWN & set(batch.job)):
         raise InvalidJob(f"job.{name}: an item has it from its batch: leave it out")
     if batch.gpu != "never":
         raise InvalidJob("gpu: a batch computes nothing itself: say it in its job, as job.gpu")

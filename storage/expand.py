@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from longtake.batches import Entry, merged
+from longtake.batches import ITS_OWN, Entry, merged
 from longtake.contracts.batch import MOST_ITEMS
 from longtake.errors import InputNotFound, InputUnsupported, InvalidJob, LongtakeError
 from longtake.paths import local_path, name_of, scheme_of, shown
@@ -185,7 +185,7 @@ def _entry(uri: str, where: str, row: Mapping[str, object]) -> Entry:
     if output is not None and not isinstance(output, str):
         raise InvalidJob(f"{where}: output must be a name, or an address")
     options = {name: value for name, value in row.items() if name not in ("input", "output")}
-    for name in ("id", "kind", "tenant", "priority", "labels", "deadline", "group"):
+    for name in ("kind", *ITS_OWN - {"input", "output"}):
         if name in options:
             raise InvalidJob(f"{where}: {name} is the batch's, not an item's: leave it out")
     try:

@@ -27,7 +27,7 @@ def workflows() -> list[type]:
     return [
         *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
         *(LookAgainWorkflow, StitchWorkflow, PackageWorkflow, TranscribeWorkflow),
-        *(BatchWorkflow, WebhooksWorkflow),
+        *(WebhooksWorkflow, BatchWorkflow),
     ]
 
 
