@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from longtake.contracts.steps.common import JobRecord
 
+PARTS = "parts"
+"""Jobs that others run lie apart: a batch has thousands, and lists pass over them."""
 _LONGEST_NAME = 180  # file systems take 255 bytes; the temporary name is longer
 
 
@@ -23,33 +25,39 @@ class JobIndex:
 
     def write(self, record: JobRecord) -> None:
         """Keep a record, in the place of an earlier one of the same job. Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(record.summary.job_id)
+        path, other = self._paths(record.summary.job_id)
+        if record.summary.parent:
+            path, other = other, path
+        path.parent.mkdir(parents=True, exist_ok=True)
         # A name of its own, for two attempts of one activity may write at the same time.
         draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
         try:
             draft.write_text(record.model_dump_json(), encoding="utf-8")
             draft.replace(path)
+            other.unlink(missing_ok=True)  # of an earlier run, which another job ran, or none
         finally:
             draft.unlink(missing_ok=True)
 
     def read(self, job_id: str) -> JobRecord | None:
         """The record of a job; None if there is none, or none that can be read."""
-        record = _read(self._path(job_id))
-        return record if record and record.summary.job_id == job_id else None
+        records = map(_read, self._paths(job_id))
+        return next((each for each in records if each and each.summary.job_id == job_id), None)
 
-    def newest_first(self) -> Iterator[JobRecord]:
-        """All records, the last written first. Damaged files are passed over."""
-        for path in sorted(self._folder.glob("*.json"), key=_written_at, reverse=True):
+    def newest_first(self, *, parts: bool = False) -> Iterator[JobRecord]:
+        """All records, the last written first. Damaged files are passed over. `parts`: those of
+        jobs that others run, in place of all others."""
+        folder = self._folder / PARTS if parts else self._folder
+        for path in sorted(folder.glob("*.json"), key=_written_at, reverse=True):
             record = _read(path)
             if record:
                 yield record
 
-    def _path(self, job_id: str) -> Path:
+    def _paths(self, job_id: str) -> tuple[Path, Path]:
+        """Where a job's record lies: one that runs by itself, and one that another job runs."""
         name = quote(job_id, safe="")
         if len(name) > _LONGEST_NAME:
             name = f"{name[:120]}-{hashlib.sha256(job_id.encode()).hexdigest()[:32]}"
-        return self._folder / f"{name}.json"
+        return self._folder / f"{name}.json", self._folder / PARTS / f"{name}.json"
 
 
 def _read(path: Path) -> JobRecord | None:

@@ -73,13 +73,19 @@ async def list_jobs(
 ) -> tuple[JobSummary, ...]:
     """Jobs, the newest first; of one id, the latest run. Raises ServiceUnreachable."""
     found: dict[str, JobSummary] = {}
-    for source in (_known(client, wanted), _forgotten(client, index, wanted, found)):
-        taken = 0
-        async for job in source:
-            taken += job.job_id not in found
-            found.setdefault(job.job_id, job)
-            if taken >= limit:
-                break
+    async for job in _known(client, wanted):
+        found.setdefault(job.job_id, job)
+        if len(found) >= limit:
+            break
+    # What began before all of a full list is not in it, and need not be asked for.
+    full = len(found) >= limit
+    begun = min((job.started_at or "" for job in found.values()), default="") if full else ""
+    taken = 0
+    async for job in _forgotten(client, index, wanted, found, begun):
+        found[job.job_id] = job
+        taken += 1
+        if taken >= limit:
+            break
     newest_first = sorted(found.values(), key=lambda job: job.started_at or "", reverse=True)
     return tuple(_with_error(job, index) for job in newest_first[:limit])
 
@@ -126,12 +132,17 @@ async def _known(client: Client, wanted: JobFilter) -> AsyncIterator[JobSummary]
 
 
 async def _forgotten(
-    client: Client, index: JobIndex | None, wanted: JobFilter, found: Container[str]
+    client: Client,
+    index: JobIndex | None,
+    wanted: JobFilter,
+    found: Container[str],
+    begun: str,
 ) -> AsyncIterator[JobSummary]:
-    for record in index.newest_first() if index else ():
+    parts = wanted.parent is not None
+    for record in index.newest_first(parts=parts) if index else ():
         job = record.summary
         why = record.error or job.error
-        if job.job_id in found or not wanted.takes(job):
+        if job.job_id in found or (job.started_at or "") < begun or not wanted.takes(job):
             continue
         if wanted.error and (why is None or why.type != wanted.error):
             continue

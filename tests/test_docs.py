@@ -214,7 +214,7 @@ def headings(page: Path) -> set[str]:
 def jobs_pages() -> str:
     """The pages that explain the kinds of jobs."""
     return "".join(
-        (DOCS / f"{name}.md").read_text() for name in ("jobs", "streaming", "transcribe")
+        (DOCS / f"{name}.md").read_text() for name in ("jobs", "streaming", "transcribe", "batch")
     )
 
 

@@ -67,3 +67,17 @@ def test_a_failed_write_leaves_nothing_behind(
     with pytest.raises(OSError, match="No space"):
         JobIndex(folder).write(record("a"))
     assert list(folder.iterdir()) == []
+
+
+def test_jobs_that_another_runs_lie_apart_and_are_found_alike(folder: Path) -> None:
+    index = JobIndex(folder)
+    index.write(record("alone"))
+    part = record("part")
+    owned = part.model_copy(update={"summary": part.summary.model_copy(update={"parent": "whole"})})
+    index.write(owned)
+    assert index.read("part") == owned
+    assert [found.summary.job_id for found in index.newest_first()] == ["alone"]
+    assert [found.summary.job_id for found in index.newest_first(parts=True)] == ["part"]
+    index.write(part)
+    assert index.read("part") == part, "run once more by itself: the last record counts"
+    assert list(index.newest_first(parts=True)) == []
