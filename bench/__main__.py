@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bench import (
     batch,
+    burst,
     codecs,
     cold_start,
     imports,
@@ -26,6 +27,7 @@ from bench import (
     latency,
     loudness,
     machine,
+    many,
     memory,
     package,
     s3,
@@ -43,6 +45,8 @@ MEASUREMENTS: dict[str, Callable[[Options], Awaitable[Measurement]]] = {
     "latency": latency.measure,
     "memory": memory.measure,
     "throughput": throughput.measure,
+    "burst": burst.measure,
+    "many": many.measure,
     "codecs": codecs.measure,
     "package": package.measure,
     "ladder": ladder.measure,
@@ -103,13 +107,15 @@ def _parse(arguments: Sequence[str] | None) -> tuple[list[str], Options]:
     parser.add_argument("--rounds", type=int, help="how often each thing is measured")
     parser.add_argument("--seconds", type=int, help="length of the long film; 60 unless quick")
     parser.add_argument("--items", type=int, help="of a batch; 5,000 unless quick")
+    parser.add_argument("--jobs", type=int, help="how many at once, of burst and many")
     parser.add_argument("--out", type=Path, default=OUT, help="where the report goes")
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - set(MEASUREMENTS):
         parser.error(f"there is no {', '.join(unknown)}; use one of {', '.join(MEASUREMENTS)}")
     names = [name for name in MEASUREMENTS if not given.names or name in given.names]
     out, quick = given.out.absolute(), given.quick
-    return names, Options(out, quick, rounds=given.rounds, seconds=given.seconds, items=given.items)
+    sizes = {"rounds": given.rounds, "seconds": given.seconds}
+    return names, Options(out, quick, **sizes, items=given.items, jobs=given.jobs)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -72,6 +72,30 @@ async def cpu_by_step(client: Client, job_id: str) -> dict[str, float]:
             result = await _value(client, done.result.payloads)
             found[names[done.scheduled_event_id]] += _of_stats(result, "cpu_s")
     return dict(found)
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a job's history is, and how often its steps were tried."""
+
+    events: int
+    bytes: int
+    tries: Mapping[str, int]
+    """By the name of the step; a step that was tried again counts again."""
+
+
+async def length(client: Client, job_id: str) -> Length:
+    """The history of a job's latest run, measured."""
+    names, tries = dict[int, str](), defaultdict[str, int](int)
+    history = await client.get_workflow_handle(job_id).fetch_history()
+    for event in history.events:
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            asked = event.activity_task_scheduled_event_attributes
+            names[event.event_id] = asked.activity_type.name
+        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+            begun = event.activity_task_started_event_attributes
+            tries[names[begun.scheduled_event_id]] += begun.attempt
+    return Length(len(history.events), sum(event.ByteSize() for event in history.events), tries)
 
 
 def _split(

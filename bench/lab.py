@@ -63,6 +63,10 @@ class Lab:
                 found.setdefault("fork server of probes", process)
         return found
 
+    def lives(self) -> dict[str, int]:
+        """Pids of the service's lasting processes; another pid is another life."""
+        return {name: process.pid for name, process in self.parts().items()}
+
     def cpu_s(self) -> dict[str, float]:
         """CPU seconds by part so far; children that have ended apart from their parents."""
         found = {"client": time.process_time()}

@@ -19,6 +19,8 @@ class Options:
     rounds: int | None = None
     seconds: int | None = None
     """Length of the long film."""
+    jobs: int | None = None
+    """How many jobs at once, where many are measured."""
 
     items: int | None = None
     """Of a batch."""
