@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from longtake.contracts import Output as Output
     from longtake.contracts import Package as Package
     from longtake.contracts import PackagePreset as PackagePreset
+    from longtake.contracts import Pipeline as Pipeline
+    from longtake.contracts import PipelineDocument as PipelineDocument
     from longtake.contracts import Preview as Preview
     from longtake.contracts import Progress as Progress
     from longtake.contracts import Stats as Stats
+    from longtake.contracts import StepStatus as StepStatus
     from longtake.contracts import Stitch as Stitch
     from longtake.contracts import StitchPreset as StitchPreset
     from longtake.contracts import Timetable as Timetable
@@ -70,9 +73,9 @@ _HOMES = {
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),
         *("JobSummary", "MediaFacts", "Normalize", "Output", "Preview", "Progress", "Stats"),
-        *("Batch", "ItemResult"),
-        *("Package", "PackagePreset", "Stitch", "StitchPreset", "Timetable", "Transcode"),
-        *("Transcribe", "Transcript", "VideoOptions", "Webhook"),
+        *("Batch", "ItemResult", "Package", "PackagePreset", "Stitch", "StitchPreset"),
+        *("Pipeline", "PipelineDocument", "StepStatus"),
+        *("Timetable", "Transcode", "Transcribe", "Transcript", "VideoOptions", "Webhook"),
     ),
     "longtake.errors": (
         *("CapabilityMissing", "DeadlineExceeded", "InputCorrupt", "InputForbidden"),

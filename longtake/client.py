@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio.client import Client, WorkflowHandle
 
 from longtake import deliveries, identity, preflight, service, starting
+from longtake.contracts.pipeline import StepStatus
 from longtake.contracts.result import JobResult, JobStatus, JobSummary, Progress, State
 from longtake.contracts.steps.common import JobRecord
 from longtake.contracts.webhooks import Delivery
@@ -201,6 +202,49 @@ class Longtake:
         with service_errors():
             await handle.signal("set_priority", priority)
 
+    async def steps(self, job_id: str) -> tuple[StepStatus, ...]:
+        """How each step of a pipeline stands, and why it ran or not.
+
+        Raises InvalidJob for a job that is none, or whose steps Temporal has forgotten.
+        """
+        found = await self._find(job_id)
+        if isinstance(found, JobRecord):
+            raise InvalidJob(f"job {job_id} ended long ago: what its steps did is forgotten")
+        if found.kind != "pipeline":
+            raise InvalidJob(f"job {job_id} is no pipeline, and has no steps")
+        client = await self.temporal()
+        with service_errors():
+            told = await client.get_workflow_handle(job_id, run_id=found.run_id).query("steps")
+        statuses = [StepStatus.model_validate(each) for each in told]
+        return tuple([await self._with_fraction(client, status) for status in statuses])
+
+    async def approve(self, job_id: str, step: str) -> None:
+        """Let a step of a pipeline with `gate: approval` through.
+
+        Raises InvalidJob if the job is over or has no such step, or if that step has begun.
+        """
+        handle = await self._open(job_id, "approve")
+        states = {status.name: status.state for status in await self.steps(job_id)}
+        if states.get(step) not in ("waiting", "gated"):
+            waiting = [name for name, state in states.items() if state == "gated"]
+            words = f"is {states[step]}" if step in states else "is not there"
+            raise InvalidJob(
+                f"job {job_id}: step {step} {words}; waiting for approval: "
+                f"{', '.join(waiting) or 'none'}"
+            )
+        with service_errors():
+            await handle.signal("approve", step)
+
+    async def _with_fraction(self, client: Client, status: StepStatus) -> StepStatus:
+        """A running step with how far its job is."""
+        if status.state != "running" or status.job_id is None:
+            return status
+        run = await find_run(client, status.job_id)
+        if run is None or not run.is_open:
+            return status
+        looked = await Watch(client, status.job_id, embedded=self._embedded).look(run)
+        return status.model_copy(update={"fraction": looked.fraction})
+
     async def retry(self, job_id: str) -> JobHandle:
         """Run a failed or cancelled job once more; steps that are done are not repeated.
 
@@ -288,6 +332,14 @@ class JobHandle:
     async def set_priority(self, priority: int) -> None:
         """Give what is not yet started another priority."""
         await self.longtake.set_priority(self.id, priority)
+
+    async def steps(self) -> tuple[StepStatus, ...]:
+        """How each step of a pipeline stands."""
+        return await self.longtake.steps(self.id)
+
+    async def approve(self, step: str) -> None:
+        """Let a step with `gate: approval` through."""
+        await self.longtake.approve(self.id, step)
 
     async def retry(self) -> JobHandle:
         """Run it once more after it failed."""

@@ -16,6 +16,8 @@ from typing import Any
 
 from longtake.contracts.batch import Batch
 from longtake.contracts.command import Command
+from longtake.contracts.job import Job
+from longtake.contracts.pipeline import Pipeline
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.kinds import AnyJob, parse, to_json
@@ -46,12 +48,12 @@ def _locate_beside(video: dict[str, Any]) -> None:
             video[name] = video[name] | {field: absolute(uri)}
 
 
-def content_hash(job: AnyJob) -> str:
+def content_hash(job: Job) -> str:
     """SHA-256 of the job's content: two jobs of one id must agree in it."""
     return _sha256(_content(job))
 
 
-def differences(earlier: AnyJob, job: AnyJob) -> str:
+def differences(earlier: Job, job: Job) -> str:
     """What two jobs of one id do not agree in: `video.crf (there 23, here 40)`."""
     there, here = (dict(_leaves(_content(one))) for one in (earlier, job))
     names = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
@@ -61,7 +63,7 @@ def differences(earlier: AnyJob, job: AnyJob) -> str:
     )
 
 
-def _content(job: AnyJob) -> dict[str, object]:
+def _content(job: Job) -> dict[str, object]:
     return {key: value for key, value in to_json(job).items() if key not in _NOT_CONTENT}
 
 
@@ -94,7 +96,7 @@ def item_id(job: AnyJob) -> str:
     return f"{job.kind}-{_slug(job.targets[0])}-{_sha256(identity)[:16]}"
 
 
-def read_by(job: AnyJob) -> tuple[str, ...]:
+def read_by(job: Job) -> tuple[str, ...]:
     """All that a job reads, also what lies beside its source."""
     return (*job.sources, *(job.beside if isinstance(job, Transcode) else ()))
 
@@ -108,7 +110,7 @@ def source_version(job: AnyJob) -> str | None:
 
 def preset_name(job: AnyJob) -> str | None:
     """What to call the job's preset; None for a kind that has none."""
-    return job.preset_name if isinstance(job, Transcode | Stitch) else None
+    return job.preset_name if isinstance(job, Transcode | Stitch | Pipeline) else None
 
 
 def summary(job: AnyJob) -> str:

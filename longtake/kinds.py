@@ -12,6 +12,7 @@ from longtake.contracts.batch import Batch
 from longtake.contracts.command import Command
 from longtake.contracts.normalize import Normalize
 from longtake.contracts.package import Package
+from longtake.contracts.pipeline import Pipeline
 from longtake.contracts.preview import Preview
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
@@ -20,7 +21,7 @@ from longtake.errors import InvalidJob
 from longtake.presets import describe
 
 AnyJob: TypeAlias = (
-    Transcode | Preview | Command | Normalize | Stitch | Package | Transcribe | Batch
+    Transcode | Preview | Command | Normalize | Stitch | Package | Transcribe | Batch | Pipeline
 )
 
 KINDS: dict[str, type[AnyJob]] = {
@@ -32,6 +33,7 @@ KINDS: dict[str, type[AnyJob]] = {
     "package": Package,
     "transcribe": Transcribe,
     "batch": Batch,
+    "pipeline": Pipeline,
 }
 """Contract by the value of its `kind`. The class's name is the workflow's type name."""
 

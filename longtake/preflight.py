@@ -13,6 +13,7 @@ from longtake.contracts.batch import Batch
 from longtake.contracts.command import Command
 from longtake.contracts.job import Job
 from longtake.contracts.package import Package
+from longtake.contracts.pipeline import Pipeline
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
 from longtake.contracts.transcribe import Transcribe
@@ -55,6 +56,10 @@ def check_settings(job: Job) -> None:
         arguments.check(job.arguments)
     if isinstance(job, Batch):
         check_settings(batches.sample(job))
+    if isinstance(job, Pipeline):
+        from longtake.pipelines.document import prepare  # which needs this module
+
+        prepare(job)
 
 
 def _check_speech() -> None:

@@ -31,6 +31,9 @@ from longtake.errors import CapabilityMissing
 HTTP_ALLOW = "LONGTAKE_HTTP_ALLOW"
 WEBHOOK_ALLOW = "LONGTAKE_WEBHOOK_ALLOW"
 
+PIPELINES = "pipelines"
+"""Where in the work store pipelines keep what only their own steps read."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -68,6 +71,11 @@ class Home:
             return self.cache / "work"
         configured = os.environ.get("LONGTAKE_WORK_STORE")
         return Path(configured).absolute() if configured else self.path / "work"
+
+    @property
+    def pipelines(self) -> str:
+        """Folder or prefix in which pipelines keep what only their own steps read."""
+        return f"{(self.bucket or str(self.work_store)).rstrip('/')}/{PIPELINES}"
 
     @property
     def cache(self) -> Path:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from longtake.client import Longtake
+from longtake.contracts.pipeline import StepStatus
 from longtake.contracts.result import JobResult, JobStatus, JobSummary, Progress, State
 from longtake.contracts.schedule import Overlap, ScheduleFacts, Timetable
 from longtake.contracts.webhooks import Delivery
@@ -134,6 +135,14 @@ class LongtakeSync:
         """Give what a job has not yet started another priority: 1 runs first, 5 last."""
         self._wait(self._client.set_priority(job_id, priority))
 
+    def steps(self, job_id: str) -> tuple[StepStatus, ...]:
+        """How each step of a pipeline stands."""
+        return self._wait(self._client.steps(job_id))
+
+    def approve(self, job_id: str, step: str) -> None:
+        """Let a step with `gate: approval` through."""
+        self._wait(self._client.approve(job_id, step))
+
     def retry(self, job_id: str) -> JobHandleSync:
         """Run a failed or cancelled job once more."""
         return JobHandleSync(self, self._wait(self._client.retry(job_id)).id)
@@ -193,6 +202,14 @@ class JobHandleSync:
     def set_priority(self, priority: int) -> None:
         """Give what is not yet started another priority."""
         self.longtake.set_priority(self.id, priority)
+
+    def steps(self) -> tuple[StepStatus, ...]:
+        """How each step of a pipeline stands."""
+        return self.longtake.steps(self.id)
+
+    def approve(self, step: str) -> None:
+        """Let a step with `gate: approval` through."""
+        self.longtake.approve(self.id, step)
 
     def retry(self) -> JobHandleSync:
         """Run it once more after it failed."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from longtake.errors import StorageUnavailable
+from longtake.settings import PIPELINES
 from storage.bucket import FREE, MISSING, Found, Listed, Prefix, storing
 from storage.bucket_claims import BucketClaims
 from storage.bucket_ledger import BucketLedger
@@ -145,7 +146,7 @@ class BucketStore:
 
         old = (
             listed
-            for own in (OBJECTS, NOTES, TRIALS)
+            for own in (OBJECTS, NOTES, TRIALS, PIPELINES)
             for listed in self.prefix.list(f"{own}/")
             if listed.age_s > older_than_s
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from longtake.settings import PIPELINES
 from storage.claims import FolderClaims
 from storage.drafts import Drafts, sweep_files
 from storage.ledger import FolderLedger
@@ -98,7 +99,7 @@ class FolderStore:
 
     def sweep(self, older_than_s: float) -> tuple[int, int]:
         """Remove what was not used for so long. Returns files removed and bytes freed."""
-        own = (OBJECTS, TEMPORARY, NOTES)
+        own = (OBJECTS, TEMPORARY, NOTES, PIPELINES)
         return sweep_files([self.folder / name for name in own], older_than_s)
 
 

@@ -18,6 +18,7 @@ def workflows() -> list[type]:
     from workflows.look_again import LookAgainWorkflow
     from workflows.normalize import NormalizeWorkflow
     from workflows.package import PackageWorkflow
+    from workflows.pipeline import PipelineWorkflow
     from workflows.preview import PreviewWorkflow
     from workflows.stitch import StitchWorkflow
     from workflows.transcode import TranscodeWorkflow
@@ -27,7 +28,7 @@ def workflows() -> list[type]:
     return [
         *(TranscodeWorkflow, PreviewWorkflow, CommandWorkflow, NormalizeWorkflow),
         *(LookAgainWorkflow, StitchWorkflow, PackageWorkflow, TranscribeWorkflow),
-        *(WebhooksWorkflow, BatchWorkflow),
+        *(BatchWorkflow, PipelineWorkflow, WebhooksWorkflow),
     ]
 
 
@@ -60,6 +61,13 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
         from activities.normalize import plan as plan_normalize
         from activities.package import pack
         from activities.package import plan as plan_package
+        from activities.pipeline import (
+            find_facts,
+            look_at_step,
+            note_step,
+            prepare_pipeline,
+            write_document,
+        )
         from activities.plan import plan
         from activities.preview import plan as plan_preview
         from activities.publish import publish
@@ -77,6 +85,7 @@ def _steps(role: Role) -> list[Callable[..., Any]]:
             *(plan_stitch, plan_stitch_whole, copy_picture, finish_film),
             *(plan_package, pack, plan_transcribe, write_transcript),
             *(plan_batch, open_page, note_page, write_report),
+            *(prepare_pipeline, look_at_step, note_step, find_facts, write_document),
         ]
     if role in ("cpu", "gpu"):
         from activities.album import encode_stage

@@ -66,7 +66,7 @@ class JobWorkflow:
         self._children = Children()
         self._events = Outbox((), JobSummary(job_id="", kind="", state="running"))
         self._window = asyncio.Semaphore(WINDOW)
-        self._late = False
+        self.late = False
         self.began_at: datetime | None = None
         self.staged: tuple[str, ...] = ()
         self.stage: Stage | None = None
@@ -115,11 +115,12 @@ class JobWorkflow:
             job_id=workflow.info().workflow_id,
             state="paused" if self._paused else "running",
             stage=self.stage,
-            label=self._label(),
+            label=self.label(),
             fraction=min(1.0, finished),
             chunks_done=self.done,
             chunks_total=self.total,
             counts=self._job.COUNTS,
+            waiting_for=self.waiting_for(),
         )
 
     async def run_job(self, job: Job, kind: str, work: Awaitable[JobResult]) -> JobResult:
@@ -141,7 +142,7 @@ class JobWorkflow:
             # A step whose worker died as it was told to stop ends by its missing heartbeats.
             if is_cancelled_exception(error) or self._main.cancelling():
                 return await self._canceled(job, kind, error)
-            raise await self._failed(job, kind, _job_error(error)) from error
+            raise await self._failed(job, kind, job_error(error)) from error
         except asyncio.CancelledError as error:
             return await self._canceled(job, kind, error)
         finally:
@@ -233,32 +234,41 @@ class JobWorkflow:
         """Count a finished chunk."""
         self.done += 1
         self.frames_done += frames
-        self._tell()
+        self.tell()
         self._events.put_progress(self.progress())
 
     def _show(self, word: str) -> None:
         """Show a stage, or `paused` or `canceled`, in lists and in Temporal's UI."""
         workflow.upsert_search_attributes([STAGE.value_set(word)])
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
-        words = f"**{'paused' if self._paused else self._label() or self.stage or 'queued'}**"
+    def tell(self) -> None:
+        """Tell Temporal's UI how the job stands."""
+        workflow.set_current_details(self.details())
+
+    def details(self) -> str:
+        """How the job stands, in Markdown."""
+        words = f"**{'paused' if self._paused else self.label() or self.stage or 'queued'}**"
         if self.total:
             words += f": {self.done} of {self.total} {self._job.COUNTS} done"
-        workflow.set_current_details(words)
+        return words
 
-    def _label(self) -> str | None:
+    def waiting_for(self) -> str | None:
+        """What the job waits for that no worker can give; a kind may have such a thing."""
+        return None
+
+    def label(self) -> str | None:
         """The job's own word for the stage."""
         return self._job.stage_labels.get(self.stage) if self.stage else None
 
     async def _deadline(self, deadline: datetime) -> None:
         await asyncio.sleep(max(0.0, (deadline - workflow.now()).total_seconds()))
-        self._late = True
+        self.late = True
         if self._main is not None:
             self._main.cancel()
 
     async def _canceled(self, job: Job, kind: str, error: BaseException) -> JobResult:
-        if self._late and job.deadline is not None:
+        if self.late and job.deadline is not None:
             late_at = job.deadline.isoformat(sep=" ", timespec="seconds")
             late = JobError(
                 type="DeadlineExceeded",
@@ -355,7 +365,8 @@ def _is_canceled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _job_error(error: ActivityError | ApplicationError | ChildWorkflowError) -> JobError:
+def job_error(error: ActivityError | ApplicationError | ChildWorkflowError) -> JobError:
+    """What a step, or a child, failed by."""
     cause = error if isinstance(error, ApplicationError) else error.cause
     if isinstance(cause, ApplicationError):
         return JobError(type=cause.type or "LongtakeError", message=cause.message)

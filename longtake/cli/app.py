@@ -24,6 +24,7 @@ from longtake.cli.play import play
 from longtake.cli.preview import preview
 from longtake.cli.probe import probe
 from longtake.cli.report import failure
+from longtake.cli.run import run as run_pipeline
 from longtake.cli.session import INTERRUPTED
 from longtake.cli.stitch import stitch
 from longtake.cli.transcode import transcode
@@ -49,6 +50,7 @@ app.command(rich_help_panel=_WORK)(preview)
 app.command(rich_help_panel=_WORK)(normalize)
 app.command(rich_help_panel=_WORK)(stitch)
 app.command(rich_help_panel=_WORK)(command)
+app.command("run", rich_help_panel=_WORK)(run_pipeline)
 app.command(rich_help_panel=_WORK)(batch)
 app.command(rich_help_panel=_WORK)(demo)
 app.command(rich_help_panel=_JOBS)(jobs.status)
@@ -58,6 +60,7 @@ app.command(rich_help_panel=_JOBS)(jobs.cancel)
 app.command(rich_help_panel=_JOBS)(jobs.pause)
 app.command(rich_help_panel=_JOBS)(jobs.resume)
 app.command(rich_help_panel=_JOBS)(jobs.prioritize)
+app.command(rich_help_panel=_JOBS)(jobs.approve)
 app.command(rich_help_panel=_JOBS)(jobs.retry)
 app.command(rich_help_panel=_SERVICE)(ingest)
 app.add_typer(schedule.app, name="schedule", rich_help_panel=_JOBS)

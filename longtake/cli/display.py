@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import Protocol
 
+from rich.live import Live
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 from longtake.cli.console import err, say
+from longtake.contracts.pipeline import PipelineDocument, StepStatus
 from longtake.contracts.result import Progress
+from longtake.pipelines.draw import state, tree
 
 LINE_EVERY_S = 3.0
 
@@ -77,6 +82,56 @@ class Lines:
 
     def close(self) -> None:
         """Nothing is to be tidied."""
+
+
+class StepsDisplay(Display, Protocol):
+    """Something that shows a pipeline's steps, too."""
+
+    def stand(self, statuses: Sequence[StepStatus]) -> None:
+        """Take how the steps stand; `show` shows it."""
+
+
+def steps_display(document: PipelineDocument) -> StepsDisplay:
+    """The display of a pipeline that fits stderr."""
+    return Tree(document) if err.is_terminal else StepLines()
+
+
+class Tree:
+    """The steps as a tree that is drawn over itself."""
+
+    def __init__(self, document: PipelineDocument) -> None:
+        self._document = document
+        self._statuses: dict[str, StepStatus] = {}
+        self._live = Live(Text(), console=err, transient=True, refresh_per_second=5)
+        self._live.start()
+
+    def stand(self, statuses: Sequence[StepStatus]) -> None:
+        """Remember how the steps stand."""
+        self._statuses = {status.name: status for status in statuses}
+
+    def show(self, progress: Progress) -> None:
+        """Draw the tree anew."""
+        drawn = tree(self._document, statuses=self._statuses)
+        self._live.update(Text(f"{drawn}\n{progress.state} {_note(progress)}"))
+
+    def close(self) -> None:
+        """Remove the tree."""
+        self._live.stop()
+
+
+class StepLines(Lines):
+    """A line whenever a step turns to something else, beside those of the job."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._states: dict[str, str] = {}
+
+    def stand(self, statuses: Sequence[StepStatus]) -> None:
+        """Write a line for each step that stands otherwise than before."""
+        for status in statuses:
+            if self._states.get(status.name, "waiting") != status.state:
+                say(f"{status.name:<12} {state(status)}")
+            self._states[status.name] = status.state
 
 
 def duration(seconds: float) -> str:

@@ -151,6 +151,20 @@ def prioritize(
     attend(change)
 
 
+def approve(
+    job_id: JobId,
+    step: Annotated[str, typer.Argument(help="Step that waits.", metavar="STEP")],
+    as_json: Json = False,
+) -> None:
+    """Let a step of a pipeline that waits for approval begin."""
+
+    async def let_through(longtake: Longtake, _: Farewell) -> None:
+        await longtake.approve(job_id, step)
+        await _confirm(longtake, job_id, as_json=as_json)
+
+    attend(let_through)
+
+
 def retry(
     job_ids: Annotated[
         list[str] | None, typer.Argument(help="The jobs' ids.", metavar="ID…")

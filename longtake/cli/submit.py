@@ -23,7 +23,7 @@ def start_and_follow(job: AnyJob, *, as_json: bool, no_wait: bool) -> None:
 
     async def run(longtake: Longtake, farewell: Farewell) -> None:
         handle = await longtake.start(job)
-        say(f"{_met(handle)} {handle.id}")
+        say(f"{met(handle)} {handle.id}")
         if no_wait:
             await detach(handle, as_json=as_json)
         else:
@@ -42,7 +42,8 @@ async def detach(handle: JobHandle, *, as_json: bool) -> None:
     say(f"`longtake watch {handle.id}` follows it")
 
 
-def _met(handle: JobHandle) -> str:
+def met(handle: JobHandle) -> str:
+    """What a start met, as words before the job's id."""
     return {"new": "job", "running": "joined job", "done": "done before: job"}[handle.found]
 
 

@@ -20,6 +20,7 @@ Stage = Literal[
     "normalizing",
     "stitching",
     "transcribing",
+    "running",
     "publishing",
 ]
 
