@@ -36,6 +36,7 @@ from longtake.contracts.steps.package import (
 from longtake.errors import InputCorrupt, InvalidJob
 from longtake.keys import read_key
 from longtake.packages import resolve_package
+from longtake.paths import shown
 from media.captions import read_captions
 from media.chunks import Chunk, heaviest_first
 from media.fragments import close_gaps
@@ -130,6 +131,9 @@ async def _words(
             if each.file is not None:
                 raise
             unread.append(f"stream {each.stream} (subtitle) is left out: {error.message}")
+            continue
+        if not cues.cues:
+            unread.append(f"{shown(file.uri)} is left out: it holds no captions")
             continue
         text = document(cues.cues, package.media_s)
         key = content_key("webvtt", text=text)

@@ -54,7 +54,8 @@ class Cues(Contract):
 
 
 def read_file(path: Path) -> Cues:
-    """The cues of an SRT, WebVTT or ASS file.
+    """The cues of an SRT, WebVTT or ASS file. None are there where WebVTT says so: a transcript of
+    a film in which nobody speaks.
 
     Raises InputNotFound, InputForbidden, InputUnsupported, InputCorrupt, InputTooLarge.
     """
@@ -68,7 +69,7 @@ def read_file(path: Path) -> Cues:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     is_ass = any(line.strip().lower() == "[events]" for line in lines)
     cues = list(_ass_cues(lines) if is_ass else _cues_of_blocks(lines))
-    if not cues:
+    if not cues and not lines[0].startswith("WEBVTT"):
         raise InputUnsupported(f"{path} holds no captions: SRT, WebVTT and ASS are read")
     return _ordered(cues, str(path))
 

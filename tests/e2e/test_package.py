@@ -139,6 +139,17 @@ def test_a_codec_more_encodes_only_what_is_new(
     assert before <= rungs(service)
 
 
+def test_captions_without_a_word_are_left_out_with_a_warning(
+    service: Service, film: Path, preset: Path, undisturbed: tuple[Path, Any]
+) -> None:
+    silent = film.with_name("silent.vtt")
+    silent.write_text("WEBVTT\n")
+    out = service.out / "silent"
+    result = service.json("package", film, "-o", out, "-p", preset, "--captions", f"de={silent}")
+    assert any("silent.vtt is left out" in warning for warning in result["warnings"])
+    assert tree(out) == tree(undisturbed[0])
+
+
 def test_a_cancelled_package_leaves_nothing(service: Service, film: Path, preset: Path) -> None:
     service.forget_work()
     out = service.out / "cancelled"

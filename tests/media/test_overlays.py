@@ -161,6 +161,12 @@ def test_letters_that_the_font_lacks_are_named() -> None:
     assert unknown_letters(cues) == "章節"
 
 
+def test_webvtt_in_which_nobody_speaks_holds_no_cues(tmp_path: Path) -> None:
+    path = tmp_path / "silent.vtt"
+    path.write_text("\ufeffWEBVTT\n\n")
+    assert read_file(path).cues == ()
+
+
 @pytest.mark.parametrize(
     ("content", "error"),
     [(b"nothing of a film\n", InputUnsupported), (b"\xff\xfe1\x00", InputUnsupported)],
