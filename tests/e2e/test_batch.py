@@ -127,8 +127,8 @@ def test_a_cancelled_batch_leaves_no_item(service: Service, folder: Path) -> Non
         "--set",
         "video.upscale=true",
     )
-    service.start("batch", f"{folder}/1*.mp4", "-o", output, "--id", "stop", *words)
-    until(lambda: service.json("list", "--of", "stop", "--state", "running"), 60, "items run")
+    service.start("batch", f"{folder}/9*.mp4", "-o", output, "--id", "stop", *words)
+    until(service.encoders, 60, "items run")
     assert service.run("cancel", "stop").returncode == 0
     assert service.json("status", "stop")["state"] == "canceled"
     until(lambda: not service.encoders(), 20, "no encoder left")
