@@ -58,9 +58,15 @@ async def plan(job: Batch, beat: Beat) -> BatchPlan:
 async def open_page(asked: PageAsked, beat: Beat) -> Page:
     """Some items; those that need not run with their results, the others with their folders."""
     here = place()
-    await here.store.has(asked.manifest_key)  # keeps it young: a batch may run for weeks
-    lines = await here.manifests.get(asked.manifest_key)
     room = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    async def keep(key: str) -> None:
+        async with room:
+            await here.store.has(key)  # it becomes young again: a batch may run for weeks
+
+    results = (_page_key(asked.run, first) for first in asked.pages)
+    await asyncio.gather(*map(keep, (asked.manifest_key, *results)))
+    lines = await here.manifests.get(asked.manifest_key)
 
     async def look(line: str) -> PageItem:
         async with room:

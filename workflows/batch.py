@@ -7,7 +7,6 @@ Results are kept a page at a time in the work store, so that none is in no repor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from datetime import timedelta
 
 from temporalio import workflow
@@ -110,26 +109,37 @@ class BatchWorkflow(JobWorkflow):
                 if workflow.info().is_continue_as_new_suggested() and pages:
                     break
                 first = self._so_far.next
-                page = await self._open(job, plan, first, min(PAGE_ITEMS, until - first))
+                page = await self._open(job, plan, first, until, anew=not pages)
                 self._waiting += len(page.items)
                 pages.append(asyncio.ensure_future(self._page(job, first, page)))
-                self._so_far = self._so_far.model_copy(
-                    update={
-                        "next": first + len(page.items),
-                        "pages": (*self._so_far.pages, first),
-                    }
-                )
                 # The next page is opened in time: the window is never without items.
-                await workflow.wait_condition(lambda: self._waiting < job.max_parallel)
-                _raise_failed(pages)
+                await workflow.wait_condition(
+                    lambda: self._waiting < job.max_parallel or bool(_failed(pages))
+                )
+                for failed in _failed(pages):
+                    failed.result()
             await asyncio.gather(*pages)
         except (Exception, asyncio.CancelledError):
             await end(pages)
             raise
 
-    def _open(self, job: Batch, plan: BatchPlan, first: int, items: int) -> Awaitable[Page]:
-        asked = PageAsked(batch=job, manifest_key=plan.manifest_key, first=first, items=items)
-        return self.step(OPEN_PAGE, asked, f"look at items {first + 1} to {first + items}")
+    async def _open(
+        self, job: Batch, plan: BatchPlan, first: int, until: int, *, anew: bool
+    ) -> Page:
+        """The next page. `anew`: of this run; then the results of all before are kept young."""
+        asked = PageAsked(
+            batch=job,
+            manifest_key=plan.manifest_key,
+            first=first,
+            items=min(PAGE_ITEMS, until - first),
+            run=workflow.info().first_execution_run_id,
+            pages=self._so_far.pages if anew else (),
+        )
+        words = f"look at items {first + 1} to {first + asked.items}"
+        page = await self.step(OPEN_PAGE, asked, words)
+        begun = {"next": first + len(page.items), "pages": (*self._so_far.pages, first)}
+        self._so_far = self._so_far.model_copy(update=begun)
+        return page
 
     async def _page(self, job: Batch, first: int, page: Page) -> None:
         results = await side_by_side(self._item(job, each) for each in page.items)
@@ -198,7 +208,7 @@ class BatchWorkflow(JobWorkflow):
         took = workflow.now() - self.began_at
         told = {"items": f"{tally.succeeded} done, {tally.done_before} of them before"}
         if tally.left:
-            told["left"] = f"{counted(tally.left, 'items')}, which have never run"
+            told["left"] = f"{counted(tally.left, 'items')} never ran"
         return JobResult(
             job_id=workflow.info().workflow_id,
             state="succeeded",
@@ -215,10 +225,8 @@ class BatchWorkflow(JobWorkflow):
         )
 
 
-def _raise_failed(pages: list[asyncio.Task[None]]) -> None:
-    for page in pages:
-        if page.done():
-            page.result()
+def _failed(pages: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
+    return [page for page in pages if page.done() and (page.cancelled() or page.exception())]
 
 
 def _sum(one: Stats, other: Stats) -> Stats:

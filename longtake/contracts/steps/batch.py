@@ -29,6 +29,9 @@ class PageAsked(Contract):
     manifest_key: str
     first: int
     items: int
+    run: str = ""
+    pages: tuple[int, ...] = ()
+    """Pages of this run of the batch whose results are to be kept from being swept."""
 
 
 class PageItem(Contract):
