@@ -119,14 +119,13 @@ def test_a_list_on_stdin_and_a_job_of_another_kind(service: Service, folder: Pat
 
 def test_a_cancelled_batch_leaves_no_item(service: Service, folder: Path) -> None:
     output = service.out / "canceled"
-    words = (
-        "--set",
-        "video.speed=placebo",
-        "--set",
-        "video.height=1080",
-        "--set",
-        "video.upscale=true",
-    )
+    for name in ("90.mp4", "91.mp4"):
+        run(
+            *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=20", "-c:v", "libx264"),
+            *("-preset", "ultrafast", folder / name),
+        )
+    words = ("--set", "video.speed=veryslow", "--set", "video.height=1080")
+    words += ("--set", "video.upscale=true")
     service.start("batch", f"{folder}/9*.mp4", "-o", output, "--id", "stop", *words)
     until(service.encoders, 60, "items run")
     assert service.run("cancel", "stop").returncode == 0
