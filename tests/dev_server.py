@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from temporalio.client import Client
@@ -19,9 +20,15 @@ STARTS = 5
 
 @contextlib.asynccontextmanager
 async def dev_server(
-    attributes: Sequence[str] = SEARCH_ATTRIBUTES, **options: Any
+    attributes: Sequence[str] = SEARCH_ATTRIBUTES,
+    dynamic_config: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Client]:
     """A client of a server of its own, gone at the end. `options`: as `start_local` takes them."""
+    words = ["--log-level", "error"]
+    for key, value in (dynamic_config or {}).items():
+        words += ["--dynamic-config-value", f"{key}={json.dumps(value)}"]
+    options["dev_server_extra_args"] = words
     async with await _start(attributes, options) as environment:
         yield environment.client
 
@@ -31,7 +38,6 @@ async def _start(attributes: Sequence[str], options: dict[str, Any]) -> Workflow
         try:
             return await WorkflowEnvironment.start_local(
                 dev_server_existing_path=str(server_binary()),
-                dev_server_extra_args=["--log-level", "error"],
                 search_attributes=[SearchAttributeKey.for_keyword(name) for name in attributes],
                 **options,
             )

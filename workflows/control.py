@@ -59,6 +59,7 @@ class JobWorkflow:
         self._job: Job = Job()
         self._paused = False
         self._priority: int | None = None
+        self._begun = False
         self._reason = ""
         self._main: asyncio.Task[JobResult] | None = None
         self._running: set[workflow.ActivityHandle[Any]] = set()
@@ -176,7 +177,7 @@ class JobWorkflow:
                     heartbeat_timeout=HEARTBEAT,
                     retry_policy=RETRY,
                     cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                    priority=Priority(priority_key=self.priority, fairness_key=self._job.tenant),
+                    priority=Priority(priority_key=self._turn, fairness_key=self._job.tenant),
                     summary=words,
                 )
                 self._running.add(handle)
@@ -187,6 +188,7 @@ class JobWorkflow:
                     if not held or _is_canceled():
                         raise
                 else:
+                    self._begun = True
                     if _is_canceled() and not ends_the_job:
                         raise asyncio.CancelledError
                     return result
@@ -219,6 +221,14 @@ class JobWorkflow:
     def priority(self) -> int:
         """Of what is started from now on."""
         return self._priority or self._job.priority
+
+    @property
+    def _turn(self) -> int:
+        """Priority of a step: what is begun goes before what only wants to begin.
+
+        Else of 200 jobs started at once the first could end only when all had been looked at.
+        """
+        return self.priority if self._begun else min(5, self.priority + 1)
 
     def _queue(self, role: Role) -> str:
         return task_queue(role, self._job.group if role in COMPUTING else None)

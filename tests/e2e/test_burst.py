@@ -1,0 +1,88 @@
+"""Many jobs at once: all finish, each is run once, and the list of jobs has every one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bench.history import length
+from longtake import Command, JobResult, Longtake
+from tests.e2e.service import Service
+from tests.media.engine import run
+
+pytestmark = pytest.mark.slow
+
+JOBS = 30
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("clip") / "clip.mkv"
+    run("-f", "lavfi", "-i", f"testsrc2=s=64x36:r=25:d={JOBS / 25}", "-c:v", "ffv1", target)
+    return target
+
+
+@pytest.fixture
+def at_home(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """The service of this module, for clients in this process."""
+    for name in ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "LONGTAKE_WORK_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LONGTAKE_HOME", str(service.home))
+    return service
+
+
+async def test_a_burst_of_jobs_is_run_once_each_and_wholly_listed(
+    at_home: Service, clip: Path
+) -> None:
+    jobs = {f"burst-{frames}": _first(frames, clip, at_home.out) for frames in range(1, JOBS + 1)}
+    async with Longtake.connect() as longtake:
+        # Asked for twice, as impatient programs do: the second joins the first.
+        asked = [job for job in jobs.values() for _ in range(2)]
+        running = asyncio.gather(*(longtake.run(job) for job in asked))
+        seen = await _watched(longtake, running)
+        listed = await longtake.list(limit=2 * JOBS)
+        client = await longtake.temporal()
+        lengths = [await length(client, job_id) for job_id in jobs]
+
+    results = {result.job_id: result for result in running.result()}
+    assert results.keys() == jobs.keys()
+    for frames, result in enumerate(results.values(), start=1):
+        (made,) = result.outputs
+        assert made.media is not None
+        assert made.media.video[0].frames == frames
+    assert {path.name for path in _outputs(at_home)} == {f"{job_id}.mkv" for job_id in jobs}
+    assert [each.tries["run_command"] for each in lengths] == [1] * JOBS
+    assert sorted(job.job_id for job in listed) == sorted(jobs)
+    assert {job.state for job in listed} == {"succeeded"}
+    assert seen  # it answered while they ran
+    assert set().union(*seen) <= jobs.keys()
+
+
+async def _watched(longtake: Longtake, jobs: asyncio.Future[list[JobResult]]) -> list[set[str]]:
+    """What the list had, again and again until all jobs are done; each look is the whole list."""
+    seen: list[set[str]] = []
+    while not jobs.done():
+        listed = [job.job_id for job in await longtake.list(limit=2 * JOBS)]
+        assert len(listed) == len(set(listed))
+        if listed:
+            seen.append(set(listed))
+            assert (await longtake.get(listed[-1])).job_id == listed[-1]
+        await asyncio.sleep(0.1)
+    await jobs
+    return seen
+
+
+def _outputs(service: Service) -> list[Path]:
+    return list(service.out.iterdir())
+
+
+def _first(frames: int, clip: Path, folder: Path) -> Command:
+    """A job that copies so many frames."""
+    return Command(
+        id=f"burst-{frames}",
+        input=str(clip),
+        output=str(folder / f"burst-{frames}.mkv"),
+        arguments=("-frames:v", str(frames), "-c", "copy"),
+    )
