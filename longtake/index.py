@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -43,11 +44,19 @@ class JobIndex:
         records = map(_read, self._paths(job_id))
         return next((each for each in records if each and each.summary.job_id == job_id), None)
 
-    def newest_first(self, *, parts: bool = False) -> Iterator[JobRecord]:
-        """All records, the last written first. Damaged files are passed over. `parts`: those of
-        jobs that others run, in place of all others."""
+    def newest_first(
+        self, since: datetime | None = None, *, parts: bool = False
+    ) -> Iterator[JobRecord]:
+        """All records, or those written since then, the last first. Damaged files are passed over.
+
+        A record is written when its job ends: what was written before, began before, too. `parts`:
+        those of jobs that others run, in place of all others.
+        """
+        least_ns = since.timestamp() * 1e9 if since else 0
         folder = self._folder / PARTS if parts else self._folder
         for path in sorted(folder.glob("*.json"), key=_written_at, reverse=True):
+            if _written_at(path) < least_ns:
+                return
             record = _read(path)
             if record:
                 yield record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container, Mapping
+from collections.abc import AsyncIterator, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -73,21 +73,27 @@ async def list_jobs(
 ) -> tuple[JobSummary, ...]:
     """Jobs, the newest first; of one id, the latest run. Raises ServiceUnreachable."""
     found: dict[str, JobSummary] = {}
-    async for job in _known(client, wanted):
-        found.setdefault(job.job_id, job)
-        if len(found) >= limit:
-            break
-    # What began before all of a full list is not in it, and need not be asked for.
-    full = len(found) >= limit
-    begun = min((job.started_at or "" for job in found.values()), default="") if full else ""
+    await _take(found, _known(client, wanted), limit)
+    shown = _newest_first(found.values())[:limit]
+    # What began before all of a full list would not be shown: nobody needs to ask for it.
+    began = shown[-1].started_at if shown and len(shown) == limit else None
+    since = datetime.fromisoformat(began) if began else None
+    await _take(found, _forgotten(client, index, wanted, found, since), limit)
+    return tuple(_with_error(job, index) for job in _newest_first(found.values())[:limit])
+
+
+async def _take(found: dict[str, JobSummary], jobs: AsyncIterator[JobSummary], limit: int) -> None:
+    """Add the first jobs that are not there, so many."""
     taken = 0
-    async for job in _forgotten(client, index, wanted, found, begun):
-        found[job.job_id] = job
-        taken += 1
+    async for job in jobs:
+        taken += job.job_id not in found
+        found.setdefault(job.job_id, job)
         if taken >= limit:
-            break
-    newest_first = sorted(found.values(), key=lambda job: job.started_at or "", reverse=True)
-    return tuple(_with_error(job, index) for job in newest_first[:limit])
+            return
+
+
+def _newest_first(jobs: Iterable[JobSummary]) -> list[JobSummary]:
+    return sorted(jobs, key=lambda job: job.started_at or "", reverse=True)
 
 
 def summarize(run: Run) -> JobSummary:
@@ -136,13 +142,15 @@ async def _forgotten(
     index: JobIndex | None,
     wanted: JobFilter,
     found: Container[str],
-    begun: str,
+    since: datetime | None,
 ) -> AsyncIterator[JobSummary]:
     parts = wanted.parent is not None
-    for record in index.newest_first(parts=parts) if index else ():
+    for record in index.newest_first(since, parts=parts) if index else ():
         job = record.summary
+        if since and job.started_at and datetime.fromisoformat(job.started_at) < since:
+            continue
         why = record.error or job.error
-        if job.job_id in found or (job.started_at or "") < begun or not wanted.takes(job):
+        if job.job_id in found or not wanted.takes(job):
             continue
         if wanted.error and (why is None or why.type != wanted.error):
             continue

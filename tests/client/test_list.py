@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,37 @@ async def test_jobs_that_temporal_forgot_are_listed_from_the_index(
     ]
     failed = await list_jobs(temporal, index, JobFilter(state="failed"), 10)
     assert [job.job_id for job in failed] == ["forgotten"]
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_full_list_has_the_newest_whoever_remembers_them(
+    longtake: Longtake, temporal: Client, clip: Path, tmp_path: Path
+) -> None:
+    index = JobIndex(tmp_path / "jobs")
+    index.write(record("old", "failed", "2001-01-01T00:00:00+00:00"))
+    await submit(longtake, clip, "job")
+    index.write(record("new", "failed", (datetime.now(UTC) + timedelta(hours=1)).isoformat()))
+
+    async def listed(limit: int) -> list[str]:
+        return [job.job_id for job in await list_jobs(temporal, index, JobFilter(), limit)]
+
+    assert await listed(1) == ["new"]
+    assert await listed(2) == ["new", "job"]
+    assert await listed(3) == ["new", "job", "old"]
+
+
+def test_records_that_were_written_earlier_need_not_be_read(tmp_path: Path) -> None:
+    index = JobIndex(tmp_path)
+    index.write(record("old", "failed", "2001-01-01T00:00:00+00:00"))
+    (path,) = tmp_path.glob("*.json")
+    os.utime(path, (1_000_000_000, 1_000_000_000))  # in September 2001
+    index.write(record("new", "failed", "2002-01-01T00:00:00+00:00"))
+
+    def since(moment: datetime | None) -> list[str]:
+        return [each.summary.job_id for each in index.newest_first(moment)]
+
+    assert since(None) == since(datetime(2001, 9, 1, tzinfo=UTC)) == ["new", "old"]
+    assert since(datetime(2001, 10, 1, tzinfo=UTC)) == ["new"]
 
 
 async def test_a_failed_job_says_in_the_list_why(
