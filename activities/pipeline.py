@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 from temporalio import activity
@@ -228,8 +228,8 @@ def _make_folders(here: Place, asked: StepAsked) -> None:
 def _make_folder(here: Place, folder: str) -> None:
     """A folder, and in the work store those that it lies in."""
     root = Home.from_environment().pipelines
-    for each in _between(root, folder) if folder.startswith(root) else ():
-        here.storage(each).make_folder(each)
+    if local_path(root) is not None and folder.startswith(f"{root}/"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
     here.storage(folder).make_folder(folder)
 
 

@@ -134,7 +134,7 @@ class PipelineWorkflow(JobWorkflow):
     async def _do(self, job: Pipeline, course: Course, name: str) -> None:
         """Do a step, unless it was done before and nothing changed. A failure is only noted."""
         try:
-            made = course.job(name, self._envelope(job, name, course.document.steps[name]))
+            made = course.job(name, self._envelope(job, name, course.step(name)))
             asked = course.asked(name, made)
             looked = await self.step(LOOK_AT_STEP, asked, f"{name}: was it done before?")
             if looked.before:
@@ -172,17 +172,7 @@ class PipelineWorkflow(JobWorkflow):
             name=LAST, kind=step.kind, label=step.label, state="running"
         )
         # A task of its own: this one is canceled.
-        await asyncio.ensure_future(self._last(course, self._envelope(job, LAST, step)))
-        self.tell()
-
-    async def _last(self, course: Course, envelope: dict[str, Any]) -> None:
-        try:
-            made = await self._make(course, LAST, course.job(LAST, envelope))
-            course.done(LAST, made, reused=False, why="the pipeline was cancelled")
-        except (InvalidJob, ValidationError) as error:
-            course.failed(LAST, _invalid(error))
-        except (ActivityError, ApplicationError, ChildWorkflowError) as error:
-            course.failed(LAST, job_error(error))
+        await asyncio.ensure_future(self._do(job, course, LAST))
 
     async def _make(self, course: Course, name: str, job: Job) -> JobResult:
         assert job.id is not None

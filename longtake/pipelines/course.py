@@ -96,12 +96,18 @@ class Course:
 
     def job(self, name: str, envelope: Mapping[str, Any]) -> Job:
         """The job of a step, or of the last one. Raises InvalidJob or ValidationError."""
-        step = self._step(name)
+        step = self.step(name)
         mine: dict[str, Any] = dict(envelope)
         fields = STEPS[step.kind].model_fields
         if "overwrite" in fields:  # what is kept is the pipeline's own
             mine["overwrite"] = self.may_replace(name)
         return step_job(step, self.given, self.folder(name), mine)
+
+    def step(self, name: str) -> Step:
+        """A step as it is written, or the one on cancel."""
+        if name == LAST and self.document.on_cancel:
+            return self.document.on_cancel
+        return self.document.steps[name]
 
     def folder(self, name: str) -> str:
         """Where the outputs of a step lie."""
@@ -114,7 +120,7 @@ class Course:
 
     def asked(self, name: str, job: Job) -> StepAsked:
         """What must be known before a step runs: its job, and what that reads."""
-        step = self._step(name)
+        step = self.step(name)
         made = {
             reference.from_: self._hash(reference)
             for reference in references(step)
@@ -200,11 +206,6 @@ class Course:
             retries=sum(each.retries for each in ran),
             peak_memory_bytes=max((each.peak_memory_bytes for each in ran), default=0),
         )
-
-    def _step(self, name: str) -> Step:
-        if name == LAST and self.document.on_cancel:
-            return self.document.on_cancel
-        return self.document.steps[name]
 
     def _outputs(self, reference: str) -> tuple[Output, ...]:
         source, _, name = reference.partition(".")
