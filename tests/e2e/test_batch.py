@@ -124,8 +124,8 @@ def test_a_cancelled_batch_leaves_no_item(service: Service, folder: Path) -> Non
             *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=20", "-c:v", "libx264"),
             *("-preset", "ultrafast", folder / name),
         )
-    words = ("--set", "video.speed=veryslow", "--set", "video.height=1080")
-    words += ("--set", "video.upscale=true")
+    slow = ("video.speed=veryslow", "video.height=1080", "video.upscale=true")
+    words = [word for each in slow for word in ("--set", each)]
     service.start("batch", f"{folder}/9*.mp4", "-o", output, "--id", "stop", *words)
     until(service.encoders, 60, "items run")
     assert service.run("cancel", "stop").returncode == 0
