@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container, Iterable, Mapping
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from temporalio.client import Client
 
@@ -13,6 +14,9 @@ from longtake.index import JobIndex
 from longtake.kinds import KINDS
 from longtake.places import places
 from longtake.runs import Run, find_run, list_runs, own_jobs
+
+AT_ONCE = 100
+"""Jobs that Temporal is asked for in one question; one page of its answer."""
 
 # The stage tells a paused job from a running one, and one cancelled by a signal from a failed one.
 _STATUSES: dict[State, str] = {
@@ -144,18 +148,29 @@ async def _forgotten(
     found: Container[str],
     since: datetime | None,
 ) -> AsyncIterator[JobSummary]:
-    parts = wanted.parent is not None
-    for record in index.newest_first(since, parts=parts) if index else ():
+    noted = _noted(index, wanted, since) if index else iter(())
+    unseen = (job for job in noted if job.job_id not in found)
+    # Asked for one by one, the jobs of a burst would take seconds.
+    while some := list(islice(unseen, AT_ONCE)):
+        ids = ", ".join(quoted(job.job_id) for job in some)
+        known = {run.job_id async for run in list_runs(client, f"WorkflowId IN ({ids})")}
+        for job in some:
+            # Temporal's list comes a moment behind its workflows: what it lacks is asked for.
+            if job.job_id not in known and not await find_run(client, job.job_id):
+                yield job.model_copy(update={"stage": None})
+
+
+def _noted(index: JobIndex, wanted: JobFilter, since: datetime | None) -> Iterator[JobSummary]:
+    """The jobs of the index that are wanted, and began since then."""
+    for record in index.newest_first(since, parts=wanted.parent is not None):
         job = record.summary
         if since and job.started_at and datetime.fromisoformat(job.started_at) < since:
             continue
         why = record.error or job.error
-        if job.job_id in found or not wanted.takes(job):
-            continue
         if wanted.error and (why is None or why.type != wanted.error):
             continue
-        if not await find_run(client, job.job_id):
-            yield job.model_copy(update={"stage": None})
+        if wanted.takes(job):
+            yield job
 
 
 def quoted(text: str) -> str:
