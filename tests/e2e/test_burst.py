@@ -9,6 +9,7 @@ import pytest
 
 from bench.history import length
 from longtake import Command, JobResult, Longtake
+from longtake.runs import list_runs
 from tests.e2e.service import Service
 from tests.media.engine import run
 
@@ -44,6 +45,7 @@ async def test_a_burst_of_jobs_is_run_once_each_and_wholly_listed(
         seen = await _watched(longtake, running)
         listed = await longtake.list(limit=2 * JOBS)
         client = await longtake.temporal()
+        runs = [run.job_id async for run in list_runs(client, "WorkflowType = 'Command'")]
         lengths = [await length(client, job_id) for job_id in jobs]
 
     results = {result.job_id: result for result in running.result()}
@@ -53,6 +55,7 @@ async def test_a_burst_of_jobs_is_run_once_each_and_wholly_listed(
         assert made.media is not None
         assert made.media.video[0].frames == frames
     assert {path.name for path in _outputs(at_home)} == {f"{job_id}.mkv" for job_id in jobs}
+    assert sorted(runs) == sorted(jobs)
     assert [each.tries["run_command"] for each in lengths] == [1] * JOBS
     assert sorted(job.job_id for job in listed) == sorted(jobs)
     assert {job.state for job in listed} == {"succeeded"}
