@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -63,6 +64,7 @@ async def asked() -> AsyncIterator[Answers]:
         *(sys.executable, "-m", "bench.answers"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
     assert process.stdout is not None
     ready = await process.stdout.readline()
@@ -72,7 +74,8 @@ async def asked() -> AsyncIterator[Answers]:
         yield answers
     finally:
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+            # With the command that it may be running: that would start the service once more.
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         await reading
 
