@@ -24,8 +24,6 @@ Samples = NDArray[np.float32]
 Question = dict[str, Any]
 
 RATE_HZ = 16_000
-FORGETS = 1.0
-"""Told as the temperature of words that ran in circles: faster-whisper hears on without them."""
 HEARD_S = 30
 """Whisper hears half a minute at a time."""
 
@@ -46,8 +44,7 @@ class Listener(WhisperModel):  # type: ignore[misc]
             return first
         steady = dataclasses.replace(options, no_repeat_ngram_size=3)
         second = super().generate_with_fallback(encoder_output, prompt, tokenizer, steady)
-        words, likelihood, _, ratio = min(first, second, key=lambda result: result[3])
-        return words, likelihood, FORGETS, ratio
+        return min(first, second, key=lambda result: result[3])
 
 
 class Child:
@@ -78,9 +75,8 @@ class Child:
             **decoding,
             temperature=[0.0],
             word_timestamps=True,
-            # Within the window: names and sentences go on over the half minutes.
-            condition_on_previous_text=True,
-            prompt_reset_on_temperature=FORGETS / 2,
+            # Each half minute is heard on its own: one slip does not draw the next one after it.
+            condition_on_previous_text=False,
         )
         heard = []
         for segment in segments:
