@@ -213,9 +213,8 @@ def headings(page: Path) -> set[str]:
 
 def jobs_pages() -> str:
     """The pages that explain the kinds of jobs."""
-    return "".join(
-        (DOCS / f"{name}.md").read_text() for name in ("jobs", "streaming", "transcribe", "batch")
-    )
+    names = ("jobs", "streaming", "transcribe", "batch", "pipelines")
+    return "".join((DOCS / f"{name}.md").read_text() for name in names)
 
 
 def in_jobs_page(*words: str) -> list[str]:
@@ -272,7 +271,9 @@ def test_example_jobs_are_valid() -> None:
     text = jobs_pages()
     blocks = re.findall(r"^```json\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     examples = [json.loads(block) for block in blocks]
-    jobs = [parse(example) for example in examples if {"input", "timeline"} & {*example}]
+    jobs = [
+        parse(example) for example in examples if {"input", "timeline", "pipeline"} & {*example}
+    ]
     shows = re.findall(r"^```yaml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     jobs += [parse({"kind": "stitch", **yaml.safe_load(s)}) for s in shows if "timeline:" in s]
     assert {job.kind for job in jobs} == set(KINDS)
