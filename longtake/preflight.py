@@ -35,7 +35,7 @@ def check(job: AnyJob) -> None:
     """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported, OutputConflict or
     CapabilityMissing."""
     check_settings(job)
-    if isinstance(job, Transcribe) or (isinstance(job, Package) and job.speech):
+    if _hears(job):
         _check_speech()
     # What a batch reads may be a pattern; it looks for itself.
     for uri in () if isinstance(job, Batch) else identity.read_by(job):
@@ -60,6 +60,16 @@ def check_settings(job: Job) -> None:
         from longtake.pipelines.document import prepare  # which needs this module
 
         prepare(job)
+
+
+def _hears(job: Job) -> bool:
+    """Whether a job, or a step of it, turns speech to text."""
+    if isinstance(job, Pipeline):
+        from longtake.pipelines.check import look  # which needs this module
+        from longtake.pipelines.document import prepare
+
+        return any(map(_hears, look(prepare(job).document).jobs.values()))
+    return isinstance(job, Transcribe) or (isinstance(job, Package) and job.speech is not None)
 
 
 def _check_speech() -> None:

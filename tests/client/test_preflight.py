@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from longtake import (
+    CapabilityMissing,
     InputForbidden,
     InputNotFound,
     InputUnsupported,
@@ -14,6 +16,7 @@ from longtake import (
     Longtake,
     LongtakeError,
     OutputConflict,
+    Pipeline,
     Transcode,
     service,
 )
@@ -77,3 +80,23 @@ async def test_links_are_refused_as_outputs_and_remote_inputs_are_left_to_the_wo
     with pytest.raises(InvalidJob, match="links are only read") as told:
         await Longtake.connect().start(job)
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.usefixtures("nothing_starts")
+async def test_a_pipeline_is_looked_through_before_it_starts(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Pipeline(pipeline="lecture", inputs={"recording": str(clip)}, output=str(clip.parent))
+    find = importlib.util.find_spec
+    there = {"faster_whisper": None}
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: there[name] if name in there else find(name)
+    )
+    with pytest.raises(CapabilityMissing, match="speech to text is not installed"):
+        await Longtake().start(job)
+    missing = job.model_copy(update={"inputs": {"recording": str(clip.parent / "no.mp4")}})
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+    with pytest.raises(InputNotFound, match=r"no\.mp4"):
+        await Longtake().start(missing)
+    with pytest.raises(InvalidJob, match=r"inputs\.recording: a file must be given"):
+        await Longtake().start(job.model_copy(update={"inputs": {}}))
