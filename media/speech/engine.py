@@ -123,7 +123,8 @@ class SpeechEngine:
             for code, probability in answer.items():
                 summed[code] += probability / len(places)
         code = max(summed, key=lambda each: (summed[each], each))
-        return LanguageFound(code=code, probability=round(min(1.0, summed[code]), 3), asked=False)
+        # What is heard is never certain: 1 says that the model knows no other language.
+        return LanguageFound(code=code, probability=round(min(0.999, summed[code]), 3), asked=False)
 
     async def close(self) -> None:
         """End the child."""
