@@ -58,7 +58,9 @@ def show(files: Files, place: str, port: int, key_file: Path | None, *, opens: b
     from longtake.player.server import PlayerServer
 
     key = _key(key_file) if key_file else None
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where it was begun in the background of a script, which passes on an ignored SIGINT.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     try:
         server = PlayerServer(files, name_of(place), port, key)
     except OSError as error:
