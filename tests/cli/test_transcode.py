@@ -181,6 +181,8 @@ async def test_options_arrive_in_the_job(longtake: Command, temporal: Client) ->
     job = memo["job"]
     assert job.pop("deadline").startswith("2099-01-01T00:00:00")
     assert json.loads(json.dumps(job)) == {
+        "captions": [],
+        "notify": [],
         "kind": "transcode",
         "id": "mine",
         "priority": 1,

@@ -223,7 +223,9 @@ def test_a_person_lets_it_through(service: Service, talk: Path) -> None:
     command = ("run", path, "--input", f"video={talk}", "-o", folder, "--id", "gated")
     service.run(*command, "--no-wait")
     until(
-        lambda: "approval of list" in (service.json("status", "gated")["progress"]["waiting_for"]),
+        lambda: (
+            "approval of list" in str(service.json("status", "gated")["progress"]["waiting_for"])
+        ),
         60,
         "the gate",
     )
