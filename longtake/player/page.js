@@ -83,8 +83,14 @@ async function unlock({listing}) {
       }
     },
     loader: class extends Loader {
-      load(context, ...others) {
-        super.load(context.keyInfo ? {...context, url: "/key"} : context, ...others);
+      load(context, config, callbacks) {
+        if (!context.keyInfo) {
+          super.load(context, config, callbacks);
+          return;
+        }
+        // hls.js finds what it asked for by the address in the playlist.
+        super.load({...context, url: "/key"}, config, {...callbacks, onSuccess: (...told) =>
+          callbacks.onSuccess(told[0], told[1], context, ...told.slice(3))});
       }
     },
   };

@@ -159,10 +159,7 @@ async def test_an_encrypted_package_is_told_to_be_one(browser: Browser, tmp_path
         assert "encrypted" in await page.inner_text("#troubles")
 
 
-HANGS = pytest.mark.xfail(run=False, reason="now and then hls.js waits for a picture for ever")
-
-
-@pytest.mark.parametrize("scheme", ["cbcs", pytest.param("aes-128", marks=HANGS)])
+@pytest.mark.parametrize("scheme", ["cbcs", "aes-128"])
 async def test_an_encrypted_package_plays_with_its_key(
     browser: Browser, tmp_path: Path, scheme: str
 ) -> None:
