@@ -17,7 +17,17 @@ from typing import Any
 
 from longtake.errors import ProcessKilled
 from media.observe import ChildEnded, tell
-from media.process import STALL_S, Child, Limits, exit_of, read_stderr, reading, start, watch
+from media.process import (
+    STALL_S,
+    Child,
+    Limits,
+    done_with,
+    exit_of,
+    read_stderr,
+    reading,
+    start,
+    watch,
+)
 
 Message = dict[str, Any]
 
@@ -36,7 +46,9 @@ class Dialogue:
         self._began_at, self._started = time.time(), time.monotonic()
         self._exited = exit_of(child.process)
         self._errors = asyncio.ensure_future(read_stderr(child))
-        self._lines = asyncio.ensure_future(reading(child.process.stdout, MOST_BYTES))
+        self._pipes = contextlib.AsyncExitStack()
+        lines = reading(child.process.stdout, MOST_BYTES)
+        self._lines = asyncio.ensure_future(self._pipes.enter_async_context(lines))
 
     @classmethod
     def begin(
@@ -84,8 +96,8 @@ class Dialogue:
         if self._ended:
             return
         self._ended = True
-        for task in (self._errors, self._lines):
-            task.cancel()
+        await done_with(self._errors, self._lines)
+        await self._pipes.aclose()
         self._child.close()
         tell(
             ChildEnded(

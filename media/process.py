@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -172,9 +172,7 @@ async def run_child(
         await _end(child, exited)
         raise
     finally:
-        watchdog.cancel()
-        for task in tasks:
-            task.cancel()
+        await done_with(watchdog, *tasks)
         child.close()
         if exited.done():
             wall_s = time.monotonic() - started
@@ -282,33 +280,53 @@ def _set_if_open(future: asyncio.Future[Exit], result: Exit) -> None:
         future.set_result(result)
 
 
-async def reading(pipe: IO[bytes] | None, most_bytes: int = 1 << 16) -> asyncio.StreamReader:
-    """What comes out of a pipe, in lines of at most so many bytes."""
+@contextlib.asynccontextmanager
+async def reading(
+    pipe: IO[bytes] | None, most_bytes: int = 1 << 16
+) -> AsyncIterator[asyncio.StreamReader]:
+    """What comes out of a pipe, in lines of at most so many bytes.
+
+    The event loop forgets the pipe before it may be closed: its number belongs to another pipe
+    soon, whose bytes would be read for this one.
+    """
     reader = asyncio.StreamReader(limit=most_bytes)
-    await asyncio.get_running_loop().connect_read_pipe(
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), pipe
     )
-    return reader
+    try:
+        yield reader
+    finally:
+        transport.close()
+
+
+async def done_with(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks that nobody asks any more, and see them end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _read_progress(child: Child, on_tick: OnTick) -> None:
-    reader = await reading(child.process.stdout)
     block: dict[str, str] = {}
-    while line := await reader.readline():
-        name, _, value = line.decode("ascii", "replace").strip().partition("=")
-        block[name] = value
-        if name != "progress":
-            continue
-        tick = _tick(block)
-        block = {}
-        if child.last is None or (tick.frames, tick.out_s, tick.bytes) != (
-            child.last.frames,
-            child.last.out_s,
-            child.last.bytes,
-        ):
-            child.moved_at = time.monotonic()
-        child.last = tick
-        on_tick(tick)
+    async with reading(child.process.stdout) as reader:
+        while line := await reader.readline():
+            name, _, value = line.decode("ascii", "replace").strip().partition("=")
+            block[name] = value
+            if name == "progress":
+                _note(child, _tick(block), on_tick)
+                block = {}
+
+
+def _note(child: Child, tick: Tick, on_tick: OnTick) -> None:
+    last = child.last
+    if last is None or (tick.frames, tick.out_s, tick.bytes) != (
+        last.frames,
+        last.out_s,
+        last.bytes,
+    ):
+        child.moved_at = time.monotonic()
+    child.last = tick
+    on_tick(tick)
 
 
 def _tick(block: Mapping[str, str]) -> Tick:
@@ -327,10 +345,10 @@ def _tick(block: Mapping[str, str]) -> Tick:
 
 async def read_stderr(child: Child) -> None:
     """Keep the last of what it says, until it ends."""
-    reader = await reading(child.process.stderr)
-    while piece := await reader.read(1024):
-        child.tail.append(piece)
-        child.errors += piece.count(b"\n")
+    async with reading(child.process.stderr) as reader:
+        while piece := await reader.read(1024):
+            child.tail.append(piece)
+            child.errors += piece.count(b"\n")
 
 
 async def watch(child: Child, stall_s: float, name: str) -> None:
