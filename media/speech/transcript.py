@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import combinations
 
 from longtake.contracts.media import Chapter
 from longtake.contracts.speech import Window
@@ -14,6 +16,9 @@ from media.paragraphs import with_paragraphs
 from media.speech.plan import HeardWindow, SpeechPlan
 from media.speech.profanity import can_mask
 from media.transcript_files import to_json, to_markdown, to_srt, to_text, to_vtt
+
+TOGETHER_S = 0.5
+"""Words in the same half second are said at the same time."""
 
 
 def join_windows(
@@ -68,5 +73,26 @@ def _warnings(plan: SpeechPlan, segments: list[Segment], language: LanguageFound
         yield "nobody speaks in it, as far as can be heard: the texts are empty"
     if plan.split and plan.channels == 1:
         yield "the sound has one channel: speakers cannot be told apart by theirs"
+    for one, other in combinations(dict.fromkeys(each.speaker for each in segments), 2):
+        if _say_the_same(segments, one, other):
+            yield (
+                f"{one} and {other} say the same at the same time, so it stands there twice: "
+                "channels tell speakers apart only where each has a microphone of its own; "
+                "leave `speakers` out"
+            )
     if plan.settings.mask_profanity and segments and not can_mask(language.code):
         yield f"there is no list of rude words for {language.code}: none were masked"
+
+
+def _say_the_same(segments: Sequence[Segment], one: str | None, other: str | None) -> bool:
+    """Whether most words of two channels are the same at the same time: one voice in both."""
+    ours, theirs = (
+        Counter(
+            (word.text.strip().casefold(), round(word.start_s / TOGETHER_S))
+            for segment in segments
+            if segment.speaker == speaker
+            for word in segment.words
+        )
+        for speaker in (one, other)
+    )
+    return 2 * (ours & theirs).total() > max(ours.total(), theirs.total())

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longtake.contracts.speech import RATE_HZ, Span
+from longtake.contracts.media import AudioFacts
+from longtake.contracts.speech import RATE_HZ, Span, Window
+from longtake.contracts.transcribe import SpeechSettings
+from longtake.contracts.transcript import LanguageFound
 from media.speech.guards import guarded
 from media.speech.heard import Heard, HeardWord, as_segments
+from media.speech.plan import HeardWindow, SpeechPlan
 from media.speech.profanity import can_mask, mask
 from media.speech.spans import CHUNK, LONGEST_S, spans_of
+from media.speech.transcript import join_windows
 from media.speech.windows import Clock, listened, plan_windows
 
 
@@ -87,10 +93,15 @@ def test_endless_speech_is_cut_where_it_is_least_likely() -> None:
 
 
 def _heard(
-    text: str, *, no_speech: float = 0.1, logprob: float = -0.3, ratio: float = 1.2
+    text: str,
+    start_s: float = 0,
+    *,
+    no_speech: float = 0.1,
+    logprob: float = -0.3,
+    ratio: float = 1.2,
 ) -> Heard:
     words = tuple(
-        HeardWord(number * 0.5, number * 0.5 + 0.4, f" {word}", 0.9)
+        HeardWord(start_s + number * 0.5, start_s + number * 0.5 + 0.4, f" {word}", 0.9)
         for number, word in enumerate(text.split())
     )
     return Heard(words, logprob, no_speech, ratio)
@@ -129,3 +140,26 @@ def test_masks_keep_the_first_letter_the_length_and_the_innocent() -> None:
     assert mask("Scunthorpe, cocktail and assassin", "en") == "Scunthorpe, cocktail and assassin"
     assert not can_mask("xx")
     assert mask("shit", "xx") == "shit"
+
+
+@pytest.mark.parametrize(("late_s", "told"), [(0.0, True), (4.0, False)])
+def test_one_voice_in_both_channels_is_told(late_s: float, told: bool) -> None:
+    """And what one says after the other is none of it."""
+    plan = SpeechPlan.model_construct(
+        audio=AudioFacts.model_construct(channels=2),
+        media_s=20.0,
+        settings=SpeechSettings(speakers="channels"),
+    )
+    windows = [
+        (
+            Window(channel=channel, first=0, end=20 * RATE_HZ, spans=()),
+            HeardWindow(segments=as_segments([_heard(words, start_s)])),
+        )
+        for channel, words, start_s in (
+            (0, "We meet on Monday", 1),
+            (1, "we meet on Monday", 1 + late_s),
+        )
+    ]
+    language = LanguageFound(code="en", probability=1, asked=True)
+    joined = join_windows(plan, windows, model="tiny.en", language=language, speech_s=8)
+    assert any("Speaker 1 and Speaker 2 say the same" in each for each in joined.warnings) == told
