@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import cost, meters
-from bench.cost import Cost
+from bench.cost import Cost, Meter
 from bench.footage import CORPUS
 from bench.lab import Lab, lab
 from bench.options import Options
@@ -30,7 +30,9 @@ HOW = (
     "`ffmpeg-normalize --keep-loudness-range-target` (two passes of FFmpeg's `loudnorm`, linear "
     "where it can) and by a job on a warm service, in turn, with the same FFmpeg. Then the "
     "loudness of what came out by pyloudnorm, and its true peak by FFmpeg's `ebur128`; neither "
-    "tool uses these. Before each job the work store is emptied."
+    "tool uses these. Before each job the work store is emptied. At last all files together: as "
+    "many jobs started at once, against the sum of what ffmpeg-normalize took, which does one file "
+    "after the other."
 )
 FILMS = ("bbb-2500ms.ts", "increasing-timestamps-360p.mp4", "rotated-270.mp4", "sample.avi")
 """Films of the corpus with one sound track that is neither silent nor shorter than 0.4 s."""
@@ -96,7 +98,13 @@ async def measure(options: Options) -> Measurement:
                 measurement.notes.append(f"{path.name} is left out: {failed}")
             else:
                 print(" | ".join(_line(piece, *done[-1][1]).values()), file=sys.stderr, flush=True)
+        pieces = [piece for piece, _ in done]
+        together = await _together(here, pieces, options)
     _rows(measurement, *zip(*done, strict=True))
+    measurement.rows += [
+        _sum("wall", cost.wall, together, pieces),
+        _sum("CPU", cost.cpu, together, pieces),
+    ]
     return measurement
 
 
@@ -143,20 +151,33 @@ async def _both(here: Lab, piece: Piece, options: Options) -> tuple[Found, Found
     for _ in range(rounds):
         piece.theirs.append(await cost.run(_command(piece, theirs_at)))
         here.empty()
-        here.jobs += 1
-        codec, _, bitrate = piece.codec
-        job = Normalize(
-            id=f"bench-{here.jobs}",
-            input=str(piece.source),
-            output=str(ours_at),
-            overwrite=True,
-            loudness_lufs=LUFS,
-            true_peak_dbtp=DBTP,
-            codec=codec,
-            bitrate_bps=bitrate,
-        )
-        piece.ours.append((await here.run(job))[0])
+        piece.ours.append((await here.run(_next_job(here, piece, ours_at)))[0])
     return await _found(theirs_at, piece, options), await _found(ours_at, piece, options)
+
+
+def _next_job(here: Lab, piece: Piece, output: Path) -> Normalize:
+    here.jobs += 1
+    codec, _, bitrate = piece.codec
+    return Normalize(
+        id=f"bench-{here.jobs}",
+        input=str(piece.source),
+        output=str(output),
+        overwrite=True,
+        loudness_lufs=LUFS,
+        true_peak_dbtp=DBTP,
+        codec=codec,
+        bitrate_bps=bitrate,
+    )
+
+
+async def _together(here: Lab, pieces: Sequence[Piece], options: Options) -> Cost:
+    """All at once, as one who has a folder of files asks for them."""
+    here.empty()
+    meter = Meter(here.state.pid)
+    outputs = (options.out / f"together-{n}{piece.suffix}" for n, piece in enumerate(pieces))
+    jobs = [_next_job(here, *each) for each in zip(pieces, outputs, strict=True)]
+    await asyncio.gather(*(here.longtake.run(job) for job in jobs))
+    return meter.read()
 
 
 def _command(piece: Piece, output: Path) -> list[str]:
@@ -215,6 +236,18 @@ def _ratio(what: str, pieces: Sequence[Piece], of: str) -> Row:
         for piece in pieces
     ]
     return alone(what, series("Longtake to ffmpeg-normalize", "×", ratios), 1.0)
+
+
+def _sum(
+    what: str,
+    of: Callable[[str, Sequence[Cost]], Series],
+    together: Cost,
+    pieces: Sequence[Piece],
+) -> Row:
+    """All at once, against one after the other."""
+    theirs = sum(of("", piece.theirs).median for piece in pieces)
+    one_by_one = series("ffmpeg-normalize, one by one", "s", [theirs])
+    return ratio(f"{what}, all files", of("Longtake, all at once", [together]), one_by_one, 1.0)
 
 
 def _costs(piece: Piece, of: Callable[[str, Sequence[Cost]], Series]) -> tuple[Series, Series]:

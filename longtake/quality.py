@@ -96,9 +96,10 @@ class Wave(Contract):
 
 def every(frames: int) -> int:
     """Every so-many-th frame of a film of this length is scored, as scoring is costly; a short
-    one has too few. Coprime with the distance of keyframes and with the pattern of B-frames, as
-    frames of one kind score alike (decision 26)."""
-    return 13 if frames >= 1000 else 7 if frames >= 400 else 5
+    one has too few, and a hundred do for a long one. Coprime with the distance of keyframes and
+    with the pattern of B-frames, as frames of one kind score alike (decision 26)."""
+    steps = ((4000, 41), (2000, 23), (1000, 13), (400, 7))
+    return next((step for enough, step in steps if frames >= enough), 5)
 
 
 def target_of(quality: str) -> float:
