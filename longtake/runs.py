@@ -76,6 +76,8 @@ class Run:
     parent: str | None = None
     """Id of the job that runs this one."""
     steps: tuple[Step, ...] = field(default=())
+    children: tuple[str, ...] = ()
+    """Ids of the jobs that it runs now, the oldest first."""
 
     @property
     def state(self) -> State:
@@ -112,7 +114,9 @@ async def find_run(client: Client, job_id: str) -> Run | None:
     except JobNotFound:
         return None
     steps = [await _step(client, activity) for activity in answer.pending_activities]
-    return await _run(client, answer.workflow_execution_info, tuple(steps))
+    run = await _run(client, answer.workflow_execution_info)
+    children = sorted(answer.pending_children, key=lambda child: child.initiated_id)
+    return replace(run, steps=tuple(steps), children=tuple(child.workflow_id for child in children))
 
 
 async def list_runs(client: Client, query: str) -> AsyncIterator[Run]:
@@ -186,7 +190,7 @@ def own_jobs() -> str:
     return f"TaskQueue = '{CONTROL_QUEUE}' {others}"
 
 
-async def _run(client: Client, info: WorkflowExecutionInfo, steps: tuple[Step, ...] = ()) -> Run:
+async def _run(client: Client, info: WorkflowExecutionInfo) -> Run:
     return Run(
         job_id=info.execution.workflow_id,
         run_id=info.execution.run_id,
@@ -201,7 +205,6 @@ async def _run(client: Client, info: WorkflowExecutionInfo, steps: tuple[Step, .
             if key.startswith("Longtake")
         },
         parent=info.parent_execution.workflow_id or None,
-        steps=steps,
     )
 
 

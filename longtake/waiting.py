@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client
@@ -9,24 +10,52 @@ from temporalio.service import RPCError
 
 from longtake.fleet import live_workers
 from longtake.queues import CONTROL_QUEUE, ROLES, task_queue
-from longtake.runs import Run, Step
+from longtake.runs import Run, Step, find_run
 
 SETTLING = timedelta(seconds=6)
 """A worker that has just started is not known before its first heartbeat."""
 
 
+MOST_CHILDREN = 20
+"""So many of the jobs that a job runs are looked at. Where a worker is missing, soon all of them
+wait for it."""
+
+
 async def waiting_for(client: Client, run: Run, *, answered: bool, embedded: bool) -> str | None:
     """A worker that nobody runs, or another try of a step that failed; None if work goes on.
 
+    Of a job that runs others it is what they wait for, while all of them stand still.
     `answered`: a control worker answered lately, so there is one. `embedded`: the embedded
     service keeps its workers alive.
     """
-    if not run.is_open or any(step.started for step in run.steps):
-        return None
-    for queue in sorted(_idle(run, answered=answered)):
+    still = await _standing_still(client, run)
+    idle: dict[str, Run] = {}
+    for each in still:
+        for queue in sorted(_idle(each, answered=answered)):
+            idle.setdefault(queue, each)
+    for queue, waits in idle.items():
         if not await _is_served(client, queue):
-            return _wanted(queue, embedded=embedded)
-    return next((_another_try(step) for step in run.steps if step.last_failure), None)
+            return _of(waits, run, _wanted(queue, embedded=embedded))
+    tries = ((each, step) for each in still for step in each.steps if step.last_failure)
+    return next((_of(each, run, _another_try(step)) for each, step in tries), None)
+
+
+async def _standing_still(client: Client, run: Run) -> list[Run]:
+    """The job, and those that it and they run; none if one of them has a step at work."""
+    found, ahead = [run], deque(run.children)
+    while not any(step.started for step in found[-1].steps):
+        if not ahead or len(found) > MOST_CHILDREN:
+            return [each for each in found if each.is_open]
+        child = await find_run(client, ahead.popleft())
+        if child is not None:  # else it has not begun
+            found.append(child)
+            ahead.extend(child.children)
+    return []
+
+
+def _of(waits: Run, asked: Run, words: str) -> str:
+    """The words, with the job that waits if it is not the one that was asked about."""
+    return words if waits is asked else f"{words} (for {waits.job_id})"
 
 
 def _idle(run: Run, *, answered: bool) -> set[str]:

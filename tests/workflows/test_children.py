@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from longtake import Longtake
+from longtake import Longtake, waiting
 from longtake.contracts import JobResult, Output, Stats
 from longtake.contracts.command import Command
 from longtake.contracts.result import Progress
@@ -51,7 +51,8 @@ class Parent(JobWorkflow):
     async def _both(self, job: Command) -> JobResult:
         mine = workflow.info().workflow_id
         for number in range(2):
-            result = await self.child(CHILD, f"{mine}.{number}")
+            child = CHILD.model_copy(update={"group": job.group})
+            result = await self.child(child, f"{mine}.{number}")
         return result.model_copy(update={"job_id": mine})
 
 
@@ -132,8 +133,8 @@ async def pretend(client: Client) -> AsyncIterator[Pretend]:
     await asyncio.gather(*tasks)
 
 
-async def begin(client: Client) -> WorkflowHandle[Any, Any]:
-    job = {"input": "/in.mov", "output": "/out.mp4", "arguments": [], "tenant": "acme"}
+async def begin(client: Client, **asked: Any) -> WorkflowHandle[Any, Any]:
+    job = {"input": "/in.mov", "output": "/out.mp4", "arguments": [], "tenant": "acme", **asked}
     return await client.start_workflow(
         "Parent", job, id=f"parent-{uuid.uuid4()}", task_queue="longtake"
     )
@@ -249,3 +250,27 @@ async def test_a_child_that_is_cancelled_alone_fails_its_parent(
     assert isinstance(caught.value.cause, ApplicationError)
     assert caught.value.cause.type == "JobCanceled"
     assert f"{handle.id}.0" in caught.value.cause.message
+
+
+async def test_a_parent_tells_which_worker_its_child_waits_for(
+    client: Client, pretend: Pretend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "SETTLING", timedelta(0))
+    stuck, works = await begin(client, group="nobody"), await begin(client)
+
+    async def told(handle: WorkflowHandle[Any, Any]) -> str | None:
+        return (await Longtake(client).get(handle.id)).progress.waiting_for
+
+    async def is_told() -> bool:
+        return await told(stuck) is not None
+
+    async def is_running() -> bool:
+        return pretend.running == 1
+
+    await until(is_told)
+    assert await told(stuck) == (
+        "a cpu worker of group nobody: start one with "
+        f"`longtake worker --role cpu --group nobody` (for {stuck.id}.0)"
+    )
+    await until(is_running)
+    assert await told(works) is None
