@@ -76,7 +76,7 @@ class BatchWorkflow(JobWorkflow):
         so_far = asked if isinstance(asked, SoFar) else SoFar(batch=asked)
         self.began_at = so_far.began_at or workflow.now()
         self._so_far = so_far.model_copy(update={"began_at": self.began_at})
-        self._priority = so_far.priority
+        self._priority = self._priority or so_far.priority  # the signal may have come first
         return await self.run_job(so_far.batch, "batch", self._batch(so_far.batch))
 
     async def _batch(self, job: Batch) -> JobResult:

@@ -132,6 +132,8 @@ class JobWorkflow:
         if workflow.info().continued_run_id is None:
             self._events.put("job.started", self.progress())
         self._main = asyncio.ensure_future(work)
+        if self._reason and workflow.patched("a cancel that came first counts"):
+            self._main.cancel()
         timer = asyncio.ensure_future(self._deadline(job.deadline)) if job.deadline else None
         try:
             result = await self._main

@@ -30,6 +30,7 @@ from longtake.contracts.steps.common import (
     Source,
 )
 from longtake.identity import content_hash
+from longtake.kinds import to_json
 from longtake.runs import find_run
 from tests.dev_server import dev_server
 from tests.patience import WAIT_S
@@ -274,3 +275,25 @@ async def test_a_parent_tells_which_worker_its_child_waits_for(
     )
     await until(is_running)
     assert await told(works) is None
+
+
+async def test_a_cancel_that_comes_before_the_job_begins_counts(
+    client: Client, pretend: Pretend
+) -> None:
+    job = to_json(CHILD)
+    handle = await client.start_workflow(
+        *("Command", job),
+        id="never",
+        task_queue="longtake",
+        start_signal="cancel",
+        start_signal_args=["nobody wants it"],
+    )
+    pretend.open.set()
+    with pytest.raises(WorkflowFailureError) as caught:
+        await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert (caught.value.cause.type, caught.value.cause.message) == (
+        "JobCanceled",
+        "nobody wants it",
+    )
+    assert pretend.priorities == [], "no step has run"
