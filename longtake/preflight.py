@@ -1,6 +1,6 @@
 """What can be told of a job before anything is started: a bad request should cost nothing.
 
-Only for a service on this host, which sees the same files and has the same presets.
+`check` is for a service on this host alone, which sees the same files.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from temporalio.client import (
     ScheduleBackfill,
     ScheduleHandle,
     ScheduleIntervalSpec,
+    ScheduleListActionStartWorkflow,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
@@ -33,7 +34,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from longtake import identity
 from longtake.contracts.schedule import Overlap, ScheduledRun, ScheduleFacts, Timetable
 from longtake.errors import InvalidJob, JobNotFound, LongtakeError
-from longtake.kinds import AnyJob, to_json
+from longtake.kinds import KINDS, AnyJob, to_json
+from longtake.preflight import check_settings
 from longtake.presented import presented
 from longtake.queues import CONTROL_QUEUE
 from longtake.refusals import plain, service_errors
@@ -48,6 +50,7 @@ _POLICIES: dict[Overlap, ScheduleOverlapPolicy] = {
     "cancel-other": ScheduleOverlapPolicy.CANCEL_OTHER,
     "allow-all": ScheduleOverlapPolicy.ALLOW_ALL,
 }
+_TYPES = {contract.__name__ for contract in KINDS.values()}
 _NEXT = 5
 """Times to come that are told."""
 
@@ -64,10 +67,12 @@ class Schedules:
     ) -> None:
         """Start `job` by a timetable from now on; each start is a job with an id of its own.
 
-        Raises InvalidJob for a job with an id, a timetable that cannot be, or an id that is taken.
+        Raises InvalidJob for a job with an id or with settings that no file can satisfy, a
+        timetable that cannot be, or an id that is taken.
         """
         if job.id is not None:
             raise InvalidJob("leave out the job's id: each start makes one from the schedule's")
+        check_settings(job)
         job = identity.located(job)
         words = presented(job)
         schedule = Schedule(
@@ -109,15 +114,18 @@ class Schedules:
             ) from error
 
     async def list(self) -> tuple[ScheduleFacts, ...]:
-        """All schedules of jobs, by their ids."""
+        """All schedules of jobs, by their ids, also those that were made elsewhere."""
         client = await self._longtake.temporal()
         found = []
         with service_errors():
             async for entry in await client.list_schedules():
-                memo = await entry.memo()
-                if "timetable" not in memo or entry.schedule is None or entry.info is None:
-                    continue  # somebody else's
-                facts = _facts(entry.id, memo, entry.schedule.state.paused)
+                if entry.schedule is None or entry.info is None:
+                    continue
+                action, memo = entry.schedule.action, await entry.memo()
+                assert isinstance(action, ScheduleListActionStartWorkflow)
+                if "timetable" not in memo and not await _starts_a_job(client, entry.id, action):
+                    continue
+                facts = _facts(entry.id, memo, action.workflow, entry.schedule.state.paused)
                 due = entry.info.next_action_times
                 update = {"note": entry.schedule.state.note, "next_at": _times(due)}
                 found.append(facts.model_copy(update=update))
@@ -140,7 +148,7 @@ class Schedules:
             for run in info.recent_actions
             if isinstance(run.action, ScheduleActionExecutionStartWorkflow)
         ]
-        facts = _facts(schedule_id, memo, told.schedule.state.paused)
+        facts = _facts(schedule_id, memo, action.workflow, told.schedule.state.paused)
         return facts.model_copy(
             update={
                 "note": told.schedule.state.note,
@@ -197,6 +205,21 @@ class Schedules:
             ) from error
 
 
+async def _starts_a_job(
+    client: Client, schedule_id: str, listed: ScheduleListActionStartWorkflow
+) -> bool:
+    """Whether a schedule that was made elsewhere starts a job: others have such types, too."""
+    if listed.workflow not in _TYPES:
+        return False
+    try:
+        action = (await client.get_schedule_handle(schedule_id).describe()).schedule.action
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return False  # Temporal's lists come a moment behind
+        raise
+    return isinstance(action, ScheduleActionStartWorkflow) and action.task_queue == CONTROL_QUEUE
+
+
 def _spec(timetable: Timetable) -> ScheduleSpec:
     every = timetable.every_s
     return ScheduleSpec(
@@ -206,11 +229,13 @@ def _spec(timetable: Timetable) -> ScheduleSpec:
     )
 
 
-def _facts(schedule_id: str, memo: Mapping[str, Any], paused: bool) -> ScheduleFacts:
-    timetable = memo.get("timetable")
+def _facts(
+    schedule_id: str, memo: Mapping[str, Any], workflow_type: str, paused: bool
+) -> ScheduleFacts:
+    timetable = memo.get("timetable")  # one that was made elsewhere has no memo
     return ScheduleFacts(
         schedule_id=schedule_id,
-        summary=str(memo.get("summary", "")),
+        summary=str(memo.get("summary", workflow_type.lower())),
         timetable=Timetable.model_validate(timetable) if timetable else None,
         paused=paused,
     )

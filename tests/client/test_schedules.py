@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec
 
 from longtake import InvalidJob, JobNotFound, Longtake, Timetable, Transcode
 from longtake.contracts.schedule import Overlap, ScheduleFacts
+from longtake.kinds import to_json
 from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.usefixtures("control")
@@ -131,6 +133,8 @@ async def test_what_cannot_be_is_told(longtake: Longtake, clip: Path) -> None:
         await schedules.create("mine", job(clip), NIGHTLY)
     with pytest.raises(InvalidJob, match="leave out the job's id"):
         await schedules.create("other", job(clip, id="one"), NIGHTLY)
+    with pytest.raises(InvalidJob, match="there is no preset 'web-48p'"):
+        await schedules.create("other", job(clip, preset="web-48p"), NIGHTLY)
     with pytest.raises(InvalidJob, match="Minute is not in range"):
         await schedules.create("other", job(clip), Timetable(cron=("61 3 * * *",)))
     nowhere = Timetable(cron=("1 3 * * *",), time_zone="Atlantis")
@@ -139,3 +143,26 @@ async def test_what_cannot_be_is_told(longtake: Longtake, clip: Path) -> None:
     for act in (schedules.get, schedules.pause, schedules.trigger, schedules.delete):
         with pytest.raises(JobNotFound, match="there is no schedule 'nothing'"):
             await act("nothing")
+
+
+async def test_a_schedule_that_was_made_by_temporal_alone_is_one_like_others(
+    longtake: Longtake, temporal: Client, clip: Path
+) -> None:
+    for schedule_id, queue in (("theirs", "payments"), ("bare", "longtake")):
+        action = ScheduleActionStartWorkflow(
+            "Transcode", to_json(job(clip)), id=schedule_id, task_queue=queue
+        )
+        spec = ScheduleSpec(cron_expressions=["30 3 * * *"])
+        await temporal.create_schedule(schedule_id, Schedule(action=action, spec=spec))
+
+    async def are_known() -> bool:
+        return len([entry async for entry in await temporal.list_schedules()]) == 2
+
+    await until(are_known)
+    (listed,) = await longtake.schedules.list()
+    assert (listed.schedule_id, listed.summary) == ("bare", "transcode")
+    await longtake.schedules.pause("bare")
+    await longtake.schedules.trigger("bare")
+    facts = await started(longtake, "bare", 1)
+    assert facts.paused
+    assert (await longtake.result(facts.recent[0].job_id)).state == "succeeded"
