@@ -8,6 +8,7 @@ from longtake.contracts.ingest import Bytes, Ingest, IngestRule
 from longtake.errors import InvalidJob
 from longtake.ingest.events import Arrived
 from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse
+from longtake.preflight import check_settings
 
 _ITS_OWN = ("id", "input", "inputs", "output")
 """What a rule's job has from the object."""
@@ -22,7 +23,7 @@ def check(rules: Ingest) -> None:
                     f"rule {rule.name}: job.{name} comes from the object: leave it out"
                 )
         try:
-            job_for(rule, Arrived(f"{_folder(rule.under)}example.mp4"))
+            check_settings(job_for(rule, Arrived(f"{_folder(rule.under)}example.mp4")))
         except InvalidJob as error:
             raise InvalidJob(f"rule {rule.name}: {error.message}") from error
 
@@ -56,8 +57,11 @@ def job_for(rule: IngestRule, arrived: Arrived) -> AnyJob:
 
 def _takes(rule: IngestRule, arrived: Arrived) -> bool:
     name = arrived.uri.lower()
+    under, output = _folder(rule.under), _folder(rule.output)
+    if output.startswith(under) and output != under and arrived.uri.startswith(output):
+        return False  # what the rule's own jobs made: each would start another one, for ever
     return (
-        arrived.uri.startswith(_folder(rule.under))
+        arrived.uri.startswith(under)
         and (not rule.suffixes or name.endswith(tuple(each.lower() for each in rule.suffixes)))
         and not name.endswith("/")  # a folder, as consoles make them
         and (rule.bytes is None or _within(rule.bytes, arrived.bytes))

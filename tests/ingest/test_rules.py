@@ -51,6 +51,13 @@ def test_the_first_rule_that_fits_takes_an_object(
     assert (rule and rule.name) == name
 
 
+@pytest.mark.parametrize(("output", "taken"), [("/in/out", False), ("/in", True), ("/", True)])
+def test_what_a_rule_has_made_is_not_taken_by_it(output: str, taken: bool) -> None:
+    rules = Ingest.model_validate({"rules": [{**PACKAGES, "output": output}]})
+    assert rule_for(rules, Arrived("/in/a.mov", 1))
+    assert (rule_for(rules, Arrived("/in/out/a.mov", 1)) is not None) == taken
+
+
 @pytest.mark.parametrize(
     ("uri", "output"),
     [
@@ -83,6 +90,8 @@ def test_a_job_has_what_its_rule_says() -> None:
         ({"job": {"input": "/a"}}, "job.input comes from the object: leave it out"),
         ({"job": {"id": "one"}}, "job.id comes from the object"),
         ({"job": {"preset": "web-480p", "crff": 3}}, "crff: Extra inputs"),
+        ({"job": {"preset": "web-48p"}}, "there is no preset 'web-48p'"),
+        ({"job": {"kind": "pipeline", "pipeline": "upload"}, "input": "video"}, "there is no pip"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
