@@ -94,7 +94,7 @@ class Page:
         command = ["temporal", *words, "--output", "json"]
         done = subprocess.run(command, env=self._environment, capture_output=True, timeout=WAIT_S)
         assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)
+        return json.loads(done.stdout) if done.stdout.strip() else None
 
 
 @pytest.fixture
@@ -107,13 +107,14 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 @pytest.mark.slow
 def test_the_temporal_page_works_as_it_stands(service: Service, tmp_path: Path) -> None:
-    clip = tmp_path / "clip.mp4"
-    make_clip(clip)
-    folder = service.out
+    clips, folder = tmp_path / "in", service.out
+    clips.mkdir()
+    make_clip(clips / "talk.mp4", "320x180", seconds=4)
+    make_clip(clips / "film.mov", "640x360", seconds=12)
     page = Page(
         DOCS / "temporal.md",
         tmp_path,
-        service.environment | {"INPUT": str(clip), "FOLDER": str(folder)},
+        service.environment | {"IN": str(clips), "OUT": str(folder)},
     )
 
     page.run()  # from the start of the service to the job `long` that is under way
@@ -122,8 +123,11 @@ def test_the_temporal_page_works_as_it_stands(service: Service, tmp_path: Path) 
     assert result["state"] == "succeeded"
     assert output["uri"] == str(folder / "talk.mp4")
     assert output["bytes"] == (folder / "talk.mp4").stat().st_size
-    assert output["media"]["video"][0]["frames"] == 300
-    assert (folder / "urgent.mp4").is_file()
+    assert output["media"]["video"][0]["frames"] == 100
+    assert {path.name for path in folder.iterdir()} == MADE
+    assert {path.name for path in (folder / "pictures").iterdir()} == {"poster.jpg", "peaks.json"}
+    assert (folder / "site" / "SHA256SUMS").is_file()
+    assert (folder / "every" / "talk.mp4").is_file()
     assert "there is no file /no/such/film.mp4" in page.text("missing.txt")
     assert "imput" in page.text("misspelt.txt")
     assert page.json("describe.json")["workflowExecutionInfo"]["status"].endswith("RUNNING")
@@ -141,28 +145,78 @@ def test_the_temporal_page_works_as_it_stands(service: Service, tmp_path: Path) 
     page.run("cancel")
     status = until(lambda: closed(page, "long"), 15, "the cancelled job is over")
     assert status.endswith("CANCELED")
-    left = {"talk.mp4", "urgent.mp4", "preview", "first.mkv"}
-    assert {path.name for path in folder.iterdir()} == left
-    made = {path.name for path in (folder / "preview").iterdir()}
-    assert made == {"poster.jpg", "peaks.json"}
-    assert not service.encoders()
-    assert not list((service.home / "work" / "tmp").iterdir())
+    assert "the customer left" in page.text("later.txt")
+    (nightly,) = until(lambda: scheduled(page, "nightly"), 20, "the schedule has started a job")
+    until(lambda: (folder / "nightly" / "talk.mp4").is_file(), 60, "and the job has run")
+    assert service.json("schedule", "list")[0]["schedule_id"] == "nightly"
+    assert service.json("status", nightly)["kind"] == "batch"
 
+    page.run("scheduled")
     assert page.is_at_the_end()
     events = {event["eventType"] for event in page.json("history.json")["events"]}
     assert "EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED" in events
 
+    jobs = [line.split(maxsplit=2) for line in page.text("jobs.txt").splitlines()]
+    assert {kind for kind, _, _ in jobs} == {contract.__name__ for contract in KINDS.values()}
+    for kind, job_id, job in jobs:
+        steer(page, kind, job_id, job)
+    assert {path.name for path in folder.iterdir()} == MADE | {"nightly"}
+    assert not service.encoders()
+    assert not list((service.home / "work" / "tmp").iterdir())
 
-def make_clip(target: Path) -> None:
-    """12 s of noisy 360p with sound: some work, so that it can be paused in the middle."""
+
+MADE = {
+    *("talk.mp4", "urgent.mp4", "sound.mp3", "pictures", "first.mkv", "level.mkv", "twice.mp3"),
+    *("stream", "words", "every", "upload", "site"),
+}
+"""What the jobs of the page write."""
+
+
+def steer(page: Page, kind: str, job_id: str, job: str) -> None:
+    """Run a job of the page once more, by a schedule; hold one from its start on, and cancel it."""
+    if kind != "Batch":  # which finds its items done
+        job = json.dumps({**json.loads(job), "overwrite": True})
+    what = ("--type", kind, "--task-queue", "longtake", "--workflow-id", job_id, "--input", job)
+    asked = ("--workflow-id", job_id)
+
+    page.temporal("schedule", "create", "--schedule-id", job_id, "--interval", "24h", *what)
+    page.temporal("schedule", "trigger", "--schedule-id", job_id)
+    (run,) = until(lambda: scheduled(page, job_id), 20, f"a scheduled {kind} has started")
+    page.temporal("schedule", "delete", "--schedule-id", job_id)
+    assert one_result(page.temporal("workflow", "result", "--workflow-id", run))["state"] == (
+        "succeeded"
+    )
+
+    page.temporal("workflow", "signal-with-start", "--signal-name", "pause", *what)
+    page.temporal("workflow", "signal", *asked, "--name", "set_priority", "--input", "1")
+    (told,) = page.temporal("workflow", "query", *asked, "--type", "progress")["queryResult"]
+    assert told["state"] == "paused"
+    page.temporal("workflow", "signal", *asked, "--name", "resume")
+    assert one_result(page.temporal("workflow", "result", *asked))["state"] == "succeeded"
+
+    page.temporal("workflow", "signal-with-start", "--signal-name", "pause", *what)
+    page.temporal("workflow", "cancel", *asked)
+    status = until(lambda: closed(page, job_id), 15, f"the cancelled {kind} is over")
+    assert status.endswith("CANCELED")
+
+
+def scheduled(page: Page, schedule_id: str) -> list[str]:
+    """Ids of the jobs that a schedule has started."""
+    query = f"TemporalScheduledById = '{schedule_id}'"
+    runs = page.temporal("workflow", "list", "--query", query)
+    return [run["execution"]["workflowId"] for run in runs]
+
+
+def make_clip(target: Path, size: str, seconds: int) -> None:
+    """Noisy pictures with sound: some work, so that it can be paused in the middle."""
     command = [ffmpeg(), "-hide_banner", "-nostdin", "-loglevel", "error", "-y"]
     command += [
         "-f",
         "lavfi",
         "-i",
-        "testsrc2=size=640x360:rate=25:duration=12,noise=alls=8:allf=t",
+        f"testsrc2=size={size}:rate=25:duration={seconds},noise=alls=8:allf=t",
     ]
-    command += ["-f", "lavfi", "-i", "sine=frequency=440:duration=12", "-shortest"]
+    command += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}", "-shortest"]
     command += ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p"]
     command += ["-g", "25", "-c:a", "aac", str(target)]
     subprocess.run(command, check=True, timeout=WAIT_S)
