@@ -6,9 +6,8 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,10 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities import batch as steps
 from activities.conclude import conclude
-from activities.place import place
-from longtake.contracts import Batch, ItemResult, JobResult, Output, Stats
+from longtake.contracts import Batch, ItemResult, JobResult
 from longtake.contracts.command import Command
 from longtake.contracts.result import Progress
 from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission
@@ -30,13 +27,18 @@ from longtake.contracts.steps.common import (
     EncodeDone,
     Published,
     PublishRequest,
-    Source,
 )
 from longtake.kinds import to_json
-from storage.local import sha256_of
-from tests.dev_server import dev_server
-from tests.patience import WAIT_S
-from workers.connection import CONVERTER
+from tests.workflows.pretend import (
+    Steps,
+    admission,
+    encoded,
+    published,
+    source_of,
+    until,
+    wait_while,
+    working,
+)
 from workflows.batch import BatchWorkflow
 from workflows.command import CommandWorkflow
 
@@ -57,23 +59,7 @@ class Pretend:
 
     @activity.defn(name=ADMIT_COMMAND.name)
     async def admit(self, job: Command) -> CommandAdmission:
-        path = Path(job.input)
-        stat = path.stat()
-        source = Source(
-            uri=job.input,
-            bytes=stat.st_size,
-            sha256=sha256_of(path),
-            version=f"{stat.st_size:x}-{stat.st_mtime_ns:x}",
-        )
-        return CommandAdmission(
-            source=source,
-            demuxer="mov",
-            muxer="mp4",
-            reading=(),
-            writing=job.arguments,
-            media_s=1.0,
-            engine="1",
-        )
+        return admission(source_of(job.input), *job.arguments)
 
     @activity.defn(name=RUN_COMMAND.name)
     async def run(self, admitted: CommandAdmission) -> EncodeDone:
@@ -82,68 +68,31 @@ class Pretend:
         self.now += 1
         self.most = max(self.most, self.now)
         try:
-            while not self.open.is_set():
-                activity.heartbeat()
-                await asyncio.sleep(0.02)
+            await wait_while(lambda: not self.open.is_set())
         finally:
             self.now -= 1
         if path.read_text() == "bad":
             raise ApplicationError("not a film", type="InputCorrupt", non_retryable=True)
-        return EncodeDone(key=path.name, frames=1, reused=False, stats=Stats())
+        return encoded(path.name)
 
     @activity.defn(name=PUBLISH.name)
     async def publish(self, request: PublishRequest) -> Published:
         (uri,) = request.pieces[0].uris
-        output = Path(uri)
-        output.write_bytes(Path(request.source.uri).read_bytes())
-        made = Output(uri=uri, role="main", bytes=output.stat().st_size, sha256=sha256_of(output))
-        return Published(outputs=(made,), stats=Stats())
+        Path(uri).write_bytes(Path(request.source.uri).read_bytes())
+        return published(uri)
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with dev_server(data_converter=CONVERTER) as client:
-        yield client
-
-
-@pytest.fixture
-async def pretend(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Pretend]:
-    monkeypatch.setenv("LONGTAKE_HOME", str(tmp_path / "home"))
-    place.cache_clear()
+async def pretend(client: Client, home: Path) -> AsyncIterator[Pretend]:
     items = Pretend()
-    io: list[Callable[..., Any]] = [
+    io: Steps = [
         *(steps.plan, steps.open_page, steps.note_page, steps.write_report, conclude),
         *(items.admit, items.publish),
     ]
-    throttle = timedelta(seconds=1)
-    workers = [
-        Worker(
-            client,
-            task_queue="longtake",
-            workflows=[BatchWorkflow, CommandWorkflow],
-            workflow_runner=UnsandboxedWorkflowRunner(),
-        ),
-        Worker(
-            client,
-            task_queue="longtake-io",
-            activities=io,
-            max_heartbeat_throttle_interval=throttle,
-        ),
-        Worker(
-            client,
-            task_queue="longtake-cpu",
-            activities=[items.run],
-            max_heartbeat_throttle_interval=throttle,
-        ),
-    ]
-    tasks = [asyncio.ensure_future(worker.run()) for worker in workers]
-    yield items
-    items.open.set()
-    await asyncio.gather(*(worker.shutdown() for worker in workers))
-    await asyncio.gather(*tasks)
-    place.cache_clear()
+    queues: dict[str, Steps] = {"longtake-io": io, "longtake-cpu": [items.run]}
+    async with working(client, [BatchWorkflow, CommandWorkflow], queues):
+        yield items
+        items.open.set()
 
 
 @pytest.fixture
@@ -176,12 +125,6 @@ async def failed(handle: WorkflowHandle[Any, Any]) -> ApplicationError:
 def report(job: Batch) -> list[ItemResult]:
     lines = Path(job.output, "batch.jsonl").read_text().splitlines()
     return [ItemResult.model_validate_json(line) for line in lines]
-
-
-async def until(claim: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not await claim():  # noqa: ASYNC110 what is waited for has no event
-            await asyncio.sleep(0.05)
 
 
 async def progress(handle: WorkflowHandle[Any, Any]) -> Progress:

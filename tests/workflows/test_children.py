@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from longtake import Longtake, waiting
-from longtake.contracts import JobResult, Output, Stats
+from longtake.contracts import JobResult
 from longtake.contracts.command import Command
 from longtake.contracts.result import Progress
 from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission
@@ -27,14 +25,20 @@ from longtake.contracts.steps.common import (
     Nothing,
     Published,
     PublishRequest,
-    Source,
 )
 from longtake.identity import content_hash
 from longtake.kinds import to_json
 from longtake.runs import find_run
-from tests.dev_server import dev_server
-from tests.patience import WAIT_S
-from workers.connection import CONVERTER
+from tests.workflows.pretend import (
+    Steps,
+    admission,
+    encoded,
+    no_source,
+    not_published,
+    until,
+    wait_while,
+    working,
+)
 from workflows.command import CommandWorkflow
 from workflows.control import JobWorkflow
 
@@ -66,34 +70,23 @@ class Pretend:
 
     @activity.defn(name=ADMIT_COMMAND.name)
     async def admit(self, job: Command) -> CommandAdmission:
-        return CommandAdmission(
-            source=Source(uri=job.input, bytes=1, sha256="0" * 64, version="1"),
-            demuxer="mov",
-            muxer="mp4",
-            reading=(),
-            writing=job.arguments,
-            media_s=1.0,
-            engine="1",
-        )
+        return admission(no_source(job.input), *job.arguments)
 
     @activity.defn(name=RUN_COMMAND.name)
     async def run(self, admitted: CommandAdmission) -> EncodeDone:
         self.priorities.append(activity.info().priority.priority_key)
         self.running += 1
         try:
-            while not self.open.is_set():
-                activity.heartbeat()
-                await asyncio.sleep(0.05)
+            await wait_while(lambda: not self.open.is_set())
         finally:
             self.running -= 1
         if self.fails:
             raise ApplicationError("not a film", type="InputCorrupt", non_retryable=True)
-        return EncodeDone(key="made", frames=1, reused=False, stats=Stats())
+        return encoded()
 
     @activity.defn(name=PUBLISH.name)
     async def publish(self, request: PublishRequest) -> Published:
-        output = Output(uri=CHILD.output, role="main", bytes=1, sha256="0" * 64)
-        return Published(outputs=(output,), stats=Stats())
+        return not_published(CHILD.output)
 
     @activity.defn(name=CONCLUDE.name)
     async def conclude(self, record: JobRecord) -> Nothing:
@@ -101,37 +94,13 @@ class Pretend:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with dev_server(data_converter=CONVERTER) as client:
-        yield client
-
-
-@pytest.fixture
 async def pretend(client: Client) -> AsyncIterator[Pretend]:
     steps = Pretend()
-    activities: list[Callable[..., Any]] = [steps.admit, steps.run, steps.publish, steps.conclude]
-    workers = [
-        Worker(
-            client,
-            task_queue="longtake",
-            workflows=[Parent, CommandWorkflow],
-            workflow_runner=UnsandboxedWorkflowRunner(),
-        ),
-        *(
-            Worker(
-                client,
-                task_queue=queue,
-                activities=activities,
-                max_heartbeat_throttle_interval=timedelta(seconds=1),
-            )
-            for queue in ("longtake-io", "longtake-cpu", "longtake-cpu-large")
-        ),
-    ]
-    tasks = [asyncio.ensure_future(worker.run()) for worker in workers]
-    yield steps
-    steps.open.set()
-    await asyncio.gather(*(worker.shutdown() for worker in workers))
-    await asyncio.gather(*tasks)
+    activities: Steps = [steps.admit, steps.run, steps.publish, steps.conclude]
+    queues = ("longtake-io", "longtake-cpu", "longtake-cpu-large")
+    async with working(client, [Parent, CommandWorkflow], dict.fromkeys(queues, activities)):
+        yield steps
+        steps.open.set()
 
 
 async def begin(client: Client, **asked: Any) -> WorkflowHandle[Any, Any]:
@@ -139,12 +108,6 @@ async def begin(client: Client, **asked: Any) -> WorkflowHandle[Any, Any]:
     return await client.start_workflow(
         "Parent", job, id=f"parent-{uuid.uuid4()}", task_queue="longtake"
     )
-
-
-async def until(claim: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not await claim():  # noqa: ASYNC110 what is waited for has no event
-            await asyncio.sleep(0.05)
 
 
 def progress_of(client: Client, job_id: str) -> Callable[[], Awaitable[Progress]]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,11 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities import pipeline as steps
 from activities.conclude import conclude
-from activities.place import place
 from longtake import Longtake
-from longtake.contracts import JobResult, Output, Stats
+from longtake.contracts import JobResult
 from longtake.contracts.command import Command
 from longtake.contracts.pipeline import Facts, StepStatus
 from longtake.contracts.result import Progress
@@ -34,15 +31,21 @@ from longtake.contracts.steps.common import (
     EncodeDone,
     Published,
     PublishRequest,
-    Source,
 )
 from longtake.contracts.steps.pipeline import FIND_FACTS, FactsAsked
 from longtake.errors import InvalidJob
 from longtake.runs import find_run
 from storage.local import sha256_of
-from tests.dev_server import dev_server
-from tests.patience import WAIT_S
-from workers.connection import CONVERTER
+from tests.workflows.pretend import (
+    Steps,
+    admission,
+    encoded,
+    published,
+    source_of,
+    until,
+    wait_while,
+    working,
+)
 from workflows.command import CommandWorkflow
 from workflows.pipeline import PipelineWorkflow
 
@@ -60,22 +63,7 @@ class Pretend:
 
     @activity.defn(name=ADMIT_COMMAND.name)
     async def admit(self, job: Command) -> CommandAdmission:
-        path = Path(job.input)
-        stat = path.stat()
-        return CommandAdmission(
-            source=Source(
-                uri=job.input,
-                bytes=stat.st_size,
-                sha256=sha256_of(path),
-                version=f"{stat.st_size:x}-{stat.st_mtime_ns:x}",
-            ),
-            demuxer="mov",
-            muxer="mp4",
-            reading=(),
-            writing=(job.output,),
-            media_s=1.0,
-            engine="1",
-        )
+        return admission(source_of(job.input), job.output)
 
     @activity.defn(name=RUN_COMMAND.name)
     async def run(self, admitted: CommandAdmission) -> EncodeDone:
@@ -86,14 +74,12 @@ class Pretend:
         self.together.add(frozenset(self.now))
         try:
             await asyncio.sleep(0.1)
-            while name in self.held:
-                activity.heartbeat()
-                await asyncio.sleep(0.02)
+            await wait_while(lambda: name in self.held)
         finally:
             self.now.discard(name)
         if name in self.bad:
             raise ApplicationError("not a film", type="InputCorrupt", non_retryable=True)
-        return EncodeDone(key=name, frames=1, reused=False, stats=Stats(cpu_s=1))
+        return encoded(name, cpu_s=1)
 
     @activity.defn(name=PUBLISH.name)
     async def publish(self, request: PublishRequest) -> Published:
@@ -101,8 +87,7 @@ class Pretend:
         output = Path(uri)
         content = Path(request.source.uri).read_text()
         output.write_text(f"{content} {output.stem}")
-        made = Output(uri=uri, role="main", bytes=output.stat().st_size, sha256=sha256_of(output))
-        return Published(outputs=(made,), stats=Stats())
+        return published(uri)
 
     @activity.defn(name=FIND_FACTS.name)
     async def facts(self, asked: FactsAsked) -> Facts:
@@ -110,49 +95,16 @@ class Pretend:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with dev_server(data_converter=CONVERTER) as client:
-        yield client
-
-
-@pytest.fixture
-async def pretend(
-    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Pretend]:
-    monkeypatch.setenv("LONGTAKE_HOME", str(tmp_path / "home"))
-    place.cache_clear()
+async def pretend(client: Client, home: Path) -> AsyncIterator[Pretend]:
     jobs = Pretend()
-    io: list[Callable[..., Any]] = [
+    io: Steps = [
         *(steps.prepare_pipeline, steps.look_at_step, steps.note_step, steps.write_document),
         *(conclude, jobs.admit, jobs.publish, jobs.facts),
     ]
-    throttle = timedelta(seconds=1)
-    workers = [
-        Worker(
-            client,
-            task_queue="longtake",
-            workflows=[PipelineWorkflow, CommandWorkflow],
-            workflow_runner=UnsandboxedWorkflowRunner(),
-        ),
-        Worker(
-            client,
-            task_queue="longtake-io",
-            activities=io,
-            max_heartbeat_throttle_interval=throttle,
-        ),
-        Worker(
-            client,
-            task_queue="longtake-cpu",
-            activities=[jobs.run],
-            max_heartbeat_throttle_interval=throttle,
-        ),
-    ]
-    tasks = [asyncio.ensure_future(worker.run()) for worker in workers]
-    yield jobs
-    jobs.held.clear()
-    await asyncio.gather(*(worker.shutdown() for worker in workers))
-    await asyncio.gather(*tasks)
-    place.cache_clear()
+    queues: dict[str, Steps] = {"longtake-io": io, "longtake-cpu": [jobs.run]}
+    async with working(client, [PipelineWorkflow, CommandWorkflow], queues):
+        yield jobs
+        jobs.held.clear()
 
 
 def command(source: str, output: str, **fields: object) -> dict[str, object]:
@@ -218,12 +170,6 @@ class Pipelines:
 @pytest.fixture
 def pipelines(client: Client, pretend: Pretend, tmp_path: Path) -> Pipelines:
     return Pipelines(client, tmp_path)
-
-
-async def until(claim: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not await claim():  # noqa: ASYNC110 what is waited for has no event
-            await asyncio.sleep(0.05)
 
 
 async def until_now(pretend: Pretend, *names: str) -> None:

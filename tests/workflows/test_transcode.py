@@ -16,7 +16,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from longtake.contracts import EncodeSettings, JobResult, MediaFacts, Output, Stats, Transcode
+from longtake.contracts import EncodeSettings, JobResult, MediaFacts, Stats, Transcode
 from longtake.contracts.chapters import Breaks
 from longtake.contracts.encode import AudioSettings, VideoSettings
 from longtake.contracts.steps.common import (
@@ -50,10 +50,9 @@ from longtake.contracts.steps.transcode import (
     PlanSummary,
 )
 from longtake.errors import LongtakeError
-from tests.dev_server import dev_server
 from tests.media.test_picture import video
 from tests.patience import WAIT_S
-from workers.connection import CONVERTER
+from tests.workflows.pretend import not_published
 from workflows.control import WINDOW
 from workflows.transcode import TranscodeWorkflow
 
@@ -155,8 +154,7 @@ class Pretend:
     @activity.defn(name=ASSEMBLE.name)
     async def assemble(self, request: AssembleRequest) -> Published:
         self.assembled.append(request)
-        output = Output(uri=request.output, role="main", bytes=1, sha256="0" * 64)
-        return Published(outputs=(output,), stats=Stats())
+        return not_published(request.output)
 
     @activity.defn(name=CONCLUDE.name)
     async def conclude(self, record: JobRecord) -> Nothing:
@@ -168,12 +166,6 @@ class Pretend:
             *(self.admit, self.plan, self.analyse_chunk, self.encode_chunk, self.encode_audio),
             *(self.assemble, self.conclude, self.find_borders, self.find_chapters),
         ]
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with dev_server(data_converter=CONVERTER) as client:
-        yield client
 
 
 @pytest.fixture

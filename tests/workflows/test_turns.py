@@ -11,7 +11,6 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from longtake.contracts import Output, Stats
 from longtake.contracts.command import Command
 from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission
 from longtake.contracts.steps.common import (
@@ -22,11 +21,11 @@ from longtake.contracts.steps.common import (
     Nothing,
     Published,
     PublishRequest,
-    Source,
 )
 from longtake.runs import find_run
 from tests.dev_server import dev_server
 from tests.patience import WAIT_S
+from tests.workflows.pretend import admission, encoded, no_source, not_published
 from workers.connection import CONVERTER
 from workers.server import DYNAMIC_CONFIG
 from workflows.command import CommandWorkflow
@@ -49,25 +48,16 @@ class Desk:
         self._note()
         if len(self.taken) == 2:  # the first job's next step, and others' first steps, wait
             await stands_in_line(self.client, PUBLISH.name, *JOBS)
-        return CommandAdmission(
-            source=Source(uri=job.input, bytes=1, sha256="0" * 64, version="1"),
-            demuxer="mov",
-            muxer="mp4",
-            reading=(),
-            writing=job.arguments,
-            media_s=1.0,
-            engine="1",
-        )
+        return admission(no_source(job.input), *job.arguments)
 
     @activity.defn(name=RUN_COMMAND.name)
     async def run(self, admitted: CommandAdmission) -> EncodeDone:
-        return EncodeDone(key="made", frames=1, reused=False, stats=Stats())
+        return encoded()
 
     @activity.defn(name=PUBLISH.name)
     async def publish(self, request: PublishRequest) -> Published:
         self._note()
-        output = Output(uri="/out.mp4", role="main", bytes=1, sha256="0" * 64)
-        return Published(outputs=(output,), stats=Stats())
+        return not_published("/out.mp4")
 
     @activity.defn(name=CONCLUDE.name)
     async def conclude(self, record: JobRecord) -> Nothing:
