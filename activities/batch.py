@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from activities.assemble import lease_on
 from activities.look_again import is_known
@@ -140,8 +141,8 @@ def _make_folders(here: Place, batch: Batch, items: Sequence[PageItem]) -> None:
 @implements(NOTE_PAGE, stage="publishing")
 async def note_page(done: PageDone, beat: Beat) -> Nothing:
     """Keep the results of a page: once, however often the step runs."""
-    lines = "".join(f"{result.model_dump_json(exclude_none=True)}\n" for result in done.results)
-    await place().store.put(_page_key(done.run, done.first), lines.encode())
+    lines = b"".join(map(_line, done.results))
+    await place().store.put(_page_key(done.run, done.first), lines)
     return Nothing()
 
 
@@ -155,6 +156,9 @@ async def write_report(asked: ReportAsked, beat: Beat) -> Published:
         with staged.open("wb") as file:
             for first in asked.pages:
                 file.write(await here.store.read(_page_key(asked.run, first)))
+            if asked.left is not None:
+                lines = await here.manifests.get(asked.left.manifest_key)
+                await asyncio.to_thread(_write_left, file, asked.left, lines)
         sha256 = await asyncio.to_thread(sha256_of, staged)
         size = staged.stat().st_size
         await storage.upload(staged, asked.output, sha256, asked.job_id)
@@ -163,6 +167,18 @@ async def write_report(asked: ReportAsked, beat: Beat) -> Published:
         await asyncio.to_thread(lease.publish, fenced)
     output = Output(uri=asked.output, role="report", bytes=size, sha256=sha256)
     return Published(outputs=(output,), stats=Stats(bytes_written=size))
+
+
+def _write_left(file: BinaryIO, asked: PageAsked, lines: Sequence[str]) -> None:
+    for line in lines[asked.first : asked.first + asked.items]:
+        item = BatchItem.model_validate_json(line)
+        can_run = item.problem is None
+        job_id = identity.item_id(batches.item_job(asked.batch, item)) if can_run else ""
+        file.write(_line(batches.left(item, job_id)))
+
+
+def _line(result: ItemResult) -> bytes:
+    return f"{result.model_dump_json(exclude_none=True)}\n".encode()
 
 
 def _page_key(run: str, first: int) -> str:

@@ -25,7 +25,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 
 from longtake.contracts.result import State
-from longtake.contracts.steps.common import LOOK_AGAIN_WORKFLOW
+from longtake.contracts.steps.common import CANCELED, LOOK_AGAIN_WORKFLOW
 from longtake.contracts.steps.webhooks import WEBHOOKS_WORKFLOW
 from longtake.errors import JobNotFound
 from longtake.queues import CONTROL_QUEUE
@@ -164,7 +164,8 @@ async def with_job(client: Client, run: Run) -> Run:
 
 
 async def why_canceled(client: Client, job_id: str, run_id: str | None) -> str:
-    """The reason somebody gave Temporal for a cancellation; empty if none is found."""
+    """Why a run was cancelled, in the job's words or else in those that somebody gave Temporal;
+    empty if none are found."""
     request = GetWorkflowExecutionHistoryReverseRequest(
         namespace=client.namespace,
         execution=WorkflowExecution(workflow_id=job_id, run_id=run_id or ""),
@@ -174,6 +175,10 @@ async def why_canceled(client: Client, job_id: str, run_id: str | None) -> str:
         answer = await client.workflow_service.get_workflow_execution_history_reverse(
             request, retry=True, timeout=ANSWER_WITHIN
         )
+    for event in answer.history.events:
+        told = event.workflow_properties_modified_event_attributes.upserted_memo.fields
+        if CANCELED in told:
+            return str(await _value(client, told[CANCELED]))
     causes = [
         event.workflow_execution_cancel_requested_event_attributes.cause
         for event in answer.history.events

@@ -10,9 +10,10 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
-from workflows.control import JobWorkflow, end, side_by_side
+from workflows.children import failure_of
+from workflows.control import LONGEST, JobWorkflow, end, is_canceled, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake import batches
@@ -38,8 +39,11 @@ with workflow.unsafe.imports_passed_through():
 _STAGES: dict[object, Stage] = {
     "normalize": "normalizing",
     "package": "packaging",
+    "pipeline": "running",
     "transcribe": "transcribing",
 }
+_REPORT_WITHIN = timedelta(minutes=10)
+"""After a cancel."""
 _NONE = Batch(input="/", output="/")
 """Until the first argument is there."""
 
@@ -54,6 +58,10 @@ class BatchWorkflow(JobWorkflow):
         self._side_by_side = asyncio.Semaphore(1)
         self._parallel = 1
         self._waiting = 0
+        self._pages: dict[int, Page] = {}
+        """Opened, and their results not yet noted, by the number of the first item."""
+        self._results: dict[int, ItemResult] = {}
+        """Of items of this run, by number."""
         self._took_s: list[float] = []
         """Of the items that ended last, to tell how long the rest will take."""
 
@@ -84,13 +92,19 @@ class BatchWorkflow(JobWorkflow):
         self.total = self.frames_total = plan.items
         self.done = self.frames_done = self._so_far.tally.items
         self.enter(_STAGES.get(job.job.get("kind"), "encoding"))
-        await self._some(job, plan)
-        if self._so_far.next < plan.items:
-            # A new run is not paused, and a signal that comes now belongs to it.
-            await workflow.wait_condition(lambda: not self._paused)
-            so_far = self._so_far.model_copy(update={"priority": self._priority})
-            workflow.continue_as_new(so_far)
-        return await self._end(job, plan)
+        try:
+            await self._some(job, plan)
+            if self._so_far.next < plan.items:
+                # A new run is not paused, and a signal that comes now belongs to it.
+                await workflow.wait_condition(lambda: not self._paused)
+                so_far = self._so_far.model_copy(update={"priority": self._priority})
+                workflow.continue_as_new(so_far)
+            return await self._end(job, plan)
+        except (ActivityError, ChildWorkflowError, asyncio.CancelledError):
+            if is_canceled() and workflow.patched("a batch that is cancelled has a report"):
+                # A task of its own: this one is canceled.
+                await asyncio.ensure_future(self._end_canceled(job, plan))
+            raise
 
     async def _plan(self, job: Batch) -> BatchPlan:
         self.enter("planning")
@@ -111,6 +125,7 @@ class BatchWorkflow(JobWorkflow):
                 first = self._so_far.next
                 page = await self._open(job, plan, first, until, anew=not pages)
                 self._waiting += len(page.items)
+                self._pages[first] = page
                 pages.append(asyncio.ensure_future(self._page(job, first, page)))
                 # The next page is opened in time: the window is never without items.
                 await workflow.wait_condition(
@@ -142,22 +157,34 @@ class BatchWorkflow(JobWorkflow):
         return page
 
     async def _page(self, job: Batch, first: int, page: Page) -> None:
-        results = await side_by_side(self._item(job, each) for each in page.items)
+        await side_by_side(self._item(job, each) for each in page.items)
+        await self._note(first, page)
+        del self._pages[first]
+
+    async def _note(self, first: int, page: Page, *, for_at_most: timedelta = LONGEST) -> None:
+        results = (
+            self._results.get(each.item.number)
+            or each.result
+            or batches.left(each.item, each.job_id)
+            for each in page.items
+        )
         noted = PageDone(
             run=workflow.info().first_execution_run_id, first=first, results=tuple(results)
         )
-        await self.step(NOTE_PAGE, noted, f"note the results from item {first + 1} on")
+        words = f"note the results from item {first + 1} on"
+        await self.step(NOTE_PAGE, noted, words, for_at_most=for_at_most)
 
-    async def _item(self, job: Batch, each: PageItem) -> ItemResult:
+    async def _item(self, job: Batch, each: PageItem) -> None:
         if each.result is not None:
             self._waiting -= 1
-            return self._counted(each.result)
+            self._count(each.result)
+            return
         async with self._side_by_side:
             self._waiting -= 1
             began = workflow.now()
             result, stats = await self._ran(job, each)
             self._took_s = [*self._took_s[-49:], (workflow.now() - began).total_seconds()]
-            return self._counted(result, stats)
+            self._count(result, stats)
 
     async def _ran(self, job: Batch, each: PageItem) -> tuple[ItemResult, Stats]:
         try:
@@ -165,9 +192,16 @@ class BatchWorkflow(JobWorkflow):
         except ApplicationError as error:
             told = JobError(type=error.type or "LongtakeError", message=error.message)
             return batches.failed(each.item, each.job_id, told, ran=True), Stats()
+        except ChildWorkflowError as error:  # the batch was cancelled, and waited for this item
+            ended = failure_of(error)
+            words = ended.message if ended.type != "JobCanceled" else "cancelled with its batch"
+            told = JobError(type=ended.type or "LongtakeError", message=words)
+            self._results[each.item.number] = batches.failed(each.item, each.job_id, told, ran=True)
+            raise
         return batches.succeeded(each.item, each.job_id, done, ran=True), done.stats
 
-    def _counted(self, result: ItemResult, stats: Stats | None = None) -> ItemResult:
+    def _count(self, result: ItemResult, stats: Stats | None = None) -> None:
+        self._results[result.number] = result
         before = self._so_far.tally
         succeeded = result.state == "succeeded"
         tally = Tally(
@@ -179,18 +213,11 @@ class BatchWorkflow(JobWorkflow):
         )
         self._so_far = self._so_far.model_copy(update={"tally": tally})
         self.finished(1)
-        return result
 
     async def _end(self, job: Batch, plan: BatchPlan) -> JobResult:
         self.enter("publishing")
-        job_id = workflow.info().workflow_id
         tally = self._so_far.tally
-        asked = ReportAsked(
-            job_id=job_id,
-            run=workflow.info().first_execution_run_id,
-            pages=self._so_far.pages,
-            output=batches.report_uri(job, job_id),
-        )
+        asked = self._report(job)
         published = await self.step(
             WRITE_REPORT, asked, f"write {asked.output}", ends_the_job=not tally.failed
         )
@@ -202,6 +229,40 @@ class BatchWorkflow(JobWorkflow):
                 non_retryable=True,
             )
         return self._succeeded(plan, tally, published.outputs)
+
+    async def _end_canceled(self, job: Batch, plan: BatchPlan) -> None:
+        """Tell in the report of all that is over, and of what is not; if nothing is begun, there
+        is none. A cancel does not wait for it for ever."""
+        if not self._so_far.pages:
+            return
+        self._paused = False
+        reached = self._so_far.next
+        left = PageAsked(
+            batch=job,
+            manifest_key=plan.manifest_key,
+            first=reached,
+            items=plan.items - reached,
+        )
+        asked = self._report(job, left if left.items else None)
+        try:
+            for first, page in self._pages.items():
+                await self._note(first, page, for_at_most=_REPORT_WITHIN)
+            words = f"write {asked.output}"
+            await self.step(WRITE_REPORT, asked, words, for_at_most=_REPORT_WITHIN)
+        except ActivityError as error:
+            workflow.logger.warning("the report was not written: %s", error.cause)
+            return
+        self.remains = f"{asked.output} tells of each item"
+
+    def _report(self, job: Batch, left: PageAsked | None = None) -> ReportAsked:
+        job_id = workflow.info().workflow_id
+        return ReportAsked(
+            job_id=job_id,
+            run=workflow.info().first_execution_run_id,
+            pages=self._so_far.pages,
+            output=batches.report_uri(job, job_id),
+            left=left,
+        )
 
     def _succeeded(self, plan: BatchPlan, tally: Tally, outputs: tuple[Output, ...]) -> JobResult:
         assert self.began_at is not None

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.base import Contract
     from longtake.contracts.job import Job
     from longtake.contracts.result import JobError, JobResult, JobSummary, Progress, Stage, State
-    from longtake.contracts.steps.common import CONCLUDE, JobRecord, Step
+    from longtake.contracts.steps.common import CANCELED, CONCLUDE, JobRecord, Step
     from longtake.contracts.steps.transcode import CHUNK_MISMATCH
     from longtake.kinds import AnyJob
     from longtake.queues import COMPUTING, Role, task_queue
@@ -70,6 +70,8 @@ class JobWorkflow:
         self.late = False
         self.began_at: datetime | None = None
         self.staged: tuple[str, ...] = ()
+        self.remains = ""
+        """What a job that was cancelled left to read, in words."""
         self.stage: Stage | None = None
         self.preset: str | None = None
         self.done = 0
@@ -187,11 +189,11 @@ class JobWorkflow:
                     result = await handle
                 except ActivityError as error:
                     held = handle in self._held and is_cancelled_exception(error)
-                    if not held or _is_canceled():
+                    if not held or is_canceled():
                         raise
                 else:
                     self._begun = True
-                    if _is_canceled() and not ends_the_job:
+                    if is_canceled() and not ends_the_job:
                         raise asyncio.CancelledError
                     return result
                 finally:
@@ -215,7 +217,7 @@ class JobWorkflow:
             try:
                 return await handle
             except ChildWorkflowError as error:
-                if _is_canceled():
+                if is_canceled():
                     raise
                 raise failure_of(error) from error
 
@@ -287,8 +289,14 @@ class JobWorkflow:
                 message=f"the job was not done by its deadline, {late_at}; what is finished "
                 "is kept, and `longtake retry` goes on from there without a deadline",
             )
+            if self.remains:
+                late = late.model_copy(update={"message": f"{late.message}; {self.remains}"})
             raise await self._failed(job, kind, late) from error
         reason = self._reason or workflow.cancellation_reason() or "cancelled through Temporal"
+        if self.remains:
+            reason += f"; {self.remains}"
+            # Temporal tells the words of who asked for the cancel, and none of ours.
+            workflow.upsert_memo({CANCELED: reason})
         result = JobResult(
             job_id=workflow.info().workflow_id,
             state="canceled",
@@ -371,7 +379,7 @@ async def end(tasks: Collection[asyncio.Future[Result]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _is_canceled() -> bool:
+def is_canceled() -> bool:
     """Was the task that runs now told to stop, even if what it awaited ended well?"""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -69,7 +69,8 @@ class ItemResult(Report):
     input: str
     output: str
     state: Literal["succeeded", "failed", "canceled", "left"]
-    """left: with `retry_failed`, an item that has never run."""
+    """left: an item that a batch did not come to before it was cancelled; or with `retry_failed`,
+    one that has never run."""
     ran: bool
     """Whether it ran in this run of the batch; one that was done before does not run again."""
     sha256: str | None = None

@@ -129,7 +129,10 @@ def test_a_cancelled_batch_leaves_no_item(service: Service, folder: Path) -> Non
     service.start("batch", f"{folder}/9*.mp4", "-o", output, "--id", "stop", *words)
     until(service.encoders, 60, "items run")
     assert service.run("cancel", "stop").returncode == 0
-    assert service.json("status", "stop")["state"] == "canceled"
+    status = service.json("status", "stop")
+    assert status["state"] == "canceled"
+    assert f"{output}/stop.jsonl tells of each item" in status["error"]["message"]
+    assert [each["state"] for each in report(output)] == ["canceled"] * 2
     until(lambda: not service.encoders(), 20, "no encoder left")
     assert service.json("list", "--of", "stop", "--state", "running") == []
     assert not list(output.glob(".*.part"))

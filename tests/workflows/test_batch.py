@@ -8,6 +8,7 @@ import asyncio
 import collections
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities import batch as steps
 from activities.conclude import conclude
+from longtake import Longtake
 from longtake.contracts import Batch, ItemResult, JobResult
 from longtake.contracts.command import Command
 from longtake.contracts.result import Progress
@@ -227,24 +229,31 @@ async def test_progress_tells_of_all_items_in_every_run(
     await failed(handle)
 
 
-async def test_a_cancel_ends_every_item_and_what_was_done_is_known(
-    client: Client, pretend: Pretend, job: Batch
-) -> None:
+async def until_half_done(handle: WorkflowHandle[Any, Any], pretend: Pretend) -> None:
+    """In the second run of the workflow, with a full window that does not move."""
     pretend.open.set()
-    handle = await begin(client, job)
 
     async def is_far() -> bool:
         return (await progress(handle)).chunks_done > ITEMS_A_RUN
 
     await until(is_far)
     pretend.open.clear()
+    await until(lambda: pretend.now == PARALLEL)
 
-    async def is_full() -> bool:
-        return pretend.now == PARALLEL
 
-    await until(is_full)
-    await handle.signal("cancel", "enough")
-    assert (await failed(handle)).type == "JobCanceled"
+@pytest.mark.parametrize("by", ["signal", "Temporal"])
+async def test_a_cancel_ends_every_item_and_the_report_tells_of_each(
+    client: Client, pretend: Pretend, job: Batch, by: str
+) -> None:
+    handle = await begin(client, job)
+    await until_half_done(handle, pretend)
+    await (handle.signal("cancel", "enough") if by == "signal" else handle.cancel(reason="enough"))
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    status = await Longtake(client).get("batch")
+    assert status.state == "canceled"
+    assert status.error is not None
+    assert status.error.message.endswith(f"enough; {job.output}/batch.jsonl tells of each item")
     assert pretend.now == 0
     running = "ExecutionStatus = 'Running'"
 
@@ -252,10 +261,46 @@ async def test_a_cancel_ends_every_item_and_what_was_done_is_known(
         return [run.id async for run in client.list_workflows(running)] == []
 
     await until(nobody_runs)
-    done = [path.name for path in Path(job.output).glob("*.mp4")]
-    assert done
+    results = report(job)
+    assert [result.number for result in results] == list(range(ITEMS))
+    done = {Path(result.output).name for result in results if result.state == "succeeded"}
+    assert done == {path.name for path in Path(job.output).glob("*.mp4")}
+    assert len(done) >= ITEMS_A_RUN - 1
+    ended = [result for result in results if result.state == "canceled"]
+    assert len(ended) == PARALLEL
+    assert {(r.ran, r.error.message if r.error else "") for r in ended} == {
+        (True, "cancelled with its batch")
+    }
+    left = [result for result in results if result.state == "left"]
+    assert len(left) == ITEMS - sum(pretend.ran.values())
+    assert not any(result.ran for result in left)
+    assert all(result.job_id for result in left)
+
     pretend.ran.clear()
     pretend.open.set()
     await failed(await begin(client, job))
-    assert not {*done} & {*pretend.ran}, "what was done before the cancel is not done again"
+    assert not done & {*pretend.ran}, "what was done before the cancel is not done again"
     assert [result.number for result in report(job)] == list(range(ITEMS))
+    assert {result.job_id for result in left} < {result.job_id for result in report(job)}
+
+
+async def test_a_batch_past_its_deadline_has_a_report_too(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=3)
+    handle = await begin(client, job.model_copy(update={"deadline": soon}))
+    error = await failed(handle)
+    assert error.type == "DeadlineExceeded"
+    assert error.message.endswith("batch.jsonl tells of each item")
+    states = [result.state for result in report(job)]
+    assert states == ["canceled"] * PARALLEL + ["left"] * (ITEMS - PARALLEL)
+
+
+async def test_a_batch_that_is_cancelled_before_it_begins_leaves_nothing(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    handle = await begin(client, job)
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert not Path(job.output).exists()

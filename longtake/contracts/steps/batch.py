@@ -64,6 +64,8 @@ class ReportAsked(Contract):
     run: str
     pages: tuple[int, ...]
     output: Uri
+    left: PageAsked | None = None
+    """Items that a batch which was cancelled did not come to."""
 
 
 class SoFar(Contract):

@@ -116,6 +116,9 @@ class PublishRequest(Contract):
     """Whether each output must be media that can be read back."""
 
 
+CANCELED = "canceled"
+"""In a run's memo: why it was cancelled, where its job has more to say than who asked for it."""
+
 LOOK_AGAIN_WORKFLOW = "LookAgain"
 """Type of the workflow that takes PlacesAsked and gives PlacesChanged. It is no job."""
 
