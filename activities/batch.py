@@ -129,7 +129,7 @@ async def _is_still_true(here: Place, job: AnyJob, result: JobResult) -> bool:
 def _make_folders(here: Place, batch: Batch, items: Sequence[PageItem]) -> None:
     """The batch's folder, and below it those of what will run."""
     root = batch.output.rstrip("/")
-    folders = {root: None}
+    folders: dict[str, None] = {}
     for each in items:
         if each.result is None and each.item.output.startswith(f"{root}/"):
             below = PurePosixPath(each.item.output.removeprefix(f"{root}/"))

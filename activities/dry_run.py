@@ -29,7 +29,7 @@ def main() -> int:
 
 async def _items(job: Batch) -> list[PageItem]:
     here = place()
-    found = await expand(job.input, job.output, here.storage)
+    found = await expand(job.input, job.output, here.storage, batches.kind_of(job))
     return [await open_item(here, job, item) for item in batches.items_of(job, found)]
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from longtake.contracts.batch import Batch, BatchItem, ItemResult
+from longtake.contracts.pipeline import Pipeline
 from longtake.contracts.result import JobError, JobResult
 from longtake.errors import InvalidJob
 from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse
@@ -19,6 +23,10 @@ ITS_OWN = {
 }
 """What an item's job has from its batch."""
 
+LISTS = (".csv", ".jsonl", ".txt")
+"""Files that are no items themselves, but name some."""
+
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _ANY = {"normalize": ".mkv", "command": ".mkv"}
 """A container that holds whatever the items' own may hold."""
 
@@ -42,14 +50,29 @@ def sample(batch: Batch) -> AnyJob:
 
     Raises InvalidJob if it is none that can be done for one file.
     """
-    kind = _kind(batch)
+    kind = kind_of(batch)
     for name in sorted(ITS_OWN & set(batch.job)):
         raise InvalidJob(f"job.{name}: an item has it from its batch: leave it out")
     if batch.gpu != "never":
         raise InvalidJob("gpu: a batch computes nothing itself: say it in its job, as job.gpu")
+    if (kind == "pipeline") != (batch.pipeline_input is not None):
+        raise InvalidJob(
+            "pipeline_input: the name of the input that each file is stands beside a job of kind "
+            "pipeline, and beside no other"
+        )
     suffix = "" if KINDS[kind].WRITES_FOLDER else batch.suffix or _ANY.get(kind, ".mp4")
     output = f"{batch.output.rstrip('/')}/sample{suffix}"
     return item_job(batch, BatchItem(number=0, input="/sample", output=output))
+
+
+def kind_of(batch: Batch) -> str:
+    """The kind of the items' jobs. Raises InvalidJob for one that takes several files, or none."""
+    kind = str(batch.job.get("kind", DEFAULT_KIND))
+    contract = KINDS.get(kind)
+    if contract is None or not _takes_one_file(contract):
+        known = [name for name, each in KINDS.items() if _takes_one_file(each)]
+        raise InvalidJob(f"job.kind {kind!r} cannot be done for each file; use {', '.join(known)}")
+    return kind
 
 
 def items_of(batch: Batch, entries: Sequence[Entry]) -> tuple[BatchItem, ...]:
@@ -72,11 +95,12 @@ def items_of(batch: Batch, entries: Sequence[Entry]) -> tuple[BatchItem, ...]:
 
 def item_job(batch: Batch, item: BatchItem) -> AnyJob:
     """The job of an item. Raises InvalidJob."""
+    asked = merged(batch.job, item.options)
     return parse(
         {
-            **merged(batch.job, item.options),
-            "kind": _kind(batch),
-            "input": item.input,
+            **asked,
+            **_read(batch, item, asked),
+            "kind": kind_of(batch),
             "output": item.output,
             "tenant": batch.tenant,
             "priority": batch.priority,
@@ -84,6 +108,19 @@ def item_job(batch: Batch, item: BatchItem) -> AnyJob:
             "group": batch.group,
         }
     )
+
+
+def _read(batch: Batch, item: BatchItem, asked: Mapping[str, object]) -> dict[str, object]:
+    """The field that names the item's file; a pipeline may read others beside it."""
+    name = batch.pipeline_input
+    if name is None:
+        return {"input": item.input}
+    beside = asked.get("inputs", {})
+    if not isinstance(beside, Mapping):
+        raise InvalidJob("inputs: an object of files by name is wanted")
+    if name in beside:
+        raise InvalidJob(f"inputs.{name} is each file of the batch: leave it out")
+    return {"inputs": {**beside, name: item.input}}
 
 
 def merged(base: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
@@ -215,7 +252,7 @@ def _name(batch: Batch, entry: Entry, tried: int) -> str:
 
 
 def _suffix(batch: Batch, path: PurePosixPath) -> str:
-    kind = _kind(batch)
+    kind = kind_of(batch)
     if KINDS[kind].WRITES_FOLDER:
         return ""
     if batch.suffix is not None:
@@ -227,18 +264,9 @@ def _identity(entry: Entry) -> str:
     return f"{entry.input} {entry.output or ''} {sorted((entry.options or {}).items())}"
 
 
-def _kind(batch: Batch) -> str:
-    kind = str(batch.job.get("kind", DEFAULT_KIND))
-    contract = KINDS.get(kind)
-    if contract is None or not _makes_one_of_one(contract):
-        known = [name for name, each in KINDS.items() if _makes_one_of_one(each)]
-        raise InvalidJob(f"job.kind {kind!r} cannot be done for each file; use {', '.join(known)}")
-    return kind
-
-
-def _makes_one_of_one(contract: type[AnyJob]) -> bool:
+def _takes_one_file(contract: type[AnyJob]) -> bool:
     one = "input" in contract.READS and contract.WRITES == ("output",)
-    return one and contract is not Batch
+    return (one and contract is not Batch) or contract is Pipeline
 
 
 def _problem(batch: Batch, item: BatchItem) -> str | None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,7 +20,7 @@ from longtake.contracts.job import Job
 from longtake.contracts.pipeline import Pipeline
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
-from longtake.kinds import AnyJob, parse, to_json
+from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse, to_json
 from longtake.paths import absolute, name_of, shown, version_of
 from longtake.places import moved
 
@@ -28,24 +28,31 @@ _NOT_CONTENT = {
     *("id", "tenant", "priority", "labels", "stage_labels", "notify", "deadline", "group"),
     *("max_parallel", "retry_failed"),
 }
+_BESIDE = tuple(
+    f"{options}{field}"
+    for options in ("", "preset.")
+    for field in ("video.watermark.image", "video.captions.file")
+)
+"""Files that an encode names among its options."""
 _SLUG_LENGTH = 40
 
 
 def located(job: AnyJob) -> AnyJob:
     """The job with absolute paths: workers run in other folders. Raises InvalidJob."""
-    document = to_json(job)
-    for path in (*job.READS, *job.WRITES):
-        document = moved(document, path, absolute)
-    for options in (document, document.get("preset"), document.get("job")):
-        if isinstance(options, dict) and isinstance(options.get("video"), dict):
-            _locate_beside(options["video"])
-    return parse(document)
+    return parse(with_files(to_json(job), job.kind, absolute))
 
 
-def _locate_beside(video: dict[str, Any]) -> None:
-    for name, field in (("watermark", "image"), ("captions", "file")):
-        if uri := (video.get(name) or {}).get(field):
-            video[name] = video[name] | {field: absolute(uri)}
+def with_files(
+    fields: Mapping[str, Any], kind: str, move: Callable[[str], str]
+) -> dict[str, object]:
+    """Fields of a job with each file that they name moved, also those of a batch's items."""
+    contract = KINDS.get(kind)
+    document = dict(fields)
+    for path in (*contract.READS, *contract.WRITES, *_BESIDE) if contract else ():
+        document = moved(document, path, move)
+    if contract is Batch and isinstance(each := document.get("job"), Mapping):
+        document["job"] = with_files(each, str(each.get("kind", DEFAULT_KIND)), move)
+    return document
 
 
 def content_hash(job: Job) -> str:

@@ -54,21 +54,31 @@ def check_settings(job: Job) -> None:
         resolve_package(job)
     if isinstance(job, Command):
         arguments.check(job.arguments)
-    if isinstance(job, Batch):
-        check_settings(batches.sample(job))
     if isinstance(job, Pipeline):
-        from longtake.pipelines.document import prepare  # which needs this module
+        _prepare(job)
+    if isinstance(job, Batch):
+        each = batches.sample(job)
+        if isinstance(each, Pipeline) and job.input.lower().endswith(batches.LISTS):
+            _prepare(each, whole=False)  # the list may give the rest
+        else:
+            check_settings(each)
 
-        prepare(job)
+
+def _prepare(job: Pipeline, *, whole: bool = True) -> None:
+    from longtake.pipelines.document import prepare  # which needs this module
+
+    prepare(job, whole=whole)
 
 
 def _hears(job: Job) -> bool:
-    """Whether a job, or a step of it, turns speech to text."""
+    """Whether a job, or a step or an item of it, turns speech to text."""
+    if isinstance(job, Batch):
+        return _hears(batches.sample(job))
     if isinstance(job, Pipeline):
         from longtake.pipelines.check import look  # which needs this module
-        from longtake.pipelines.document import prepare
+        from longtake.pipelines.document import document_of
 
-        return any(map(_hears, look(prepare(job).document).jobs.values()))
+        return any(map(_hears, look(document_of(job)).jobs.values()))
     return isinstance(job, Transcribe) or (isinstance(job, Package) and job.speech is not None)
 
 

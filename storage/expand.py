@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
+import functools
 import glob
 import io
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from longtake.batches import ITS_OWN, Entry, merged
+from longtake.batches import ITS_OWN, LISTS, Entry, merged
 from longtake.contracts.batch import MOST_ITEMS
-from longtake.errors import InputNotFound, InputUnsupported, InvalidJob, LongtakeError
+from longtake.errors import (
+    InputForbidden,
+    InputNotFound,
+    InputUnsupported,
+    InvalidJob,
+    LongtakeError,
+)
+from longtake.identity import with_files
+from longtake.kinds import DEFAULT_KIND
 from longtake.paths import local_path, name_of, scheme_of, shown
 from storage.base import Storage
 
-LISTS = (".csv", ".jsonl", ".txt")
 MOST_BYTES = 256 << 20
 """Of a list."""
+MOST_CHARACTERS = 4096
+"""Of an address, as `Uri` has it."""
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -32,22 +44,31 @@ class Storages(Protocol):
         """The storage that holds `uri`. Raises InvalidJob if none does."""
 
 
-async def expand(uri: str, output: str, storages: Storages) -> list[Entry]:
+async def expand(
+    uri: str, output: str, storages: Storages, kind: str = DEFAULT_KIND
+) -> list[Entry]:
     """The files that `uri` stands for, in the order of their names; a list's, in its own.
 
+    `kind` is the items' own: files that a list names for it count from where the list lies.
     What lies under `output` is no input: a batch that runs again must not read what it made.
-    Raises InvalidJob with the place in a list, InputNotFound where there is nothing.
+    Raises InvalidJob with the place in a list, InputNotFound where there is nothing, and
+    InputForbidden for a folder that may not be read.
     """
     if uri.lower().endswith(LISTS) and not _is_wild(uri):
-        found = _read_list(uri, await _bytes_of(uri, storages))
+        text = await _bytes_of(uri, storages)
+        all_found = await asyncio.to_thread(_read_list, uri, text, kind)
     elif scheme_of(uri) == "s3":
-        found = list(_objects(uri))
+        all_found = await asyncio.to_thread(list, _objects(uri))
     elif (path := local_path(uri)) is not None:
-        found = list(_files(path))
+        all_found = await asyncio.to_thread(list, _files(path))
     else:
         raise InvalidJob(f"{shown(uri)}: links cannot be listed; write them into a list")
-    folder = output.rstrip("/") + "/"
-    found = [entry for entry in found if not entry.input.startswith(folder)]
+    found = await asyncio.to_thread(_outside, output, all_found)
+    if not found and all_found:
+        raise InputNotFound(
+            f"what {shown(uri)} stands for lies in the output's folder, {output}, where nothing is "
+            "an input: write to another folder"
+        )
     if not found:
         raise InputNotFound(f"{shown(uri)} stands for no file; check the pattern, or the list")
     if len(found) > MOST_ITEMS:
@@ -61,6 +82,25 @@ async def expand(uri: str, output: str, storages: Storages) -> list[Entry]:
 def _is_wild(uri: str) -> bool:
     path = local_path(uri)
     return bool(_WILD.search(uri)) and not (path is not None and path.exists())
+
+
+def _outside(output: str, found: list[Entry]) -> list[Entry]:
+    """Those that do not lie in the output's folder, by whatever links."""
+    place = local_path(output)
+    if place is None:
+        folder = output.rstrip("/") + "/"
+        return [entry for entry in found if not entry.input.startswith(folder)]
+    made = os.path.realpath(place)
+
+    @functools.cache
+    def is_made(folder: str) -> bool:
+        return os.path.commonpath((made, os.path.realpath(folder))) == made
+
+    return [
+        entry
+        for entry in found
+        if scheme_of(entry.input) or not is_made(entry.input.rpartition("/")[0])
+    ]
 
 
 def _files(path: Path) -> Iterator[Entry]:
@@ -127,14 +167,14 @@ async def _bytes_of(uri: str, storages: Storages) -> str:
         raise InputUnsupported(f"{shown(uri)} is no text in UTF-8: {error}") from error
 
 
-def _read_list(uri: str, text: str) -> list[Entry]:
-    kind = uri.lower().rpartition(".")[2]
-    rows = {"csv": _csv, "jsonl": _jsonl, "txt": _txt}[kind](text)
+def _read_list(uri: str, text: str, kind: str) -> list[Entry]:
+    form = uri.lower().rpartition(".")[2]
+    rows = {"csv": _csv, "jsonl": _jsonl, "txt": _txt}[form](text)
     found = []
     try:
         for line, row in rows:
             where = f"{name_of(uri)}:{line}"
-            found.append(_entry(uri, where, row))
+            found.append(_entry(uri, where, row, kind))
     except csv.Error as error:
         raise InvalidJob(f"{name_of(uri)} is no CSV: {error}") from error
     return found
@@ -176,7 +216,7 @@ def _jsonl(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
         yield number, told if isinstance(told, dict) else {"": told}
 
 
-def _entry(uri: str, where: str, row: Mapping[str, object]) -> Entry:
+def _entry(uri: str, where: str, row: Mapping[str, object], kind: str) -> Entry:
     if "" in row:
         raise InvalidJob(f"{where} cannot be read: {row['']}; docs/batch.md shows how a list looks")
     address, output = row.get("input"), row.get("output")
@@ -189,7 +229,11 @@ def _entry(uri: str, where: str, row: Mapping[str, object]) -> Entry:
         if name in options:
             raise InvalidJob(f"{where}: {name} is the batch's, not an item's: leave it out")
     try:
-        return Entry(_joined(uri, address), name_of(address), output, options, where)
+        options = with_files(options, kind, partial(_joined, uri))
+        place = _joined(uri, address)
+        if not name_of(place):
+            raise InvalidJob(f"{address} names no file")
+        return Entry(place, name_of(place), output, options, where)
     except LongtakeError as error:
         raise InvalidJob(f"{where}: {error.message}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from longtake.cli.submit import envelope, given, start_and_follow
 from longtake.contracts.batch import Batch
 from longtake.contracts.encode import EncodePreset
 from longtake.contracts.package import PackagePreset
+from longtake.contracts.pipeline import PipelineDocument
 from longtake.errors import InvalidJob
 from longtake.kinds import DEFAULT_KIND, parse
 from longtake.paths import absolute, name_of, shown
@@ -44,6 +45,21 @@ def batch(
         str, typer.Option(help="What is done with each: transcode, normalize, …")
     ] = DEFAULT_KIND,
     preset: options.Preset = None,
+    pipeline: Annotated[
+        str | None,
+        typer.Option(help="Do a pipeline for each: a preset's name, or a YAML or JSON file."),
+    ] = None,
+    pipeline_input: Annotated[
+        str | None,
+        typer.Option(
+            help="Which of its inputs each file is; default the one that it cannot do without.",
+            metavar="NAME",
+        ),
+    ] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option("--text", help="Words that the pipeline asks for.", metavar="NAME=WORDS"),
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,14 +95,22 @@ def batch(
     One that fails does not stop the others; OUT/JOB.jsonl tells of each. The same command again
     runs what is new, changed, or failed.
     """
-    files = input if input != [STDIN] else sys.stdin.read().splitlines()
+    files = input if input != [STDIN] else _lines(sys.stdin.buffer.read())
     listed = _list_of(files) if input == [STDIN] or len(files) > 1 else None
+    what: dict[str, object] = {"kind": kind}
+    if pipeline is not None:
+        document, named = values.pipeline(pipeline)
+        what = {"kind": "pipeline", "pipeline": named}
+        pipeline_input = pipeline_input or _one_input(document)
+    if texts:
+        what["texts"] = values.named("--text", texts)
     asked = {
         **envelope(job_id, priority, tenant, label, deadline, group),
         "kind": "batch",
         "input": str(_place_of(listed)) if listed is not None else input[0],
         "output": output,
-        "job": _job(kind, preset, setting or [], overwrite=overwrite),
+        "job": _job(what, preset, setting or [], overwrite=overwrite),
+        "pipeline_input": pipeline_input,
         "suffix": suffix if suffix is None or suffix.startswith(".") else f".{suffix}",
         "max_parallel": max_parallel,
         "retry_failed": retry_failed,
@@ -105,11 +129,11 @@ def batch(
 
 
 def _job(
-    kind: str, preset: str | None, settings: Sequence[str], *, overwrite: bool
+    what: Mapping[str, object], preset: str | None, settings: Sequence[str], *, overwrite: bool
 ) -> dict[str, object]:
     """The job of each item, from the options of the command."""
-    model = PackagePreset if kind == "package" else EncodePreset
-    job: dict[str, object] = {"kind": kind}
+    model = PackagePreset if what["kind"] == "package" else EncodePreset
+    job = dict(what)
     if preset is not None:
         job["preset"] = values.preset(preset, model)
     if overwrite:
@@ -119,9 +143,24 @@ def _job(
     return job
 
 
+def _one_input(document: PipelineDocument) -> str:
+    """The one input that a job must give."""
+    wanted = [name for name, each in document.inputs.items() if not each.optional]
+    if len(wanted) != 1:
+        known = ", ".join(document.inputs)
+        raise InvalidJob(f"say which input each file is: --pipeline-input, one of {known}")
+    return wanted[0]
+
+
+def _lines(text: bytes) -> list[str]:
+    # Not splitlines, which ends a line at characters that names may have.
+    lines = text.decode("utf-8-sig", "surrogateescape").split("\n")
+    return [line.removesuffix("\r") for line in lines]
+
+
 def _list_of(files: Sequence[str]) -> bytes:
     """Files as a list, which lies elsewhere than where these names count from."""
-    named = [name.strip() for name in files if name.strip()]
+    named = [name for name in files if name.strip()]
     if not named:
         raise InvalidJob("the list on stdin is empty: write one file a line")
     return "".join(f"{json.dumps({'input': absolute(name)})}\n" for name in named).encode()

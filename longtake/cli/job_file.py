@@ -8,9 +8,9 @@ from typing import Any
 
 from longtake.documents import read_document
 from longtake.errors import InvalidJob
+from longtake.identity import with_files
 from longtake.kinds import AnyJob, parse, to_json
 from longtake.paths import local_path
-from longtake.places import moved
 
 
 def read_fields(path: Path) -> dict[str, Any]:
@@ -39,10 +39,7 @@ def read_job(path: Path) -> AnyJob:
 
 def from_file(path: Path, job: AnyJob) -> dict[str, object]:
     """A job's fields, with the places that they name taken from the file's folder."""
-    document = to_json(job)
-    for places in (*job.READS, *job.WRITES):
-        document = moved(document, places, lambda uri: beside(path, uri))
-    return document
+    return with_files(to_json(job), job.kind, lambda uri: beside(path, uri))
 
 
 def beside(path: Path, uri: str) -> str:

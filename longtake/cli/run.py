@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from longtake.cli import options
+from longtake.cli import options, values
 from longtake.cli.console import print_json, say
 from longtake.cli.display import steps_display
 from longtake.cli.engine import ask_engine
@@ -19,20 +18,19 @@ from longtake.cli.session import Farewell, attend
 from longtake.cli.submit import detach, envelope, given, met
 from longtake.contracts.pipeline import Facts, Pipeline, PipelineDocument, StepStatus
 from longtake.contracts.probe import Probe
-from longtake.errors import InvalidJob, LongtakeError
+from longtake.errors import LongtakeError
 from longtake.identity import located
 from longtake.kinds import parse
 from longtake.paths import local_path
 from longtake.pipelines.check import PLAYED
 from longtake.pipelines.conditions import facts_of
-from longtake.pipelines.document import find_pipeline, prepare, read_pipeline
+from longtake.pipelines.document import prepare
 from longtake.pipelines.draw import mermaid, tree
 from longtake.pipelines.estimate import estimate
 
 if TYPE_CHECKING:
     from longtake.client import JobHandle, Longtake
 
-_FILES = (".yaml", ".yml", ".json")
 _WHY_DONE = "nothing changed since the pipeline was done"
 
 
@@ -72,13 +70,13 @@ def run(
     notify: options.Notify = None,
 ) -> None:
     """Run a pipeline: many steps on one upload, each durable, only what changed done again."""
-    document, named = _find(pipeline)
+    document, named = values.pipeline(pipeline)
     asked = {
         **envelope(job_id, priority, tenant, label, deadline, group, notify),
         "kind": "pipeline",
         "pipeline": named,
-        "inputs": _named("--input", files or ()),
-        "texts": _named("--text", texts or ()),
+        "inputs": values.named("--input", files or ()),
+        "texts": values.named("--text", texts or ()),
         "output": output,
         "overwrite": overwrite,
     }
@@ -112,25 +110,6 @@ def run(
             say(tree(document, statuses=statuses))
 
     attend(start)
-
-
-def _find(pipeline: str) -> tuple[PipelineDocument, object]:
-    """The document, and what stands for it in a job: a preset's name, or all of it."""
-    if pipeline.endswith(_FILES) or "/" in pipeline:
-        document = read_pipeline(Path(pipeline))
-        return document, document.model_dump(mode="json", exclude_none=True)
-    return find_pipeline(pipeline), pipeline
-
-
-def _named(option: str, values: Sequence[str]) -> dict[str, Any]:
-    """`NAME=VALUE`; a name that is there several times means several values."""
-    found: dict[str, list[str]] = {}
-    for each in values:
-        name, sign, value = each.partition("=")
-        if not sign or not name or not value:
-            raise InvalidJob(f"{option} {each}: write {option} NAME=VALUE")
-        found.setdefault(name, []).append(value)
-    return {name: each[0] if len(each) == 1 else each for name, each in found.items()}
 
 
 async def _explained(handle: JobHandle) -> dict[str, StepStatus]:

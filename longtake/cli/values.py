@@ -10,11 +10,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.base import Contract
+from longtake.contracts.pipeline import PipelineDocument
 from longtake.errors import InvalidJob
 from longtake.kinds import to_json
 from longtake.paths import absolute
+from longtake.pipelines.document import find_pipeline, read_pipeline
 from longtake.presets import read_model
 
+_PIPELINES = (".yaml", ".yml", ".json")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bit/s|bps)?")
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
 _SPAN = re.compile(r"(\d+)\s*([smhd])")
@@ -184,3 +187,25 @@ def caption_file(text: str) -> dict[str, object]:
     if not (language and equals and source):
         raise InvalidJob(f"{text!r}: write the language before the file, as in en=captions.vtt")
     return {"language": language, "source": source}
+
+
+def pipeline(text: str) -> tuple[PipelineDocument, object]:
+    """A document, and what stands for it in a job: a preset's name, or all of it.
+
+    Raises InvalidJob.
+    """
+    if text.endswith(_PIPELINES) or "/" in text:
+        document = read_pipeline(Path(text))
+        return document, document.model_dump(mode="json", exclude_none=True)
+    return find_pipeline(text), text
+
+
+def named(option: str, pairs: Sequence[str]) -> dict[str, str | list[str]]:
+    """`NAME=VALUE`; a name that is there several times means several values. Raises InvalidJob."""
+    found: dict[str, list[str]] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name or not value:
+            raise InvalidJob(f"{option} {pair}: write {option} NAME=VALUE")
+        found.setdefault(name, []).append(value)
+    return {name: each[0] if len(each) == 1 else each for name, each in found.items()}

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from longtake.contracts.base import Contract, Report, Uri
 from longtake.contracts.job import Job
+from longtake.contracts.pipeline import Name
 from longtake.contracts.result import JobError, Stats
 
 MOST_ITEMS = 100_000
@@ -34,7 +35,10 @@ class Batch(Job):
     job: dict[str, object] = Field(
         default={"kind": "transcode"},
         description="What is done with each file: a job of any kind with one input and one output, "
-        "without these two, an id and whose it is.",
+        "or a pipeline, without these two, an id and whose it is.",
+    )
+    pipeline_input: Name | None = Field(
+        default=None, description="Of a pipeline: the name of the input that each file is."
     )
     suffix: str | None = Field(
         default=None,

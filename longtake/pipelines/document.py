@@ -64,14 +64,22 @@ class Prepared(Contract):
     ports: dict[str, dict[str, Port]]
 
 
-def prepare(job: Pipeline) -> Prepared:
-    """Check a job's document, and what the job gives to it. Reads presets. Raises InvalidJob."""
-    document = job.pipeline
-    if isinstance(document, str):
-        document = find_pipeline(document)
+def document_of(job: Pipeline) -> PipelineDocument:
+    """A job's document, not yet checked. Raises InvalidJob for a preset that is not there."""
+    return find_pipeline(job.pipeline) if isinstance(job.pipeline, str) else job.pipeline
+
+
+def prepare(job: Pipeline, *, whole: bool = True) -> Prepared:
+    """Check a job's document, and what the job gives to it. Reads presets. Raises InvalidJob.
+
+    Not `whole`: others add to the job, each in their own way; what is missing is not told.
+    """
+    document = document_of(job)
     looked = look(document)
-    wrong = looked.problems or [*_inputs(job, document), *_texts(job, document)]
-    if wrong := wrong or list(_uneven(job, document)):
+    wrong = looked.problems or [*_given(job, document)]
+    if whole and not wrong:
+        wrong = [*_missing(job, document)] or [*_uneven(job, document)]
+    if wrong:
         raise InvalidJob("\n".join(map(_told, wrong)))
     return Prepared(document=document, ports=looked.ports)
 
@@ -86,31 +94,32 @@ def _told(problem: Problem) -> str:
     return f"{place}: {problem.words}" if place else problem.words
 
 
-def _inputs(job: Pipeline, document: PipelineDocument) -> list[Problem]:
-    wrong = _unasked("inputs", job.inputs, document.inputs)
+def _given(job: Pipeline, document: PipelineDocument) -> Iterator[Problem]:
+    """Files and words that the document does not ask for, or not for so many."""
+    yield from _unasked("inputs", job.inputs, document.inputs)
+    yield from _unasked("texts", job.texts, document.texts)
+    for name, asked in document.inputs.items():
+        yield from _too_many(("inputs", name), job.inputs.get(name), asked)
+    for name, words in document.texts.items():
+        yield from _too_many(("texts", name), job.texts.get(name), words)
+
+
+def _missing(job: Pipeline, document: PipelineDocument) -> Iterator[Problem]:
+    """Files and words that the document cannot do without."""
     for name, asked in document.inputs.items():
         if name not in job.inputs and not asked.optional:
             what = "files" if asked.many else "a file"
-            wrong.append(Problem(("inputs", name), f"{what} must be given{_about(asked)}"))
-        wrong += _too_many(("inputs", name), job.inputs.get(name), asked)
-    return wrong
-
-
-def _texts(job: Pipeline, document: PipelineDocument) -> list[Problem]:
-    wrong = _unasked("texts", job.texts, document.texts)
-    for name, asked in document.texts.items():
-        if name not in job.texts and not asked.optional and asked.default is None:
-            wrong.append(Problem(("texts", name), f"words must be given{_about(asked)}"))
-        wrong += _too_many(("texts", name), job.texts.get(name), asked)
-    return wrong
+            yield Problem(("inputs", name), f"{what} must be given{_about(asked)}")
+    for name, words in document.texts.items():
+        if name not in job.texts and not words.optional and words.default is None:
+            yield Problem(("texts", name), f"words must be given{_about(words)}")
 
 
 def _too_many(
     place: Place, given: str | tuple[str, ...] | None, asked: Input | TextInput
-) -> list[Problem]:
-    if asked.many or not isinstance(given, tuple) or len(given) == 1:
-        return []
-    return [Problem(place, f"it is one, not {len(given)}")]
+) -> Iterator[Problem]:
+    if not asked.many and isinstance(given, tuple) and len(given) != 1:
+        yield Problem(place, f"it is one, not {len(given)}")
 
 
 def _uneven(job: Pipeline, document: PipelineDocument) -> Iterator[Problem]:
@@ -145,13 +154,14 @@ def _listed(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else given or ()
 
 
-def _unasked(kind: str, given: Mapping[str, object], asked: Mapping[str, object]) -> list[Problem]:
+def _unasked(
+    kind: str, given: Mapping[str, object], asked: Mapping[str, object]
+) -> Iterator[Problem]:
     known = ", ".join(asked) or "none"
-    return [
-        Problem((kind, name), f"the pipeline asks for no such thing; it takes {kind}: {known}")
-        for name in given
-        if name not in asked
-    ]
+    for name in given:
+        if name not in asked:
+            words = f"the pipeline asks for no such thing; it takes {kind}: {known}"
+            yield Problem((kind, name), words)
 
 
 def _about(asked: Input | TextInput) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake.batches import Entry, item_job, items_of, outputs
-from longtake.contracts import Batch, Normalize, Transcode
+from longtake.contracts import Batch, Normalize, Pipeline, Transcode
+from longtake.contracts.batch import BatchItem
 from longtake.errors import InvalidJob
 from longtake.identity import content_hash, item_id, located
+from longtake.preflight import check_settings
 
 BATCH = Batch(input="/in", output="/out")
 WORDS = st.sampled_from(["talk", "Talk", "talk.mov", "clip", "a"])
@@ -101,11 +104,57 @@ def test_an_item_of_which_no_job_can_be_made_is_told_and_stops_nothing() -> None
         ({"vido": {}}, "vido"),
         ({"id": "x"}, "has it from its batch"),
         ({"kind": "normalize", "target": "loud"}, "target"),
+        ({"kind": "pipeline", "pipeline": "archive"}, "pipeline_input"),
     ],
 )
 def test_a_batch_whose_job_cannot_be_is_refused_at_once(job: dict[str, object], words: str) -> None:
     with pytest.raises(InvalidJob, match=words):
         items_of(BATCH.model_copy(update={"job": job}), [Entry("/in/a.mp4", "a.mp4")])
+
+
+EPISODES = Batch(
+    input="/in",
+    output="/out",
+    pipeline_input="parts",
+    job={"kind": "pipeline", "pipeline": "podcast-episode", "inputs": {"intro": "/jingle.wav"}},
+)
+
+
+def test_a_pipeline_takes_each_file_at_one_input_into_a_folder_of_its_own() -> None:
+    entries = [Entry(f"/in/{name}", name) for name in ("a.wav", "b.wav", "b.mp3", "c/b.wav")]
+    entries[0] = replace(entries[0], options={"texts": {"title": "Monday"}})
+    items = items_of(EPISODES, entries)
+    jobs = [item_job(EPISODES, item) for item in items]
+    assert all(isinstance(job, Pipeline) for job in jobs)
+    assert [job.output for job in jobs if isinstance(job, Pipeline)] == [
+        *("/out/a", "/out/b.wav", "/out/b.mp3", "/out/c/b")
+    ]
+    first = jobs[0]
+    assert isinstance(first, Pipeline)
+    assert first.inputs == {"intro": "/jingle.wav", "parts": "/in/a.wav"}
+    assert first.texts == {"title": "Monday"}
+    assert item_id(jobs[1]) != item_id(jobs[2])
+
+
+def test_a_pipeline_whose_input_is_said_twice_is_refused() -> None:
+    twice = EPISODES.model_copy(update={"pipeline_input": "intro"})
+    with pytest.raises(InvalidJob, match=r"inputs\.intro is each file of the batch"):
+        items_of(twice, [Entry("/in/a.wav", "a.wav")])
+    (item,) = items_of(EPISODES, [Entry("/in/a.wav", "a.wav", None, {"inputs": {"parts": "/b"}})])
+    assert item.problem is not None
+    assert "inputs.parts" in item.problem
+    no_pipeline = BATCH.model_copy(update={"pipeline_input": "video"})
+    with pytest.raises(InvalidJob, match="pipeline_input"):
+        items_of(no_pipeline, [Entry("/in/a.mp4", "a.mp4")])
+
+
+def test_what_a_pipeline_needs_is_missed_unless_a_list_may_say_it() -> None:
+    with pytest.raises(InvalidJob, match=r"texts\.title: words must be given"):
+        check_settings(EPISODES)
+    check_settings(EPISODES.model_copy(update={"input": "/episodes.csv"}))
+    unknown = EPISODES.model_copy(update={"input": "/e.csv", "pipeline_input": "recording"})
+    with pytest.raises(InvalidJob, match=r"inputs\.recording: the pipeline asks for no such thing"):
+        check_settings(unknown)
 
 
 def test_who_runs_how_many_at_once_and_what_again_is_no_content() -> None:
@@ -124,3 +173,7 @@ def test_paths_in_the_items_job_are_made_absolute(
     assert isinstance(found, Batch)
     assert found.input == f"{tmp_path}/in/*.mp4"
     assert found.job["video"] == {"watermark": {"image": f"{tmp_path}/l.png"}}
+    job = {**EPISODES.job, "inputs": {"cover": "cover.png"}}
+    found = located(EPISODES.model_copy(update={"job": job}))
+    assert isinstance(found, Batch)
+    assert found.job["inputs"] == {"cover": f"{tmp_path}/cover.png"}

@@ -19,6 +19,19 @@ from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.slow
 
+SITE = """\
+inputs:
+  video: {type: video}
+  cover: {type: image, optional: true}
+texts:
+  title: {default: Untitled}
+steps:
+  film: {kind: transcode, preset: remux, input: {from: inputs.video}, output: film.mp4}
+  list: {kind: checksums, files: [{from: film.video}], output: SHA256SUMS}
+outputs:
+  film: {from: film.video}
+  list: {from: list.list}
+"""
 ITEMS = 18
 ITEMS_A_RUN = 5
 
@@ -97,6 +110,36 @@ def test_only_what_failed_runs_again(service: Service, folder: Path) -> None:
     assert [Path(each["input"]).name for each in report(output) if each["ran"]] == ["02.mp4"]
     dry = service.json("batch", pattern, "-o", output, "--preset", "remux", "--dry-run")
     assert {item["would"] for item in dry["items"]} == {"succeeded"}
+
+
+def test_a_pipeline_for_each_file(service: Service, folder: Path, tmp_path: Path) -> None:
+    """Each into a folder of its own; one that fails stops no other."""
+    output = service.out / "pipelines"
+    document = tmp_path / "site.yaml"
+    document.write_text(SITE)
+    films = (folder / "00.mp4", folder / "bad.mp4")
+    command = ("batch", *films, "-o", output, "--pipeline", document)
+    dry = service.json(*command, "--dry-run")
+    assert [item["output"] for item in dry["items"]] == [f"{output}/00", f"{output}/bad"]
+    done = service.run(*command, "--text", "title=Our talk", timeout=WAIT_S)
+    assert done.returncode == 1
+    assert "1 of 2 items failed" in done.stderr
+    assert sorted(path.name for path in (output / "00").iterdir()) == ["SHA256SUMS", "film.mp4"]
+    good, bad = report(output)
+    assert (good["state"], bad["state"]) == ("succeeded", "failed")
+    assert bad["error"]["type"] == "InputUnsupported"
+    assert bad["error"]["message"].startswith("step film: ")
+    steps = service.json("list", "--of", good["job_id"])
+    assert {step["job_id"] for step in steps} == {f"{good['job_id']}.film"}
+
+    shutil.copyfile(folder / "00.mp4", folder / "bad.mp4")
+    again = service.run(*command, "--text", "title=Our talk", "--json", timeout=WAIT_S)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["stats"]["chunks_reused"] == 1
+    assert (output / "bad" / "film.mp4").is_file()
+    refused = service.run(*command, "--text", "tilte=Our talk")
+    assert refused.returncode == 2
+    assert "texts.tilte: the pipeline asks for no such thing" in refused.stderr
 
 
 def test_a_list_on_stdin_and_a_job_of_another_kind(service: Service, folder: Path) -> None:

@@ -28,15 +28,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
+def storages(uri: str) -> Storage:
+    return LocalStorage(FingerprintCache(Path("/nonexistent")))
+
+
 async def found(
     uri: str | Path, output: str | Path = "/nowhere", s3: Storage | None = None
 ) -> list[Entry]:
-    local = LocalStorage(FingerprintCache(Path("/nonexistent")))
+    def either(uri: str) -> Storage:
+        return s3 if s3 is not None and uri.startswith("s3://") else storages(uri)
 
-    def storages(uri: str) -> Storage:
-        return s3 if s3 is not None and uri.startswith("s3://") else local
-
-    return await expand(str(uri), str(output), storages)
+    return await expand(str(uri), str(output), either)
 
 
 async def names(uri: str | Path, output: str | Path = "/nowhere") -> list[str]:
@@ -107,6 +109,18 @@ async def test_a_line_that_says_nothing_is_named(
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidJob, match=words):
         await found(tmp_path / name)
+
+
+async def test_files_that_a_list_names_count_from_where_it_lies(folder: Path) -> None:
+    (folder / "l.csv").write_text("input,video.captions.file,inputs.cover\na.mp4,a.vtt,/c.png\n")
+    (entry,) = await expand(str(folder / "l.csv"), "/nowhere", storages, "transcode")
+    assert entry.options == {
+        "video": {"captions": {"file": f"{folder}/a.vtt"}},
+        "inputs": {"cover": "/c.png"},
+    }
+    (folder / "p.jsonl").write_text('{"input": "a.mp4", "inputs": {"cover": "c.png"}}\n')
+    (entry,) = await expand(str(folder / "p.jsonl"), "/nowhere", storages, "pipeline")
+    assert entry.options == {"inputs": {"cover": f"{folder}/c.png"}}
 
 
 async def test_a_prefix_and_a_pattern_in_a_bucket(box: Bucket, s3: S3Storage) -> None:
