@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,39 @@ def test_a_source_replaced_while_the_job_runs_fails_with_words(
     assert "changed while the job ran" in watched.stderr
     assert "no.mp4" not in box.names()
     assert box.open_uploads() == []
+
+
+def test_each_night_a_batch_over_a_prefix_does_what_came_that_day(
+    service: Service, proxy: FaultyProxy, box: Bucket, tmp_path: Path
+) -> None:
+    proxy.faults = lambda *_: None
+    film = tmp_path / "film.mp4"
+    run("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=1", "-c:v", "libx264", film)
+    nightly = tmp_path / "nightly.yaml"
+    nightly.write_text(
+        "{kind: batch, input: s3://films/day/, output: s3://films/night, job: {preset: remux}}"
+    )
+    service.json("schedule", "create", "nightly", nightly, "--cron", "0 3 1 1 *")
+    ran = []
+    for nights, came in enumerate((("monday.mov", "a/talk.mov"), ("tuesday.mov",), ())):
+        for name in came:
+            box.put(f"day/{name}", film.read_bytes())
+        assert service.run("schedule", "trigger", "nightly").returncode == 0
+        until(partial(has_started, service, nights + 1), 60, "the night's batch")
+        job_id = started(service)[0]
+        assert service.run("watch", job_id, timeout=WAIT_S).returncode == 0
+        lines = map(json.loads, box.get(f"night/{job_id}.jsonl").splitlines())
+        ran.append([each["input"].removeprefix("s3://films/day/") for each in lines if each["ran"]])
+    assert ran == [["a/talk.mov", "monday.mov"], ["tuesday.mov"], []]
+
+
+def has_started(service: Service, jobs: int) -> bool:
+    return len(started(service)) == jobs
+
+
+def started(service: Service) -> list[str]:
+    """The jobs of the schedule, the latest first."""
+    return [run["job_id"] for run in service.json("schedule", "show", "nightly")["recent"]]
 
 
 def test_the_same_command_again_encodes_only_what_was_replaced(
