@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePosixPath
@@ -28,12 +29,12 @@ from longtake.contracts.steps.batch import (
     ReportAsked,
 )
 from longtake.contracts.steps.common import JobRecord, Nothing, Published, SourceKnown
-from longtake.errors import LongtakeError
+from longtake.errors import LongtakeError, OutputConflict
 from longtake.kinds import AnyJob
 from longtake.paths import shown
 from longtake.preflight import check_settings
 from storage.expand import expand
-from storage.local import sha256_of
+from storage.local import sha256_of, storage_errors
 from storage.work import content_key
 
 _SIDE_BY_SIDE = 16
@@ -45,7 +46,7 @@ async def plan(job: Batch, beat: Beat) -> BatchPlan:
     """Find the files, give each an output, and keep the manifest in the work store."""
     here = place()
     check_settings(job)
-    entries = await expand(job.input, job.output, here.storage)
+    entries = await expand(job.input, job.output, here.storage, batches.kind_of(job))
     items = await asyncio.to_thread(batches.items_of, job, entries)
     document = "".join(f"{item.model_dump_json()}\n" for item in items)
     key = content_key("manifest", manifest=document)
@@ -134,8 +135,10 @@ def _make_folders(here: Place, batch: Batch, items: Sequence[PageItem]) -> None:
         if each.result is None and each.item.output.startswith(f"{root}/"):
             below = PurePosixPath(each.item.output.removeprefix(f"{root}/"))
             folders |= {f"{root}/{way}": None for way in reversed(below.parents) if way.name}
+    here.storage(root).make_folder(root)
     for folder in folders:
-        here.storage(folder).make_folder(folder)
+        with contextlib.suppress(OutputConflict):  # the items in it will say so
+            here.storage(folder).make_folder(folder)
 
 
 @implements(NOTE_PAGE, stage="publishing")
@@ -153,7 +156,7 @@ async def write_report(asked: ReportAsked, beat: Beat) -> Published:
     lease = await lease_on(here, asked.output)
     storage = here.storage(asked.output)
     with storage.staging(asked.output, asked.job_id) as staged:
-        with staged.open("wb") as file:
+        with storage_errors(staged), staged.open("wb") as file:
             for first in asked.pages:
                 file.write(await here.store.read(_page_key(asked.run, first)))
             if asked.left is not None:

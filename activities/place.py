@@ -32,7 +32,8 @@ T = TypeVar("T")
 
 def lines(data: bytes) -> tuple[str, ...]:
     """The lines of a text."""
-    return tuple(data.decode().splitlines())
+    # Of bytes: text also ends lines at characters that names may have.
+    return tuple(line.decode() for line in data.splitlines())
 
 
 class Kept(Generic[T]):

@@ -16,7 +16,7 @@ from longtake.contracts.pipeline import Pipeline
 from longtake.contracts.result import JobError, JobResult
 from longtake.errors import InvalidJob
 from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse
-from longtake.paths import scheme_of, shown
+from longtake.paths import local_path, shown
 
 ITS_OWN = {
     *("id", "tenant", "priority", "labels", "deadline", "group", "notify", "input", "output"),
@@ -43,6 +43,8 @@ class Entry:
     options: Mapping[str, object] | None = None
     where: str = ""
     """Place in the list, such as `films.csv:7`."""
+    problem: str | None = None
+    """Why it cannot be read."""
 
 
 def sample(batch: Batch) -> AnyJob:
@@ -83,14 +85,40 @@ def items_of(batch: Batch, entries: Sequence[Entry]) -> tuple[BatchItem, ...]:
     """
     sample(batch)
     entries = list({_identity(entry): entry for entry in reversed(entries)}.values())[::-1]
+    entries = [_tellable(entry) for entry in entries]
     named = zip(entries, outputs(batch, entries), strict=True)
     items = (
         BatchItem(
-            number=number, input=entry.input, output=output, options=dict(entry.options or {})
+            number=number,
+            input=entry.input,
+            output=output,
+            options=dict(entry.options or {}),
+            problem=entry.problem,
         )
         for number, (entry, output) in enumerate(named)
     )
-    return tuple(item.model_copy(update={"problem": _problem(batch, item)}) for item in items)
+    return tuple(
+        item.model_copy(update={"problem": item.problem or _problem(batch, item)}) for item in items
+    )
+
+
+def _tellable(entry: Entry) -> Entry:
+    """The entry; or, where no job can carry its name, one that can be told of."""
+    uri, name, output = entry.input, entry.name, entry.output
+    if ".." in PurePosixPath(name).parts:  # a bucket may have such keys
+        words = "its name leads out of the output's folder: rename it"
+        return replace(entry, name=name.replace("..", "%2E%2E"), problem=words)
+    told = (_escaped(uri), _escaped(name), output and _escaped(output))
+    if told == (uri, name, output):
+        return entry
+    words = "its name, or its output's, has characters that no job can carry: rename it"
+    return replace(entry, input=told[0], name=told[1], output=told[2], problem=words)
+
+
+def _escaped(name: str) -> str:
+    """Without control characters, and without bytes that are no UTF-8."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def item_job(batch: Batch, item: BatchItem) -> AnyJob:
@@ -205,9 +233,17 @@ def outputs(batch: Batch, entries: Sequence[Entry]) -> list[str]:
 def _given(batch: Batch, entry: Entry) -> str | None:
     if entry.output is None:
         return None
-    if scheme_of(entry.output) or entry.output.startswith("/"):
+    path = local_path(entry.output)
+    if path is None:
         return entry.output
-    return f"{batch.output.rstrip('/')}/{entry.output}"
+    if path.is_absolute():
+        return os.path.normpath(path)
+    if ".." in path.parts or not path.name:
+        raise InvalidJob(
+            f"{entry.where}: output {entry.output!r} names nothing in the batch's folder; to write "
+            "elsewhere, name an address of its own"
+        )
+    return f"{batch.output.rstrip('/')}/{path}"
 
 
 def _check_given(entries: Sequence[Entry], given: Sequence[str | None]) -> None:
@@ -236,8 +272,8 @@ def _folders(output: str) -> Iterator[str]:
 
 
 def _same(output: str) -> str:
-    # On some file systems Talk.mp4 is talk.mp4.
-    return output.casefold().rstrip("/")
+    # On some file systems Talk.mp4 is talk.mp4, and an e with its accent behind it one letter.
+    return unicodedata.normalize("NFC", output.casefold()).rstrip("/")
 
 
 def _name(batch: Batch, entry: Entry, tried: int) -> str:

@@ -107,14 +107,49 @@ def _files(path: Path) -> Iterator[Entry]:
     if path.is_file():
         yield Entry(str(path), path.name)
         return
+    refused: list[str] = []
     if path.is_dir():
-        root, pattern = path, str(Path(glob.escape(str(path))) / "**" / "*")
+        root = str(path)
+        found: Iterable[str] = _below(root, refused)
     else:
-        root, pattern = Path(_root(str(path))), str(path)
-    # Not Path.glob, which finds hidden files, too.
-    for name in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207
-        if Path(name).is_file():
-            yield Entry(name, os.path.relpath(name, root))
+        pattern = str(path)
+        root = _root(pattern) or "/"
+        if "**" in pattern:
+            found = filter(_matcher(pattern).fullmatch, _below(root, refused))
+        else:
+            # Not Path.glob, which finds hidden files, too.
+            found = filter(os.path.isfile, glob.iglob(pattern))  # noqa: PTH207
+    for name in sorted(found):
+        yield Entry(name, os.path.relpath(name, root))
+    for name in refused:
+        words = f"{name} may not be read; check its permissions"
+        if name == root:
+            raise InputForbidden(words)
+        yield Entry(name, os.path.relpath(name, root), problem=words)
+
+
+def _below(
+    folder: str, refused: list[str], above: frozenset[tuple[int, int]] = frozenset()
+) -> Iterator[str]:
+    """Files below a folder, but hidden ones. Folders that may not be read are `refused`; a link
+    that leads back to a folder above is not followed."""
+    try:
+        stat = os.stat(folder)  # noqa: PTH116
+        with os.scandir(folder) as entries:
+            inside = [entry for entry in entries if not entry.name.startswith(".")]
+    except FileNotFoundError:
+        return  # it was there a moment ago
+    except OSError:
+        refused.append(folder)
+        return
+    here = (stat.st_dev, stat.st_ino)
+    if here in above:
+        return
+    for entry in inside:
+        if os.path.isdir(entry.path):  # noqa: PTH112 - says no where a link leads nowhere
+            yield from _below(entry.path, refused, above | {here})
+        elif os.path.isfile(entry.path):  # noqa: PTH113
+            yield entry.path
 
 
 def _objects(uri: str) -> Iterator[Entry]:
@@ -149,7 +184,7 @@ def _matcher(pattern: str) -> re.Pattern[str]:
         elif part in "*?":
             written += "[^/]*" if part == "*" else "[^/]"
         elif part.startswith("[") and len(part) > 1:
-            inner = part[1:-1].replace("\\", "\\\\")
+            inner = part[1:-1].replace("\\", "\\\\").replace("[", "\\[")
             written += f"[{'^' + inner[1:] if inner.startswith('!') else inner}]"
         else:
             written += re.escape(part)
@@ -164,7 +199,9 @@ async def _bytes_of(uri: str, storages: Storages) -> str:
     try:
         return (await storage.localize(source)).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputUnsupported(f"{shown(uri)} is no text in UTF-8: {error}") from error
+        raise InputUnsupported(
+            f"{shown(uri)} is no text in UTF-8, save it as such: {error}"
+        ) from error
 
 
 def _read_list(uri: str, text: str, kind: str) -> list[Entry]:
@@ -181,13 +218,17 @@ def _read_list(uri: str, text: str, kind: str) -> list[Entry]:
 
 
 def _txt(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines, which ends a line at characters that names may have.
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.startswith("#"):
             yield number, {"input": line.strip()}
 
 
 def _csv(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
     reader = csv.DictReader(io.StringIO(text), strict=True, restkey="")
+    columns = [column for column in reader.fieldnames or () if column]
+    if twice := {column for column in columns if columns.count(column) > 1}:
+        raise csv.Error(f"column {min(twice)!r} is there twice")
     for row in reader:
         told: dict[str, object] = {}
         for column, value in row.items():
@@ -209,7 +250,7 @@ def _jsonl(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
             continue
         try:
             told = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             told = error
         if isinstance(told, str):
             told = {"input": told}
@@ -224,6 +265,10 @@ def _entry(uri: str, where: str, row: Mapping[str, object], kind: str) -> Entry:
         raise InvalidJob(f"{where} has no input: name it `input`, the address of a file")
     if output is not None and not isinstance(output, str):
         raise InvalidJob(f"{where}: output must be a name, or an address")
+    if "\0" in address:
+        raise InvalidJob(f"{where} has a character of zero: write one file a line, as text")
+    if len(address) > MOST_CHARACTERS or len(output or "") > MOST_CHARACTERS:
+        raise InvalidJob(f"{where}: an address has at most {MOST_CHARACTERS} characters")
     options = {name: value for name, value in row.items() if name not in ("input", "output")}
     for name in ("kind", *ITS_OWN - {"input", "output"}):
         if name in options:

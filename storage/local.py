@@ -28,6 +28,7 @@ from storage.cache import FingerprintCache
 from storage.folder import Folder
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_NO_SUCH_NAME = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -146,6 +147,8 @@ class LocalStorage:
         """Make a folder for outputs, if there is none. Raises OutputConflict."""
         path = path_of(uri)
         with storage_errors(path):
+            if path.is_file():
+                raise OutputConflict(f"{path} is a file, and a folder is wanted there")
             path.mkdir(exist_ok=True)
 
     def folder(self, uri: str) -> Folder:
@@ -260,6 +263,8 @@ def storage_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise ResourceExhausted(no_room(path)) from error
+        if error.errno in _NO_SUCH_NAME:
+            raise OutputConflict(f"{path} cannot be written: {error.strerror}") from error
         raise StorageUnavailable(f"{path} cannot be written: {error.strerror}") from error
 
 

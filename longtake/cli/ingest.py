@@ -112,7 +112,7 @@ def _messages(text: str) -> list[str]:
     try:
         json.loads(text)
     except ValueError:
-        return [line for line in text.splitlines() if line.strip()]
+        return [line for line in text.split("\n") if line.strip()]
     return [text]
 
 

@@ -49,7 +49,10 @@ def job_for(rule: IngestRule, arrived: Arrived) -> AnyJob:
         given = {"inputs": {rule.input: arrived.uri}}
     else:
         given = {"input": arrived.uri}
-    name = _name(rule, kind, arrived.uri.removeprefix(_folder(rule.under)))
+    below = arrived.uri.removeprefix(_folder(rule.under))
+    if ".." in PurePosixPath(below).parts:
+        raise InvalidJob(f"{below}: its name leads out of the output's folder: rename it")
+    name = _name(rule, kind, below)
     output = f"{_folder(rule.output)}{name}"
     replaces = {"overwrite": True} if "overwrite" in fields else {}
     return parse({**replaces, **rule.job, "kind": kind, **given, "output": output})

@@ -69,6 +69,31 @@ def test_a_list_that_gives_one_output_twice_is_refused_with_its_lines() -> None:
         items_of(BATCH, entries)
 
 
+@pytest.mark.parametrize("output", ["../b.mp4", "a/../../b.mp4", ".", "./"])
+def test_a_list_writes_to_no_other_folder_by_chance(output: str) -> None:
+    with pytest.raises(InvalidJob, match=r"l\.csv:2: output '.*' names nothing in the batch's"):
+        items_of(BATCH, [Entry("/in/a.mp4", "a.mp4", output, where="l.csv:2")])
+
+
+def test_outputs_of_a_list_that_are_one_place_in_two_spellings_are_refused() -> None:
+    spelt = ("x/a.mp4", "./x//a.mp4", "/out/x/../x/a.mp4", "X/a.mp4")
+    for other in spelt[1:]:
+        entries = [Entry(f"/{n}.mp4", "", o) for n, o in enumerate((spelt[0], other))]
+        with pytest.raises(InvalidJob, match="have one output"):
+            items_of(BATCH, entries)
+
+
+@pytest.mark.parametrize("name", ["a\nb.mp4", "a\udcffb.mp4", "../b.mp4", "x/../../b.mp4"])
+def test_a_name_that_no_job_can_carry_is_an_item_that_failed(name: str) -> None:
+    good, bad = items_of(BATCH, [Entry("/in/c.mp4", "c.mp4"), Entry(f"s3://in/{name}", name)])
+    assert good.problem is None
+    assert bad.problem is not None
+    assert "rename it" in bad.problem
+    assert bad.output.startswith("/out/")
+    assert ".." not in bad.output
+    assert BatchItem.model_validate_json(bad.model_dump_json()) == bad
+
+
 def test_an_entry_that_is_there_twice_is_one_item() -> None:
     assert len(items_of(BATCH, [Entry("/in/a.mp4", "a.mp4")] * 2)) == 1
 

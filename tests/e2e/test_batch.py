@@ -160,6 +160,19 @@ def test_a_list_on_stdin_and_a_job_of_another_kind(service: Service, folder: Pat
     assert [each["job_id"].partition("-")[0] for each in report(output)] == ["normalize"]
 
 
+def test_what_lies_in_the_way_of_one_item_stops_no_other(service: Service, folder: Path) -> None:
+    output = service.out / "blocked"
+    output.mkdir()
+    (output / "sub").write_text("a file where a folder is wanted")
+    words = (f"{folder}/**/00.mp4", "-o", output, "--preset", "remux")
+    done = service.run("batch", *words, timeout=WAIT_S)
+    assert done.returncode == 1
+    good, blocked = report(output)
+    assert (good["state"], blocked["state"]) == ("succeeded", "failed")
+    assert blocked["error"]["type"] == "OutputConflict"
+    assert f"{output}/sub" in blocked["error"]["message"]
+
+
 def test_a_cancelled_batch_leaves_no_item(service: Service, folder: Path) -> None:
     output = service.out / "canceled"
     for name in ("90.mp4", "91.mp4"):

@@ -75,6 +75,14 @@ def test_outputs_are_called_as_the_objects_are(uri: str, output: str) -> None:
     assert (job.sources[0], job.targets[0]) == (uri, output)
 
 
+def test_no_object_is_written_outside_of_the_outputs_folder() -> None:
+    arrived = Arrived("/in/x/../../etc/a.mp4", 1)
+    rule = rule_for(RULES, arrived)
+    assert rule is not None
+    with pytest.raises(InvalidJob, match="leads out of the output's folder"):
+        job_for(rule, arrived)
+
+
 def test_a_job_has_what_its_rule_says() -> None:
     small, large = (job_for(rule, Arrived("s3://in/films/a.mov")) for rule in RULES.rules[:2])
     assert isinstance(small, Transcode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,40 @@ async def test_a_file_with_brackets_in_its_name_is_itself(tmp_path: Path) -> Non
     assert await names(path) == ["talk [1].mp4"]
 
 
+async def test_links_lead_to_each_file_once_and_never_to_the_outputs(folder: Path) -> None:
+    (folder / "sub" / "back").symlink_to(folder)
+    (folder / "away").symlink_to(folder / "sub")
+    (folder / "gone.mp4").symlink_to(folder / "nothing.mp4")
+    (folder / "made").symlink_to(folder / "out")
+    expected = ["a.mp4", "away/a.mp4", "away/deep/c.mp4", "sub/a.mp4", "sub/deep/c.mp4"]
+    assert await names(folder / "**/*.mp4", folder / "out") == expected
+    (folder.parent / "link").symlink_to(folder)
+    assert await names(folder.parent / "link" / "**/*.mp4", folder / "out") == expected
+    with pytest.raises(InputNotFound, match="lies in the output's folder"):
+        await found(folder / "*.mp4", folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_a_folder_that_may_not_be_read_is_told_of(folder: Path) -> None:
+    (folder / "sub").chmod(0)
+    try:
+        entries = await found(folder / "**/*.mp4", folder / "out")
+    finally:
+        (folder / "sub").chmod(0o700)
+    assert [(e.name, e.problem) for e in entries] == [
+        ("a.mp4", None),
+        ("sub", f"{folder}/sub may not be read; check its permissions"),
+    ]
+
+
+async def test_names_in_a_list_may_have_what_looks_like_the_end_of_a_line(folder: Path) -> None:
+    for name in ("a\u2028b.mp4", "c\x85d.mp4", "-e.mp4", "f g.mp4"):
+        (folder / name).write_bytes(b"film")
+    listed = ["a\u2028b.mp4", "c\x85d.mp4", "-e.mp4", "f g.mp4"]
+    (folder / "l.txt").write_text("\n".join(listed) + "\n")
+    assert await names(folder / "l.txt") == listed
+
+
 async def test_nothing_found_is_an_error(folder: Path) -> None:
     with pytest.raises(InputNotFound, match="stands for no file"):
         await found(folder / "*.flac")
@@ -101,6 +136,11 @@ async def test_lists_of_each_form_say_the_same(folder: Path) -> None:
         ("l.csv", "file\na.mp4\n", r"l\.csv:2 has no input"),
         ("l.csv", 'input\n"a.mp4\n', r"l\.csv is no CSV"),
         ("l.csv", "input\na.mp4,b.mp4\n", r"l\.csv:2 cannot be read"),
+        ("l.jsonl", "[" * 100_000, r"l\.jsonl:1 cannot be read"),
+        ("l.csv", "input,input\na.mp4,b.mp4\n", r"l\.csv is no CSV: column 'input' is there twice"),
+        ("l.txt", "a\0/b.mp4\0c.mp4", r"l\.txt:1 has a character of zero"),
+        ("l.txt", "a.mp4\n/\n", r"l\.txt:2: / names no file"),
+        ("l.txt", "a" * 5000, r"l\.txt:1: an address has at most"),
     ],
 )
 async def test_a_line_that_says_nothing_is_named(
