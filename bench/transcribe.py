@@ -59,7 +59,7 @@ async def measure(options: Options) -> Measurement:
     measurement.rows = [
         ratio("wall", cost.wall("Longtake", calm), cost.wall("faster-whisper", raw), 0.95),
         ratio("CPU", cost.cpu("Longtake", calm), cost.cpu("faster-whisper", raw)),
-        ratio("killed: wall", cost.wall("killed", killed), cost.wall("undisturbed", calm), 1.1),
+        ratio("killed: wall", cost.wall("killed", killed), cost.wall("faster-whisper", raw), 1.1),
         ratio("killed: CPU", cost.cpu("killed", killed), cost.cpu("undisturbed", calm)),
         difference(
             "errors", _wer("Longtake", talk, ours), _wer("faster-whisper", talk, whole), 0.5

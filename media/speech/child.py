@@ -75,8 +75,7 @@ class Child:
             **decoding,
             temperature=[0.0],
             word_timestamps=True,
-            # Each half minute is heard on its own: one slip does not draw the next one after it.
-            condition_on_previous_text=False,
+            condition_on_previous_text=True,
         )
         heard = []
         for segment in segments:

@@ -23,9 +23,10 @@ from longtake.errors import CapabilityMissing, InputUnsupported, ResourceExhaust
 from media.dialogue import Dialogue, Message
 from media.process import Limits
 from media.speech.guards import guarded
-from media.speech.heard import as_segments, read_answer
+from media.speech.heard import Heard, as_segments, read_answer
 from media.speech.models import Model, require_language
 from media.speech.profanity import masked
+from media.speech.skips import filled, holes
 from media.speech.sound import SpeechSound
 from media.speech.spans import NOT_INSTALLED
 from media.speech.windows import Clock, listened
@@ -41,7 +42,7 @@ PLACES = 5
 """That a language is heard in."""
 NOBODY_SPEAKS = LanguageFound(code="und", probability=0.0, asked=False)
 
-RULES = 1
+RULES = 2
 """Counts up when the engine's own rules change what becomes of the same sound."""
 _LIBRARIES = ("faster-whisper", "ctranslate2", "onnxruntime")
 _PROGRAM = Path(__file__).with_name("child.py")
@@ -91,16 +92,21 @@ class SpeechEngine:
         require_language(model, language)
         if not window.spans:
             return ()
-        pieces = listened(window)
         decoding = {
             "language": language,
             "beam_size": settings.beam_size,
             "hotwords": ", ".join(settings.hot_words) or None,
             "initial_prompt": settings.prompt,
         }
-        question = _about(sound, window.channel, pieces) | {"ask": "text", "decoding": decoding}
-        answer = await self._ask(model, question, lambda news: on_tick(news["at_s"]))
-        heard = guarded(read_answer(answer, Clock(pieces)), window.spans)
+
+        async def hear(pieces: Sequence[Span], on_tick: OnTick) -> tuple[Heard, ...]:
+            question = _about(sound, window.channel, pieces) | {"ask": "text", "decoding": decoding}
+            answer = await self._ask(model, question, lambda news: on_tick(news["at_s"]))
+            return guarded(read_answer(answer, Clock(pieces)), window.spans)
+
+        heard = await hear(listened(window), on_tick)
+        for hole in holes(heard, window):
+            heard = filled(heard, await hear([hole.piece(window)], lambda _: None), hole)
         return as_segments(masked(heard, language) if settings.mask_profanity else heard)
 
     async def detect_language(

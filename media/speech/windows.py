@@ -16,8 +16,9 @@ LONGEST_S = 120.0
 """Of a window, from its first word to its last: what a killed worker repeats at most."""
 PAD_S = 0.4
 """Silence that is listened to before and after a span, so that soft beginnings are not lost."""
-KEPT_SILENCE_S = 2.0
-"""A silence of less, inside a window, is listened to as it is: sentences hang together."""
+KEPT_SILENCE_S = 6.0
+"""A silence of less, inside a window, is listened to as it is: sentences hang together, and a model
+that hears them come one upon the other takes them for repetitions (decision 40)."""
 
 
 def plan_windows(
