@@ -33,7 +33,13 @@ import psutil
 
 from longtake.contracts.base import Contract
 from longtake.contracts.media import MediaFacts
-from longtake.errors import InputCorrupt, LongtakeError, ProcessStalled, error_class
+from longtake.errors import (
+    InputCorrupt,
+    LongtakeError,
+    ProcessKilled,
+    ProcessStalled,
+    error_class,
+)
 from media import launch
 from media.index import Index
 from media.observe import ChildEnded, tell
@@ -49,6 +55,11 @@ _context.set_forkserver_preload(["media.inspect", __name__])
 _REFUSED = InputCorrupt(
     "the file made its reader crash; it is damaged, or made to do harm. It was refused"
 )
+_FROM_OUTSIDE = (-signal.SIGKILL, 255)
+"""Nothing in a file ends a reader so: the system does, for want of memory, or an operator. 255 is
+told of a child whose server was ended, and it with it."""
+_ENDS_S = 5.0
+"""So long after its last word a child may take to end."""
 MOST_BYTES = 1 << 29
 """Of an answer: more than the index of 48 hours at 60 frames a second takes."""
 _ENV = b"/usr/bin/env"
@@ -79,15 +90,18 @@ async def in_child(
     and dataclasses of ours.
 
     Raises what the function raised, if it is a LongtakeError; `crash`, which blames the file, when
-    the child crashed; ProcessStalled after `timeout_s` seconds, or when it stands still.
-    Cancelling the task ends the child.
+    the child crashed; ProcessKilled when it was ended from outside; ProcessStalled after
+    `timeout_s` seconds, or when it stands still. Cancelling the task ends the child.
     """
     _keep_sockets_short()
     ours, theirs = _context.Pipe(duplex=False)
     child = _context.Process(target=_serve, args=(theirs, limits, function, arguments), daemon=True)
     began_at, started = time.time(), time.monotonic()
     answer: Any = None
-    await asyncio.to_thread(_start, child)
+    try:
+        await asyncio.to_thread(_start, child)
+    except (EOFError, ConnectionError) as error:
+        raise ProcessKilled("the server that forks readers was ended as it was asked") from error
     theirs.close()
     answering = asyncio.ensure_future(_answer(ours))
     standing = asyncio.ensure_future(_standstill(child.pid or 0))
@@ -97,6 +111,8 @@ async def in_child(
             why = f"stood still for {STALL_S:.0f} s" if standing.done() else "took too long"
             raise ProcessStalled(f"looking into the file {why} and was ended")
         answer = answering.result()
+        if answer is None and await asyncio.to_thread(_ended_from_outside, child):
+            raise ProcessKilled("the reader of the file was ended from outside before it was done")
     finally:
         answering.cancel()
         standing.cancel()
@@ -115,6 +131,12 @@ async def in_child(
         ours.close()
         child.close()
     return _unpack(answer, function, crash)
+
+
+def _ended_from_outside(child: BaseProcess) -> bool:
+    """Of a child that gave no answer. One that still runs said what cannot be read."""
+    child.join(_ENDS_S)
+    return child.exitcode in _FROM_OUTSIDE
 
 
 def _start(child: BaseProcess) -> None:

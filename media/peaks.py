@@ -71,6 +71,8 @@ async def make_sound(
         finished = await decoding
         await asyncio.to_thread(target.write_bytes, await reading)
     except ProcessFailed as error:
+        if "Broken pipe" in error.stderr:
+            await reading  # it ended before, and its error tells why
         raise InputCorrupt(
             f"the sound of {source.name} could not be decoded (exit code {error.code}): "
             f"{error.stderr}"

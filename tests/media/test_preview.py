@@ -7,8 +7,11 @@ import array
 import json
 import random
 import re
+import signal
+import time
 import wave
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ import pytest
 
 from longtake import InputUnsupported, InvalidJob
 from longtake.contracts.preview import Preview
+from longtake.errors import ProcessKilled
+from media import isolate, peaks
 from media.isolate import inspect_in_child
 from media.jpeg import split
 from media.peaks import make_sound
@@ -246,6 +251,29 @@ async def test_late_sound_has_peaks_where_players_hear_it(tmp_path: Path) -> Non
     assert len(highs) == 20
     assert not any(highs[:10])
     assert all(highs[10:])
+
+
+async def test_a_reader_of_the_sound_that_is_killed_is_no_fault_of_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples(tmp_path / "noise.wav", 2, 44100, 400_000)
+    monkeypatch.setattr(peaks, "document", reads_and_dies)
+    look = isolate._ended_from_outside
+
+    def look_late(child: BaseProcess) -> bool:
+        time.sleep(1)  # FFmpeg, which then has nobody to write to, ends before
+        return look(child)
+
+    monkeypatch.setattr(isolate, "_ended_from_outside", look_late)
+    with pytest.raises(ProcessKilled, match="from outside"):
+        await preview(tmp_path / "noise.wav", tmp_path, parts=["peaks"])
+
+
+def reads_and_dies(pipe: str, sound: Sound) -> bytes:
+    with Path(pipe).open("rb") as file:
+        file.read(1000)
+        signal.raise_signal(signal.SIGKILL)
+    return b""
 
 
 async def test_what_a_source_cannot_give_is_left_out_with_words(

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from longtake.errors import ProcessStalled, ResourceExhausted, StorageUnavailable
+from longtake.errors import (
+    ProcessKilled,
+    ProcessStalled,
+    ResourceExhausted,
+    StorageUnavailable,
+)
 from media import isolate
 from media.command import Ffmpeg
 from media.process import Limits, ProcessFailed, run_ffmpeg
 from media.tools import ffmpeg
+from tests.patience import WAIT_S
 
 
 def _encode(target: Path, *options: str) -> list[str]:
@@ -48,3 +56,16 @@ async def test_a_reader_that_stands_still_is_ended(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(isolate, "STALL_S", 0.5)
     with pytest.raises(ProcessStalled, match="stood still"):
         await isolate.in_child(time.sleep, 60)
+
+
+@pytest.mark.parametrize("victim", ["reader", "server"])
+async def test_a_reader_that_is_killed_is_no_fault_of_its_file(victim: str) -> None:
+    end = signal.raise_signal if victim == "reader" else kill_parent
+    with pytest.raises(ProcessKilled, match="from outside"):
+        await isolate.in_child(end, signal.SIGKILL)
+    assert await isolate.in_child(abs, -1) == 1
+
+
+def kill_parent(number: int) -> None:
+    os.kill(os.getppid(), number)
+    time.sleep(WAIT_S)
