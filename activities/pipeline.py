@@ -249,7 +249,8 @@ async def write_document(request: WriteRequest, beat: Beat) -> JobResult:
     match job:
         case ProbeStep():
             source = await here.storage(job.input).fingerprint(job.input)
-            found = await examine(await here.storage(job.input).localize(source))
+            path = await here.storage(job.input).localize(source)
+            found = await examine(path, name_of(job.input))
             sources, text = [source], found.model_dump_json(indent=2) + "\n"
         case Checksums():
             sources = [await here.storage(uri).fingerprint(uri) for uri in job.files]

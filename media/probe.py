@@ -26,15 +26,18 @@ FLAT_FACTOR = 1.0
 not clipped has 0."""
 
 
-async def probe(path: Path) -> Probe:
-    """Facts and findings of a file. Raises what `media.isolate.inspect_in_child` raises."""
+async def probe(path: Path, name: str | None = None) -> Probe:
+    """Facts and findings of a file, called `name` where it came from if that is elsewhere.
+
+    Raises what `media.isolate.inspect_in_child` raises.
+    """
     facts, _ = await inspect_in_child(path)  # which is shut in; this process is not
     loudest = [await _loudest(path, facts, audio) for audio in facts.audio]
     heard = tuple(track for track in loudest if track is not None)
     return Probe(
         **facts.model_dump(),
         loudest=heard,
-        findings=tuple(findings(path.name, facts, heard)),
+        findings=tuple(findings(name or path.name, facts, heard)),
     )
 
 

@@ -55,6 +55,7 @@ async def test_layout_name_and_tags_are_looked_at(tmp_path: Path) -> None:
     assert {"no-faststart", "missing-colour-tags", "b-frames"} <= codes(found)
     assert "wrong-extension" not in codes(found)
     assert "wrong-extension" in codes(await probe(named))
+    assert "wrong-extension" not in codes(await probe(named, "plain.mp4")), "as a cache calls it"
 
 
 async def test_turned_and_stretched_pictures_are_noted(tmp_path: Path) -> None:
