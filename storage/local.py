@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -209,15 +210,14 @@ class LocalStorage:
 
 def _try_to_write(folder: Path) -> None:
     """Permissions alone do not tell: root has all, and /proc takes no file."""
-    trial = folder / f".longtake-{secrets.token_hex(8)}.part"
     try:
-        trial.touch(exist_ok=False)
+        # Without a name, where the system can: who is killed meanwhile leaves nothing.
+        tempfile.TemporaryFile(prefix=".longtake-", dir=folder).close()
     except OSError as error:
         raise OutputConflict(
             f"{folder} may not be written ({error.strerror}); check its permissions, or write "
             "somewhere else"
         ) from error
-    trial.unlink(missing_ok=True)
 
 
 def _staged_prefix(path: Path, job_id: str) -> str:
