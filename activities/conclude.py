@@ -24,6 +24,9 @@ async def conclude(record: JobRecord, beat: Beat) -> Nothing:
             await asyncio.to_thread(discard, output, record.summary.job_id)
             if record.summary.state != "succeeded":
                 await _undo_tree(here, output, record.summary.job_id)
+    if record.summary.state != "succeeded":
+        for folder in reversed(record.folders):
+            await asyncio.to_thread(here.storage(folder).folder(folder).remove_if_empty)
     return Nothing()
 
 

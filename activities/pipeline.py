@@ -97,8 +97,8 @@ async def look_at_step(asked: StepAsked, beat: Beat) -> StepLooked:
     why = await _why(here, note, asked)
     if note is not None and why is None:
         return StepLooked(why=UNCHANGED, before=note.result)
-    await asyncio.to_thread(_make_folders, here, asked)
-    return StepLooked(why=(why or "")[:MOST_WORDS])
+    made = await asyncio.to_thread(_make_folders, here, asked)
+    return StepLooked(why=(why or "")[:MOST_WORDS], folders=tuple(made))
 
 
 @implements(NOTE_STEP, stage="publishing")
@@ -215,14 +215,17 @@ async def _other_outputs(here: Place, note: StepNote) -> str | None:
     return None
 
 
-def _make_folders(here: Place, asked: StepAsked) -> None:
-    """The folders in which a step's outputs lie."""
+def _make_folders(here: Place, asked: StepAsked) -> list[str]:
+    """The folders in which a step's outputs lie; returns those that were not there."""
     job = STEPS[str(asked.job["kind"])].model_validate(asked.job)
-    _make_folder(here, asked.folder)
+    wanted = {asked.folder: None}  # each once, in order
     for target in job.targets:
         folder = target if job.writes_folder else target.rpartition("/")[0]
-        for each in _between(asked.folder.rstrip("/"), folder):
-            here.storage(each).make_folder(each)
+        wanted |= dict.fromkeys(_between(asked.folder.rstrip("/"), folder))
+    missing = [each for each in wanted if not here.storage(each).folder(each).is_there()]
+    for each in missing:
+        _make_folder(here, each)
+    return missing
 
 
 def _make_folder(here: Place, folder: str) -> None:
@@ -302,9 +305,11 @@ async def _publish(here: Place, request: WriteRequest, data: bytes) -> Output:
     lease = await lease_on(here, uri)
     storage = here.storage(uri)
     sha256 = hashlib.sha256(data).hexdigest()
-    with storage.staging(uri, request.job_id) as staged:
+    # In the making it is the pipeline's, whose last step removes what killed attempts left.
+    pipeline = activity.info().workflow_id or request.job_id
+    with storage.staging(uri, pipeline) as staged:
         await asyncio.to_thread(staged.write_bytes, data)
-        await storage.upload(staged, uri, sha256, request.job_id)
+        await storage.upload(staged, uri, sha256, pipeline)
         await asyncio.to_thread(
             lease.publish,
             lambda: storage.publish(

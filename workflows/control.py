@@ -72,6 +72,7 @@ class JobWorkflow:
         self.staged: tuple[str, ...] = ()
         self.remains = ""
         """What a job that was cancelled left to read, in words."""
+        self.folders: tuple[str, ...] = ()
         self.stage: Stage | None = None
         self.preset: str | None = None
         self.done = 0
@@ -329,6 +330,7 @@ class JobWorkflow:
             result=result,
             error=result.error,
             staged=self.staged,
+            folders=self.folders,
             told=mark,
         )
         note = self.step(CONCLUDE, record, "note the end", for_at_most=timedelta(minutes=1))

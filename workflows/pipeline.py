@@ -141,6 +141,7 @@ class PipelineWorkflow(JobWorkflow):
                 course.done(name, looked.before, reused=True, why=looked.why)
             else:
                 course.set(name, why=looked.why)
+                self.folders += looked.folders
                 result = await self._make(course, name, made)
                 _check(course, name, result)
                 done = StepDone(asked=asked, result=result)
@@ -185,6 +186,7 @@ class PipelineWorkflow(JobWorkflow):
             )
             left = job.deadline - workflow.now() if job.deadline else LONGEST
             left = max(left, timedelta(seconds=1))
+            self.staged += (job.output,)
             return await self.step(WRITE_DOCUMENT, request, f"{name}: write", for_at_most=left)
         course.set(name, job_id=job.id)
         self.tell()

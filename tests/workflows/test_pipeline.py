@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -33,9 +34,9 @@ from longtake.contracts.steps.common import (
     PublishRequest,
 )
 from longtake.contracts.steps.pipeline import FIND_FACTS, FactsAsked
-from longtake.errors import InvalidJob
+from longtake.errors import InvalidJob, StorageUnavailable
 from longtake.runs import find_run
-from storage.local import sha256_of
+from storage.local import LocalStorage, sha256_of
 from tests.workflows.pretend import (
     Steps,
     admission,
@@ -312,6 +313,28 @@ async def test_a_cancelled_pipeline_does_its_last_step(
         made = pipelines.folder / "out" / "last.mp4"
         assert made.read_text() == "film last"
         made.unlink()
+
+
+async def test_a_cancel_removes_what_killed_attempts_left_of_a_document(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(self: LocalStorage, staged: Path, *_: str) -> None:
+        os.link(staged, staged.with_name(f"{staged.stem}-left.part"))
+        raise StorageUnavailable("the worker was killed")
+
+    monkeypatch.setattr(LocalStorage, "upload", killed)
+    sums = {"kind": "checksums", "files": [{"from": "inputs.film"}], "output": "told/SHA256SUMS"}
+    handle = await pipelines.begin({"sums": sums}, output="sums.list")
+    out = pipelines.folder / "out"
+
+    async def is_left() -> bool:
+        return bool(list(out.rglob("*-left.part")))
+
+    await until(is_left)
+    await handle.signal("cancel", "enough")
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert not out.exists(), "the pipeline had made it"
 
 
 async def test_pause_and_priority_reach_the_steps(pipelines: Pipelines, pretend: Pretend) -> None:

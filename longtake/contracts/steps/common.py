@@ -160,6 +160,9 @@ class JobRecord(Report):
     error: JobError | None = None
     staged: tuple[Uri, ...] = ()
     """Outputs beside which files in the making may lie."""
+    folders: tuple[Uri, ...] = ()
+    """That were made for outputs, each behind those that it lies in: of a job that did not succeed
+    no empty ones stay."""
     told: EventMark | None = None
     """The event that tells webhooks of the end."""
 

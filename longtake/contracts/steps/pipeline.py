@@ -53,6 +53,8 @@ class StepLooked(Contract):
     why: str
     before: JobResult | None = None
     """What it made in an earlier run, if that is what it would make again."""
+    folders: tuple[Uri, ...] = ()
+    """That were made for it, each behind those that it lies in."""
 
 
 class StepDone(Contract):
