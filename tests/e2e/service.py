@@ -35,7 +35,7 @@ class Service:
     def command(self, *arguments: Any) -> list[str]:
         return [*CLI, *map(str, arguments)]
 
-    def run(self, *arguments: Any, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: Any, timeout: float = WAIT_S) -> subprocess.CompletedProcess[str]:
         """A command to its end."""
         return subprocess.run(
             self.command(*arguments),
