@@ -1,5 +1,7 @@
 """What a pattern, a folder, a prefix or a list of files stands for."""
 
+# ruff: noqa: PTH110, PTH112, PTH113 - os.path says no where it may not look, Path raises
+
 from __future__ import annotations
 
 import asyncio
@@ -81,7 +83,7 @@ async def expand(
 
 def _is_wild(uri: str) -> bool:
     path = local_path(uri)
-    return bool(_WILD.search(uri)) and not (path is not None and path.exists())
+    return bool(_WILD.search(uri)) and not (path is not None and os.path.exists(path))
 
 
 def _outside(output: str, found: list[Entry]) -> list[Entry]:
@@ -104,28 +106,29 @@ def _outside(output: str, found: list[Entry]) -> list[Entry]:
 
 
 def _files(path: Path) -> Iterator[Entry]:
-    if path.is_file():
+    if os.path.isfile(path):
         yield Entry(str(path), path.name)
         return
+    pattern = str(path)
+    root = pattern if os.path.isdir(path) else _root(pattern) or "/"
+    if os.path.isdir(root) and not _may_be_read(root):
+        raise InputForbidden(f"{root} may not be read; check its permissions")
     refused: list[str] = []
-    if path.is_dir():
-        root = str(path)
-        found: Iterable[str] = _below(root, refused)
-    else:
-        pattern = str(path)
-        root = _root(pattern) or "/"
-        if "**" in pattern:
-            found = filter(_matcher(pattern).fullmatch, _below(root, refused))
-        else:
-            # Not Path.glob, which finds hidden files, too.
-            found = filter(os.path.isfile, glob.iglob(pattern))  # noqa: PTH207
+    found: Iterable[str] = _below(root, refused)
+    if root != pattern and "**" in pattern:
+        found = filter(_matcher(pattern).fullmatch, found)
+    elif root != pattern:
+        # Not Path.glob, which finds hidden files, too.
+        found = filter(os.path.isfile, glob.iglob(pattern))  # noqa: PTH207
     for name in sorted(found):
         yield Entry(name, os.path.relpath(name, root))
     for name in refused:
         words = f"{name} may not be read; check its permissions"
-        if name == root:
-            raise InputForbidden(words)
         yield Entry(name, os.path.relpath(name, root), problem=words)
+
+
+def _may_be_read(folder: str) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _below(
@@ -133,22 +136,22 @@ def _below(
 ) -> Iterator[str]:
     """Files below a folder, but hidden ones. Folders that may not be read are `refused`; a link
     that leads back to a folder above is not followed."""
+    if not _may_be_read(folder):
+        refused.append(folder)
+        return
     try:
         stat = os.stat(folder)  # noqa: PTH116
         with os.scandir(folder) as entries:
             inside = [entry for entry in entries if not entry.name.startswith(".")]
     except FileNotFoundError:
         return  # it was there a moment ago
-    except OSError:
-        refused.append(folder)
-        return
     here = (stat.st_dev, stat.st_ino)
     if here in above:
         return
     for entry in inside:
-        if os.path.isdir(entry.path):  # noqa: PTH112 - says no where a link leads nowhere
+        if os.path.isdir(entry.path):
             yield from _below(entry.path, refused, above | {here})
-        elif os.path.isfile(entry.path):  # noqa: PTH113
+        elif os.path.isfile(entry.path):
             yield entry.path
 
 

@@ -1,5 +1,7 @@
 """A pattern, a folder, a prefix and a list each stand for the files they name, and no others."""
 
+# ruff: noqa: ASYNC240 - tiny files
+
 from __future__ import annotations
 
 import json
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from longtake.batches import Entry
-from longtake.errors import InputNotFound, InvalidJob
+from longtake.errors import InputForbidden, InputNotFound, InvalidJob
 from storage.base import Storage
 from storage.cache import FingerprintCache
 from storage.expand import expand
@@ -90,6 +92,13 @@ async def test_a_folder_that_may_not_be_read_is_told_of(folder: Path) -> None:
         ("a.mp4", None),
         ("sub", f"{folder}/sub may not be read; check its permissions"),
     ]
+    folder.chmod(0)
+    try:
+        for pattern in (folder, folder / "*.mp4", folder / "**/*.mp4"):
+            with pytest.raises(InputForbidden, match="may not be read"):
+                await found(pattern)
+    finally:
+        folder.chmod(0o700)
 
 
 async def test_names_in_a_list_may_have_what_looks_like_the_end_of_a_line(folder: Path) -> None:
