@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from longtake.contracts.base import Uri
-from longtake.contracts.containers import CONTAINER_OF_SUFFIX, Container, why_not
+from longtake.contracts.containers import CONTAINER_OF_SUFFIX, CONTAINERS, Container, why_not
 from longtake.contracts.encode import BitRate
 from longtake.contracts.job import Job
 from longtake.contracts.loudness import Aim, Target, aim_at
@@ -16,6 +16,11 @@ from longtake.paths import name_of, shown
 
 SoundCodec = Literal["aac", "opus", "mp3", "flac", "pcm", "ac3"]
 NormalizeMode = Literal["linear", "limit", "dynamic", "tags"]
+
+SUFFIXES = tuple(
+    suffix for suffix, container in CONTAINER_OF_SUFFIX.items() if CONTAINERS[container].audio != ()
+)
+"""Of containers that hold sound."""
 
 MOST_FILES = 64
 """Of an album. The result names each with its facts and levels, and a message is small."""
@@ -39,7 +44,7 @@ class Normalize(Job):
         Discriminator(lambda given: "file" if isinstance(given, str) else "files"),
     ] = Field(description="A file; or a list of files, an album, with one sound track each.")
     output: Uri = Field(
-        description=f"Its suffix decides the container: {', '.join(CONTAINER_OF_SUFFIX)}. "
+        description=f"Its suffix decides the container: {', '.join(SUFFIXES)}. "
         "Of an album: a folder, made if it is not there; the files keep their names."
     )
     target: Target | None = Field(
@@ -144,9 +149,7 @@ class Normalize(Job):
 def container_of(output: str) -> Container:
     """The container that an output's suffix asks for. Raises ValueError for another suffix."""
     suffix = PurePosixPath(shown(output)).suffix.lower()
-    if suffix not in CONTAINER_OF_SUFFIX:
+    if suffix not in SUFFIXES:
         ends = f"ends in {suffix!r}" if suffix else "has no suffix"
-        raise ValueError(
-            f"output {name_of(output)} {ends}: use one of {', '.join(CONTAINER_OF_SUFFIX)}"
-        )
+        raise ValueError(f"output {name_of(output)} {ends}: use one of {', '.join(SUFFIXES)}")
     return CONTAINER_OF_SUFFIX[suffix]

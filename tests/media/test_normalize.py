@@ -12,6 +12,7 @@ from mutagen.id3 import ID3
 from mutagen.mp3 import MP3
 from mutagen.mp4 import MP4
 from mutagen.oggopus import OggOpus
+from pydantic import ValidationError
 
 from longtake.contracts import MediaFacts, Normalize
 from longtake.contracts.loudness import Loudness
@@ -227,6 +228,13 @@ async def test_silence_and_too_short_a_sound_keep_their_level(tmp_path: Path) ->
         assert name in made.result.warnings[0]
         same = [run("-i", file, "-f", "md5", "-") for file in (path, made.path)]
         assert same[0] == same[1]
+
+
+@pytest.mark.parametrize("output", ["out.gif", "out.webp", "out.avif", "out.ts"])
+def test_what_holds_no_sound_is_refused_with_what_does(output: str) -> None:
+    with pytest.raises(ValidationError, match=r"use one of .*\.mp3.*") as refused:
+        Normalize(input="in.wav", output=output)
+    assert ".gif," not in str(refused.value).partition("use one of")[2]
 
 
 async def test_a_source_without_sound_is_refused(tmp_path: Path) -> None:
