@@ -151,7 +151,9 @@ async def finish_film(request: FinishFilmRequest, beat: Beat) -> FinishDone:
 
     done = await once(here, key, 0, make)
     facts = MediaFacts.model_validate_json(await here.store.read(told))
-    return FinishDone(done=done, media=facts, warnings=not_taken(tags, marks, cover, facts, output))
+    return FinishDone(
+        done=done, media=facts, warnings=not_taken(tags, marks, cover, facts, output.uri)
+    )
 
 
 def _film(made: StitchPlan) -> FilmPlan:

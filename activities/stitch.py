@@ -276,9 +276,10 @@ async def finish(request: FinishSoundRequest, beat: Beat) -> FinishDone:
 
     done = await once(here, key, 0, make)
     facts = MediaFacts.model_validate_json(await here.store.read(told))
-    return FinishDone(
-        done=done, media=facts, warnings=not_taken(tags, marks, cover, facts, encoding.output)
-    )
+    uri = encoding.output.uri
+    if request.number is not None:
+        uri = made.job.segment_uri(request.number) or uri
+    return FinishDone(done=done, media=facts, warnings=not_taken(tags, marks, cover, facts, uri))
 
 
 @implements(DESCRIBE_SOUND, stage="assembling")

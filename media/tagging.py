@@ -13,9 +13,10 @@ from fractions import Fraction
 from pathlib import Path, PurePath
 from typing import Literal
 
+from longtake.contracts.base import Uri
 from longtake.contracts.containers import CONTAINER_OF_SUFFIX
 from longtake.contracts.media import MediaFacts
-from longtake.contracts.stitch import Stitch, StitchOutput
+from longtake.contracts.stitch import Stitch
 from longtake.errors import InputTooLarge, InputUnsupported
 from longtake.paths import name_of
 from media.carry import lost
@@ -83,12 +84,12 @@ def not_taken(
     chapters: Sequence[Mark],
     cover: Cover | None,
     facts: MediaFacts,
-    output: StitchOutput,
+    uri: Uri,
 ) -> tuple[str, ...]:
     """Words for tags, chapters and a cover that a finished file does not have."""
-    holder = CONTAINER_OF_SUFFIX[PurePath(name_of(output.uri)).suffix.lower()]
+    holder = CONTAINER_OF_SUFFIX[PurePath(name_of(uri)).suffix.lower()]
     words = lost(tags, len(chapters), int(cover is not None), facts, holder)
-    return tuple(f"{name_of(output.uri)}: {each}" for each in words)
+    return tuple(f"{name_of(uri)}: {each}" for each in words)
 
 
 def chapters_json(chapters: Sequence[Mark], rate_hz: int, tags: Mapping[str, str]) -> bytes:

@@ -201,6 +201,22 @@ def test_another_outro_leaves_the_speech_as_it_is(service: Service, studio: Path
     assert (again["stats"]["chunks"], again["stats"]["chunks_reused"]) == (8, 5)
 
 
+def test_what_a_file_of_a_part_does_not_take_is_told_under_its_name(
+    service: Service, studio: Path
+) -> None:
+    show = {
+        "timeline": [{"source": "jingle.mp3", "name": "first"}, {"source": "outro.mp3"}],
+        "outputs": [{"uri": str(service.out / "parts.wav")}],
+        "segments": True,
+        "tags": {"lyrics": "la"},
+    }
+    result = service.json("stitch", written(studio, "parts", show))
+    assert result["warnings"] == [
+        f"{name}.wav: tags that WAV did not take: lyrics"
+        for name in ("parts", "parts-first", "parts-02")
+    ]
+
+
 def test_the_short_form_makes_a_show(service: Service, studio: Path) -> None:
     talk = studio / "short.wav"
     run("-i", studio / "caller.wav", "-t", 8, talk)

@@ -106,7 +106,7 @@ def test_flac_has_comments_chapters_and_cover(made: Made) -> None:
 def test_what_a_format_does_not_take_is_told(made: Made) -> None:
     job, cover = made.plan.job, cover_at(made.outputs[0].parent / "cover.jpg")
     words = [
-        not_taken(job.tags, made.chapters, cover, facts, output)
+        not_taken(job.tags, made.chapters, cover, facts, output.uri)
         for facts, output in zip(made.facts, job.outputs, strict=True)
     ]
     assert words[:4] == [()] * 4
