@@ -48,5 +48,5 @@ async def tag(request: TagRequest, beat: Beat) -> FileDone:
         done=done,
         media=found if request.album is None else brief(found),
         tagged=Tagged(tags=tags, loudness=request.track),
-        warnings=(f"{name} has no loudness: no gain of its own was written",) if silent else (),
+        warnings=("it has no loudness: no gain of its own was written",) if silent else (),
     )

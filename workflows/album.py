@@ -143,9 +143,10 @@ class Album:
         judged = await self._judge(request)
         tries: list[Encoded] = []
         rounds: list[AlbumRound] = []
+        silent = [track.loudness.sample_peak_dbfs is None for track in measured]
         while judged.next is not None:
             stage = judged.next
-            tries.append(await self._encode(stage, first=not tries))
+            tries.append(await self._encode(stage, silent, first=not tries))
             update = {"stage": stage, "levelled": _keys(tries[-1]), "rounds": tuple(rounds)}
             judged = await self._judge(request.model_copy(update=update))
             assert judged.round is not None
@@ -161,17 +162,22 @@ class Album:
             for track, name in zip(self._tracks, self._names, strict=True)
         )
 
-    async def _encode(self, stage: AlbumStage, *, first: bool) -> Encoded:
-        """All files through one stage. Only the first round counts as progress: how many will
-        follow, nobody knows."""
+    async def _encode(self, stage: AlbumStage, silent: Sequence[bool], *, first: bool) -> Encoded:
+        """All files through one stage, but those without a sample above zero: dithered, they would
+        be silent no more. Only the first round counts as progress: how many will follow, nobody
+        knows."""
         steps = [
             self._flow.step(
                 ENCODE_STAGE,
-                StageRequest(track=track, gain_db=stage.gain_db, ceiling_dbtp=ceiling),
-                f"level {name} by {stage.gain_db:+.2f} dB",
+                StageRequest(track=track, gain_db=gain, ceiling_dbtp=ceiling),
+                f"level {name} by {gain:+.2f} dB",
             )
-            for track, ceiling, name in zip(
-                self._tracks, stage.ceilings_dbtp, self._names, strict=True
+            for track, gain, ceiling, name in zip(
+                self._tracks,
+                [0.0 if each else stage.gain_db for each in silent],
+                stage.ceilings_dbtp,
+                self._names,
+                strict=True,
             )
         ]
         return await side_by_side(self._count(step) if first else step for step in steps)

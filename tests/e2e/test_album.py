@@ -132,6 +132,22 @@ def test_tags_tell_the_album_and_change_no_sound(service: Service, album: list[P
     assert "album" not in single
 
 
+def test_a_silent_file_stays_silent_to_the_bit(
+    service: Service, album: list[Path], tmp_path: Path
+) -> None:
+    """Its gain is that of the others; dithered, it would be noise."""
+    silent, folder = tmp_path / "silent.wav", service.out / "silent"
+    run("-f", "lavfi", "-i", f"anullsrc=r={RATE}:d=1", silent)
+    result = service.json("normalize", album[1], silent, "--album", "-o", folder)
+    same = [run("-i", file, "-f", "md5", "-") for file in (silent, folder / silent.name)]
+    assert same[0] == same[1]
+    assert result["outputs"][1]["loudness"][0]["after"]["sample_peak_dbfs"] is None
+
+    tagged = service.out / "silent-tagged"
+    told = service.json("normalize", album[1], silent, "--album", "--mode", "tags", "-o", tagged)
+    assert told["warnings"] == ["silent.wav: it has no loudness: no gain of its own was written"]
+
+
 def test_all_files_are_published_or_none(service: Service, album: list[Path]) -> None:
     folder = service.out / "taken"
     folder.mkdir()
