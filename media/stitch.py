@@ -157,7 +157,10 @@ def _track(name: str, facts: MediaFacts, film: FilmPlan | None) -> AudioFacts | 
     """The track to take; None in a film for a part that has none."""
     if not facts.audio:
         if film is None:
-            raise InputUnsupported(f"{name} has no sound")
+            raise InputUnsupported(
+                f"{name} has no sound: leave it out, or make a film (.mp4, .mov, .mkv), where it "
+                "is silent"
+            )
         return None
     return next((track for track in facts.audio if track.default), facts.audio[0])
 

@@ -350,7 +350,7 @@ async def test_what_cannot_be_joined_is_refused_in_words(tmp_path: Path) -> None
     film, song = tmp_path / "film.mp4", tone(tmp_path / "a.wav", 440, "1")
     run("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", "-c:v", "libx264", film)
     outputs = [{"uri": str(tmp_path / "out.wav")}]
-    with pytest.raises(InputUnsupported, match=r"part 2 \(film.mp4\) has no sound"):
+    with pytest.raises(InputUnsupported, match=r"part 2 \(film.mp4\) has no sound: leave"):
         await stitch(tmp_path, timeline=[{"source": song}, {"source": str(film)}], outputs=outputs)
     with pytest.raises(InvalidJob, match=r"part 1 \(a.wav\): start"):
         await stitch(tmp_path, timeline=[{"source": song, "start": 2}], outputs=outputs)
