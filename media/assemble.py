@@ -14,7 +14,7 @@ from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
 from media.animations import prove_animation
 from media.carry import OGG, lost
-from media.chapters import ogg_marks, prove_chapters, write_chapters
+from media.chapters import comment_marks, prove_chapters, write_chapters
 from media.covers import cover_command, fits_comment, images, write_comment
 from media.encoders import ENCODERS
 from media.id3 import name_comments
@@ -48,7 +48,7 @@ async def assemble(
         return NO_WORK
     covers: list[Path] = []
     list_of_chapters, comment = (_beside(target, name) for name in ("chapters", "comment"))
-    marks = ogg_marks(plan, chapters)
+    marks = comment_marks(plan, chapters)
     try:
         written = None if marks else chapters
         if written is not None:

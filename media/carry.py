@@ -16,6 +16,7 @@ TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 _BITMAPS = ("pgssub", "dvdsub", "dvbsub", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle")
 _COVERS: tuple[Container, ...] = ("mp4", "m4a", "mp3", "flac")
 OGG: tuple[Container, ...] = ("ogg", "opus")
+CHAPTERS_IN_COMMENTS: tuple[Container, ...] = (*OGG, "flac")
 _IMAGES: dict[str, Literal["jpg", "png"]] = {"mjpeg": "jpg", "png": "png"}
 """What players of Matroska and Ogg show as a cover (matroska.org, "Attachments"), by its codec."""
 
@@ -70,10 +71,10 @@ def carries_chapters(facts: MediaFacts, container: Container, *, clipped: bool) 
 
 
 def chapter_marks(facts: MediaFacts, container: Container, *, clipped: bool) -> tuple[Chapter, ...]:
-    """Chapters that are written as Ogg's comments by us (`chapters.chapter_comments` says why).
+    """Chapters that are written as comments by us (`chapters.chapter_comments` says why).
     Only where all of them are known: a probe keeps the first."""
     whole = facts.chapter_count == len(facts.chapters)
-    return facts.chapters if container in ("ogg", "opus") and whole and not clipped else ()
+    return facts.chapters if container in CHAPTERS_IN_COMMENTS and whole and not clipped else ()
 
 
 def lost(

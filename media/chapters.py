@@ -10,7 +10,7 @@ from pathlib import Path
 from longtake.contracts.chapters import Chapters
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
-from media.carry import OGG
+from media.carry import CHAPTERS_IN_COMMENTS
 from media.plan import Plan
 
 Mark = tuple[Fraction, str | None]
@@ -30,10 +30,10 @@ def write_chapters(chapters: Chapters, path: Path) -> None:
     path.write_text("\n".join((*lines, "")), "ascii")
 
 
-def ogg_marks(plan: Plan, chapters: Chapters | None) -> list[Mark]:
-    """What is written as comments into Ogg, and nothing elsewhere: the found chapters, or the
-    source's."""
-    if plan.container not in OGG:
+def comment_marks(plan: Plan, chapters: Chapters | None) -> list[Mark]:
+    """What is written as comments into Ogg and FLAC, and nothing elsewhere: the found chapters, or
+    the source's."""
+    if plan.container not in CHAPTERS_IN_COMMENTS:
         return []
     if chapters is not None:
         return [(start, f"Chapter {n}") for n, start in enumerate(chapters.starts_s, 1)]

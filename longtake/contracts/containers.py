@@ -57,7 +57,9 @@ CONTAINERS: dict[Container, Holds] = {
 
 ANIMATIONS: tuple[Container, ...] = ("gif", "webp", "avif")
 """Images that move: shown over and over, from their first frame on, without sound."""
-CHAPTERED: tuple[Container, ...] = ("mp4", "mov", "m4a", "mkv", "webm", "mp3", "ogg", "opus")
+CHAPTERED: tuple[Container, ...] = (
+    *("mp4", "mov", "m4a", "mkv", "webm", "mp3", "ogg", "opus", "flac"),
+)
 """Containers that hold chapters."""
 CAPTIONED: tuple[Container, ...] = ("mp4", "mov", "mkv", "webm")
 """Containers that hold text tracks."""
