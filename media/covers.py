@@ -15,6 +15,8 @@ _MIME = {"jpg": "image/jpeg", "png": "image/png"}
 _FRONT_COVER = 3
 FRONT_COVER = ("-metadata:s:v:0", "comment=Cover (front)")
 """The kind of an attached picture, in FFmpeg's words; left out, ID3 and FLAC call it `other`."""
+KINDS_OF_COVERS = ("mp3", "flac")
+"""Demuxers that tell the kind of each; elsewhere the first is the front cover."""
 _LARGEST = 12_000_000
 
 

@@ -12,7 +12,7 @@ from longtake.languages import code
 from media.carry import OWN_TAGS
 from media.chapters import Mark, chapter_comments
 from media.command import Ffmpeg
-from media.covers import attachments
+from media.covers import FRONT_COVER, KINDS_OF_COVERS, attachments
 from media.plan import Plan
 from media.sounds import ENCODERS, said_to_be_lame
 from media.subtitles import cut
@@ -72,8 +72,8 @@ def mux_command(
 
     `sounds`: the encoded tracks, in the plan's order; `covers`: the images to attach, too;
     `chapters`: what takes the place of the source's; `comment`: one more tag;
-    `marks`: chapters as Ogg's comments have them, in place of the others; `texts`: text tracks
-    beside the source's.
+    `marks`: chapters as comments of Ogg and FLAC have them, in place of the others; `texts`: text
+    tracks beside the source's.
     """
     command, inputs = Ffmpeg.quiet(), 0
     maps: list[str] = []
@@ -135,6 +135,8 @@ def _carried(plan: Plan) -> tuple[str, ...]:
     for carried in plan.carried:
         if carried.kind == "cover" and not carried.image:
             words += [f"-disposition:v:{pictures}", "attached_pic"]
+            if not pictures and plan.demuxer not in KINDS_OF_COVERS:
+                words += FRONT_COVER
             pictures += 1
         elif carried.kind == "subtitle":
             words += [f"-c:s:{subtitles}", carried.codec]

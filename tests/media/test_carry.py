@@ -123,6 +123,18 @@ async def test_a_song_keeps_its_cover_and_tags(suffix: str, song: Path, tmp_path
     assert not made.facts.video
 
 
+async def test_a_cover_whose_kind_nobody_told_is_the_front_cover(
+    song: Path, tmp_path: Path
+) -> None:
+    """Players that show the front cover alone would show none."""
+    untold = await transcode(song, tmp_path / "untold.m4a")
+    for suffix in (".mp3", ".flac"):
+        made = await transcode(untold.path, tmp_path / f"out{suffix}")
+        file: Any = mutagen.File(made.path)
+        pictures = file.pictures if suffix == ".flac" else file.tags.getall("APIC")
+        assert [picture.type for picture in pictures] == [PictureType.COVER_FRONT]
+
+
 async def test_matroska_has_the_cover_as_a_file(
     song: Path, film: Path, parts: Path, tmp_path: Path
 ) -> None:
