@@ -12,6 +12,9 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 
+IN_ONE_PIECE = "encoded in one piece"
+"""How a warning about an unreliable index begins; it is of an encode, and a copy has none."""
+
 
 @dataclass(frozen=True)
 class Index:

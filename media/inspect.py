@@ -18,7 +18,7 @@ from media.bitstream import x264_build
 from media.demux import Track, demux
 from media.facts import audio_facts, rounded, video_facts
 from media.formats import MAX_PIXELS, READER_OPTIONS, sniff
-from media.index import Index
+from media.index import IN_ONE_PIECE, Index
 from media.layout import chapters, index_first
 
 MAX_STREAMS = 64
@@ -201,4 +201,4 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
 
 def _warnings(indexes: list[Index], missing: str | None) -> list[str]:
     cut = [f"{missing}: what is there was taken"] if missing else []
-    return cut + [f"encoded in one piece: {i.unreliable}" for i in indexes if i.unreliable]
+    return cut + [f"{IN_ONE_PIECE}: {i.unreliable}" for i in indexes if i.unreliable]

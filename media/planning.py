@@ -21,7 +21,7 @@ from media.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, wi
 from media.colour import is_hdr, tone_map, with_room
 from media.encoders import ENCODERS
 from media.filter_files import FilterFiles
-from media.index import Index
+from media.index import IN_ONE_PIECE, Index
 from media.overlays import Beside, caption_filters, caption_warnings, marked
 from media.picture import output_pixel_format, picture_filters
 from media.pixel_formats import has_alpha
@@ -305,7 +305,9 @@ def _warnings(
             if a.index not in {track.stream for track in audio}
         ]
     copied = {track.stream for track in (video, *audio) if track is not None and track.copied}
-    warnings = [*facts.warnings, *left_out, *_damage_copied(facts, copied)]
+    encodes = video is not None and not video.copied
+    told = [words for words in facts.warnings if encodes or not words.startswith(IN_ONE_PIECE)]
+    warnings = [*told, *left_out, *_damage_copied(facts, copied)]
     if (
         video
         and not video.copied

@@ -237,6 +237,18 @@ def test_what_holds_no_sound_is_refused_with_what_does(output: str) -> None:
     assert ".gif," not in str(refused.value).partition("use one of")[2]
 
 
+async def test_a_copied_picture_is_not_said_to_be_encoded(tmp_path: Path) -> None:
+    """H.264 in AVI cannot be cut; here nobody cuts it."""
+    source = tmp_path / "film.avi"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=1", "-f", "lavfi", "-i", "sine=440:d=1"),
+        *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-bf", "0", "-c:a", "mp3", source),
+    )
+    made = await normalize(source, tmp_path / "out.mkv")
+    assert "in one piece" in " ".join(made.source.warnings), "or this shows nothing"
+    assert "in one piece" not in " ".join(made.warnings)
+
+
 async def test_a_source_without_sound_is_refused(tmp_path: Path) -> None:
     run("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", "-c:v", "libx264", tmp_path / "mute.mp4")
     with pytest.raises(InputUnsupported, match="no sound"):
