@@ -100,10 +100,16 @@ class Join(Contract):
         return self
 
 
+def _trimmed(trim: object) -> object:
+    if trim is not None and trim is not False and not isinstance(trim, Mapping | Trim):
+        raise ValueError("trim is an object: {} for both ends, {longest_pause_s: 1}; or false")
+    return trim
+
+
 class PartOptions(Contract):
     """What is done to a part. What is left out, the preset decides for the part's role."""
 
-    trim: Trim | Literal[False] | None = Field(
+    trim: Annotated[Trim | Literal[False] | None, BeforeValidator(_trimmed)] = Field(
         default=None, description="Silence to take out; false: none, whatever the preset says."
     )
     loudness_lufs: Loudness | None = Field(
