@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from longtake.contracts.base import Contract, Seconds, Uri
+from longtake.contracts.base import Contract, Seconds, Uri, spelt
 from longtake.contracts.encode import BitRate, Crf, SampleRate, Speed
 from longtake.contracts.job import Job
 from longtake.contracts.loudness import Aim, LevelMode, Target, aim_at
@@ -48,6 +48,12 @@ _BESIDE: dict[Beside, str] = {
 
 Loudness = Annotated[float, Field(ge=-50, le=-5)] | Literal["keep"]
 Gain = Annotated[float, Field(ge=-60, le=40)]
+_NAME = r"[a-z0-9][a-z0-9-]{0,39}"
+PartName = Annotated[
+    str,
+    spelt(_NAME, "use small letters, digits and -, 40 at most, not - first, such as caller-2"),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME}$"}),
+]
 
 
 class Trim(Contract):
@@ -145,7 +151,7 @@ class Part(PartOptions):
     chapter: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
         default=None, description="Title of a chapter that begins here."
     )
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = Field(
+    name: PartName | None = Field(
         default=None, description="In the name of its own file; left out, its number."
     )
     join: Join | None = Field(

@@ -45,6 +45,7 @@ def job(*parts: dict[str, Any], **asked: Any) -> Stitch:
         ({"timeline": [{"source": "a", "duck_db": 3}]}, "of a music-bed"),
         ({"timeline": [{"source": "a", "start": 2, "end": 1}]}, "must lie behind"),
         ({"timeline": [{"source": "a", "trim": True}]}, r"an object: \{\} for both ends"),
+        ({"timeline": [{"source": "a", "name": "Caller"}]}, "'Caller' will not do; use small"),
         ({"timeline": [{"source": "a", "fade_in": {"length_s": 1, "curve": "x"}}]}, "qsin"),
         (
             {"segments": True, "timeline": [{"source": "a", "name": "02"}, {"source": "b"}]},
