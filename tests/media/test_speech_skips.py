@@ -6,7 +6,7 @@ import pytest
 
 from longtake.contracts.speech import RATE_HZ, Span, Window
 from media.speech.heard import Heard, HeardWord
-from media.speech.skips import Hole, filled, holes
+from media.speech.skips import filled, holes
 
 
 def said(text: str, start_s: float, step_s: float = 0.3, logprob: float = -0.3) -> Heard:
@@ -37,7 +37,7 @@ STRETCHED = said("The man", 5.5, 0.2)
 def test_a_sentence_that_was_passed_over_is_found_and_put_in_its_place() -> None:
     heard = (FIRST, STRETCHED.with_words((*STRETCHED.words, *THIRD.words)))
     (hole,) = holes(heard, TALK)
-    assert (hole.start_s, hole.end_s) == (pytest.approx(5.88), 11)
+    assert [hole.start_s, hole.end_s] == pytest.approx([5.88, 11])
     assert hole.piece(TALK).first == pytest.approx(5.78 * RATE_HZ, abs=2)
     whole = filled(heard, (said("Nobody else had the time", 6, 0.7),), hole)
     assert text(whole) == (
@@ -78,6 +78,6 @@ def test_pauses_are_no_holes_and_neither_is_a_window_without_a_word() -> None:
 def test_a_word_is_not_stretched_over_what_was_found() -> None:
     long = FIRST.with_words((*FIRST.words[:-1], HeardWord(4.0, 10.5, " it.", 0.9)))
     (hole,) = holes((long, THIRD), TALK)
-    assert hole == Hole(pytest.approx(5.2), 11)
+    assert [hole.start_s, hole.end_s] == pytest.approx([5.2, 11])
     whole = filled((long, THIRD), (said("Nobody else had the time", 6, 0.7),), hole)
     assert whole[0].words[-1].end_s == pytest.approx(5.2)
