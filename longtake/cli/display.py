@@ -75,7 +75,8 @@ class Lines:
         """Write a line, if it is time for one."""
         turn = (_doing(progress), progress.waiting_for or "")
         now = monotonic()
-        if turn == self._said and now - self._said_at < LINE_EVERY_S:
+        soon = now - self._said_at < LINE_EVERY_S
+        if turn == self._said and (soon or progress.waiting_for):  # which may take days
             return
         self._said, self._said_at = turn, now
         say(f"{_doing(progress):<12} {progress.fraction:4.0%}  {_note(progress)}".rstrip())

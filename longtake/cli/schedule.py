@@ -80,8 +80,11 @@ def list_(as_json: Json = False) -> None:
         found = await schedules.list()
         if as_json:
             print_json([facts.model_dump(mode="json") for facts in found])
-        elif found:
+        elif found and out.is_terminal:
             out.print(_table(found))
+        elif found:
+            for row in (_HEADINGS, *map(_cells, found)):
+                typer.echo("\t".join(row))
         else:
             say("no schedules")
 
@@ -153,13 +156,18 @@ def _attend(command: Callable[[Schedules], Awaitable[None]]) -> None:
     attend(with_schedules)
 
 
+_HEADINGS = ("SCHEDULE", "STARTS", "WHEN", "NEXT")
+
+
+def _cells(facts: ScheduleFacts) -> tuple[str, ...]:
+    due = "paused" if facts.paused else facts.next_at[0] if facts.next_at else "never"
+    return facts.schedule_id, facts.summary, _when(facts), due
+
+
 def _table(found: tuple[ScheduleFacts, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("SCHEDULE", "STARTS", "WHEN", "NEXT"):
-        table.add_column(heading)
+    table = Table(*_HEADINGS, box=None, pad_edge=False, header_style="bold")
     for facts in found:
-        due = "paused" if facts.paused else facts.next_at[0] if facts.next_at else "never"
-        table.add_row(facts.schedule_id, facts.summary, _when(facts), due)
+        table.add_row(*(cell.replace("[", "\\[") for cell in _cells(facts)))
     return table
 
 

@@ -43,8 +43,10 @@ def test_lines_come_seldom_unless_the_job_turns(
         (0.0, at(0.1)),
         (0.5, at(0.2)),
         (1.0, at(0.3, waiting_for="a gpu worker")),
-        (1.5, at(0.9, "assembling")),
-        (4.6, at(0.95, "assembling")),
+        (1.2, at(0.31, waiting_for="a gpu worker")),
+        (9.0, at(0.32, waiting_for="a gpu worker")),
+        (9.5, at(0.9, "assembling")),
+        (12.6, at(0.95, "assembling")),
     ]:
         lines.show(progress)
     shown = [line.split()[1] for line in capsys.readouterr().err.splitlines()]

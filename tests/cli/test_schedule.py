@@ -29,6 +29,9 @@ async def test_a_schedule_is_made_shown_and_steered(longtake: Command) -> None:
         while not (listed := (await longtake("schedule", "list", "--json")).document):
             pass  # Temporal's lists come a moment behind
     assert listed[0]["schedule_id"] == "nightly"
+    rows = [line.split("\t") for line in (await longtake("schedule", "list")).out.splitlines()]
+    assert rows[0] == ["SCHEDULE", "STARTS", "WHEN", "NEXT"]
+    assert rows[1][3] == listed[0]["next_at"][0], "whole, also where it is read by a program"
     assert (await longtake("schedule", "trigger", "nightly")).code == 0
     assert (await longtake("schedule", "backfill", "nightly", "--from", "2d")).code == 0
     assert (await longtake("schedule", "delete", "nightly")).code == 0
