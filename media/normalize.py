@@ -12,7 +12,7 @@ from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettin
 from longtake.contracts.loudness import Aim, Loudness
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.normalize import Normalize
-from longtake.contracts.sound import SOUNDS
+from longtake.contracts.sound import SOUNDS, why_wrong_rate
 from longtake.errors import InputUnsupported, InvalidJob
 from media.audio import aligned, encode_audio, read_track
 from media.command import Ffmpeg
@@ -29,7 +29,6 @@ from media.tools import simd_baseline
 
 _BY_PRESET = {"audio-mp3": "mp3", "audio-opus": "opus", "audio-flac": "flac", "audio-wav": "pcm"}
 _BY_DEFAULT = {"webm-vp9": "opus"} | _BY_PRESET
-_HIGHEST_BPS = {"mp3": 320_000, "opus": 510_000, "ac3": 640_000, "aac": 512_000}
 
 
 def plan_normalize(
@@ -170,17 +169,18 @@ def _codec(track: AudioFacts, job: Normalize, container: Container) -> tuple[str
 
 
 def _bitrate(track: AudioFacts, codec: str, job: Normalize) -> int | None:
-    stereo = SOUNDS[codec].bitrate_bps
-    if stereo is None:
-        if job.bitrate_bps is not None:
-            raise InvalidJob(f"{codec} keeps every sample and has no bit rate: leave it out")
-        return None
     if job.bitrate_bps is not None:
+        why = why_wrong_rate(codec, job.bitrate_bps)
+        if why:
+            raise InvalidJob(why)
         return job.bitrate_bps
+    stereo, most = SOUNDS[codec].bitrate_bps, SOUNDS[codec].most_bps
+    if stereo is None or most is None:
+        return None
     pairs = max(1, -(-min(track.channels, SOUNDS[codec].most_channels) // 2))
     default = stereo if codec == "ac3" else stereo * pairs  # AC-3's is for 5.1
     own = track.bitrate_bps if track.codec == codec else None
-    return min(_HIGHEST_BPS[codec], max(default, round(own or 0, -3)))
+    return min(most, max(default, round(own or 0, -3)))
 
 
 def _keeps_picture(facts: MediaFacts, container: Container) -> bool:

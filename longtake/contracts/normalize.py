@@ -12,6 +12,7 @@ from longtake.contracts.containers import CONTAINER_OF_SUFFIX, CONTAINERS, Conta
 from longtake.contracts.encode import BitRate
 from longtake.contracts.job import Job
 from longtake.contracts.loudness import Aim, Target, aim_at
+from longtake.contracts.sound import why_wrong_rate
 from longtake.paths import name_of, shown
 
 SoundCodec = Literal["aac", "opus", "mp3", "flac", "pcm", "ac3"]
@@ -92,8 +93,10 @@ class Normalize(Job):
             why = why_not(container, "audio", self.codec) if self.codec else None
             if why:
                 raise ValueError(why.replace("--audio", "--codec"))
-        if self.bitrate_bps is not None and self.codec in ("flac", "pcm"):
-            raise ValueError(f"{self.codec} keeps every sample and has no bit rate: leave it out")
+        if self.bitrate_bps is not None and self.codec is not None:
+            why = why_wrong_rate(self.codec, self.bitrate_bps)
+            if why:
+                raise ValueError(why)
         return self
 
     def _tells_alone(self) -> None:

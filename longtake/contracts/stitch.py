@@ -14,6 +14,7 @@ from longtake.contracts.encode import BitRate, Crf, SampleRate, Speed
 from longtake.contracts.job import Job
 from longtake.contracts.loudness import Aim, LevelMode, Target, aim_at
 from longtake.contracts.picture import FrameRate, Size
+from longtake.contracts.sound import why_wrong_rate
 from longtake.paths import shown
 
 MOST_PARTS = 100
@@ -222,8 +223,8 @@ class StitchOutput(Contract):
             raise ValueError(f"vbr is for mp3; {codec} has none: leave it out")
         if self.vbr is not None and self.bitrate_bps is not None:
             raise ValueError("vbr and bitrate_bps contradict each other: drop one")
-        if self.bitrate_bps is not None and codec in ("flac", "pcm"):
-            raise ValueError(f"{codec} keeps every sample and has no bit rate: leave it out")
+        if self.bitrate_bps is not None and (why := why_wrong_rate(codec, self.bitrate_bps)):
+            raise ValueError(why)
         if self.bit_depth is not None and codec not in ("flac", "pcm"):
             raise ValueError(f"bit_depth is for flac and pcm; {codec} has none: leave it out")
         return self

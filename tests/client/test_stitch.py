@@ -36,6 +36,10 @@ def job(*parts: dict[str, Any], **asked: Any) -> Stitch:
         ({"outputs": [{"uri": "a.flac", "vbr": 2}]}, "vbr is for mp3"),
         ({"outputs": [{"uri": "a.mp3", "vbr": 2, "bitrate_bps": 96_000}]}, "drop one"),
         ({"outputs": [{"uri": "a.wav", "bitrate_bps": 96_000}]}, "keeps every sample"),
+        (
+            {"outputs": [{"uri": "a.mp3", "bitrate_bps": 999_000}]},
+            "at most 320,000 bit/s, not 999,000",
+        ),
         ({"outputs": [{"uri": "a.wav"}]}, "files of their own"),
         ({"outputs": []}, "1 to 8 outputs"),
         ({"timeline": []}, "1 to 100 parts"),
