@@ -27,6 +27,8 @@ from media.sounds import rate_of
 from media.timeline import Timeline, place
 
 USUAL_HZ, HIGHEST_HZ = 44_100, 48_000
+ROUNDED_S = 0.01
+"""People write the end of a sound as they read it, to hundredths."""
 BED_BELOW_LU = 8.0
 """A music bed under a voice; ducking takes it further down."""
 
@@ -222,6 +224,12 @@ def _warnings(
     ]
     words += [
         f"{part.name} has no sound: it is silent" for part, track, _ in parts if track is None
+    ]
+    words += [
+        f"{part.name} is {own.duration_s:.2f} s long and is asked for until "
+        f"{float(asked.end):g} s: it is taken to its end"
+        for part, asked, own in zip(plan.parts, plan.job.timeline, facts, strict=True)
+        if asked.end is not None and float(asked.end) > own.duration_s + ROUNDED_S
     ]
     shown = plan.job.line if plan.film else ()
     words += [

@@ -177,11 +177,15 @@ async def test_parts_of_other_rates_channels_and_levels_join_without_a_step(
     sources[1] = str(tmp_path / "quiet.wav")
     made = await stitch(
         tmp_path,
-        timeline=[{"source": source} for source in sources],
+        timeline=[{"source": source} for source in sources[:2]]
+        + [{"source": sources[2], "end": 99}],
         outputs=[{"uri": str(tmp_path / "out.wav")}],
         join={"gap_s": 0.1},
     )
     assert made.plan.channels == 2
+    (ends,) = [each for each in made.plan.warnings if "asked for until" in each]
+    assert ends.startswith("part 3 (c.wav) is ")
+    assert ends.endswith("s long and is asked for until 99 s: it is taken to its end")
     assert "part 3 (c.wav): 6 channels are mixed down to 2" in made.plan.warnings
     run("-i", tmp_path / "out.wav", "-c:a", "pcm_f32le", tmp_path / "float.wav")
     for number, placed in enumerate(made.timeline.placed):
