@@ -275,7 +275,7 @@ async def _poison(here: Place, key: str, killed: ProcessKilled | ProcessStalled)
     if deaths >= POISON_AFTER:
         raise Poisoned(
             f"this step ended its process {deaths} times and is not tried again. The last time: "
-            f"{killed.message} When the cause is mended, `longtake retry "
+            f"{killed.message.rstrip('.')}. When the cause is mended, `longtake retry "
             f"{info.workflow_id}` runs only what is missing"
         ) from killed
 
