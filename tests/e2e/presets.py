@@ -135,7 +135,7 @@ def made_here(folder: Path) -> dict[str, Given]:
     talk = film(folder / "talk.mkv", picture, talks[0])
     return {
         "video-upload": Given((f"video={talk}",), ("language=en",), "Monday"),
-        "podcast-episode": Given(tuple(f"parts={part}" for part in talks), EPISODE, "Monday"),
+        "podcast-episode": Given(tuple(f"parts={part}" for part in talks), EPISODE, "again"),
         "lecture": Given((f"recording={talk}",), ("language=en",), "Monday"),
         "archive": Given((f"film={talk}",)),
     }
