@@ -188,6 +188,7 @@ def steer(page: Page, kind: str, job_id: str, job: str) -> None:
     )
 
     page.temporal("workflow", "signal-with-start", "--signal-name", "pause", *what)
+    page.temporal("workflow", "signal", *asked, "--name", "set_priority")  # passed over
     page.temporal("workflow", "signal", *asked, "--name", "set_priority", "--input", "1")
     (told,) = page.temporal("workflow", "query", *asked, "--type", "progress")["queryResult"]
     assert told["state"] == "paused"

@@ -17,6 +17,7 @@ from longtake.settings import drain_grace_s
 from workers import registry
 from workers.interceptor import JobLog
 from workers.settings import WorkerSettings
+from workers.unfit_signals import UnfitSignals
 
 CONTROL_SLOTS = 8
 WEBHOOK_SLOTS = 32
@@ -52,7 +53,7 @@ def workers_for(
 
 def _options(interceptors: Sequence[Interceptor]) -> dict[str, Any]:
     return {
-        "interceptors": [JobLog(), *interceptors],
+        "interceptors": [JobLog(), UnfitSignals(), *interceptors],
         "graceful_shutdown_timeout": timedelta(seconds=drain_grace_s()),
         # A cancel arrives with the answer to a heartbeat; by default that takes 10 s and more.
         "max_heartbeat_throttle_interval": timedelta(seconds=2),

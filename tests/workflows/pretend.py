@@ -23,6 +23,7 @@ from longtake.contracts.steps.common import EncodeDone, Published, Source
 from longtake.queues import CONTROL_QUEUE
 from storage.local import sha256_of
 from tests.patience import WAIT_S
+from workers.unfit_signals import UnfitSignals
 
 NO_FILE = "0" * 64
 """Stands for the hash of a file that is not there."""
@@ -92,6 +93,7 @@ async def working(
             task_queue=CONTROL_QUEUE,
             workflows=workflows,
             workflow_runner=UnsandboxedWorkflowRunner(),
+            interceptors=[UnfitSignals()],
         ),
         *(
             Worker(

@@ -30,6 +30,7 @@ from longtake.contracts.steps.common import (
 from longtake.identity import content_hash
 from longtake.kinds import to_json
 from longtake.runs import find_run
+from tests.patience import WAIT_S
 from tests.workflows.pretend import (
     Steps,
     admission,
@@ -261,3 +262,24 @@ async def test_a_cancel_that_comes_before_the_job_begins_counts(
         "nobody wants it",
     )
     assert pretend.priorities == [], "no step has run"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("set_priority", []),
+        ("set_priority", [1, 2]),
+        ("set_priority", ["soon"]),
+        ("cancel", [1, 2]),
+    ],
+    ids=str,
+)
+async def test_a_signal_that_does_not_fit_is_passed_over(
+    client: Client, pretend: Pretend, name: str, told: list[Any]
+) -> None:
+    handle = await begin(client)
+    await handle.signal(name, args=told)
+    pretend.open.set()
+    async with asyncio.timeout(WAIT_S):
+        assert JobResult.model_validate(await handle.result()).state == "succeeded"
+    assert pretend.priorities == [3, 3]
