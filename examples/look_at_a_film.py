@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from longtake import Command, Longtake, Preview
@@ -31,3 +32,5 @@ async def main(film: str, folder: str) -> None:
 
 if __name__ == "__main__":
     asyncio.run(main(*sys.argv[1:3]))
+    sys.stdout.flush()
+    os._exit(0)  # Temporal's core may abort a process that ends in the usual way
