@@ -17,17 +17,8 @@ from typing import Any
 
 from longtake.errors import ProcessKilled
 from media.observe import ChildEnded, tell
-from media.process import (
-    STALL_S,
-    Child,
-    Limits,
-    done_with,
-    exit_of,
-    read_stderr,
-    reading,
-    start,
-    watch,
-)
+from media.pipes import done_with, reading
+from media.process import STALL_S, Child, Limits, exit_of, read_stderr, start, watch
 
 Message = dict[str, Any]
 

@@ -16,22 +16,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
 from longtake.errors import (
     ProcessKilled,
     ProcessStalled,
-    ResourceExhausted,
-    StorageUnavailable,
 )
 from media import launch
+from media.blame import blame_the_machine
 from media.observe import ChildEnded, tell
 from media.on_demand import Reads, asked_by
+from media.pipes import done_with, reading
 
 STALL_S = 15.0
 """No progress and no CPU time for so long: stalled."""
@@ -280,32 +280,6 @@ def _set_if_open(future: asyncio.Future[Exit], result: Exit) -> None:
         future.set_result(result)
 
 
-@contextlib.asynccontextmanager
-async def reading(
-    pipe: IO[bytes] | None, most_bytes: int = 1 << 16
-) -> AsyncIterator[asyncio.StreamReader]:
-    """What comes out of a pipe, in lines of at most so many bytes.
-
-    The event loop forgets the pipe before it may be closed: its number belongs to another pipe
-    soon, whose bytes would be read for this one.
-    """
-    reader = asyncio.StreamReader(limit=most_bytes)
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), pipe
-    )
-    try:
-        yield reader
-    finally:
-        transport.close()
-
-
-async def done_with(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel tasks that nobody asks any more, and see them end."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 async def _read_progress(child: Child, on_tick: OnTick) -> None:
     block: dict[str, str] = {}
     async with reading(child.process.stdout) as reader:
@@ -418,40 +392,5 @@ def _judge(
     if exited.code < 0:
         name = signal.Signals(-exited.code).name
         raise ProcessKilled(f"{program} was ended by {name}. {child.stderr}".strip())
-    _blame_the_machine(child.stderr, writes_to)
+    blame_the_machine(child.stderr, writes_to)
     raise ProcessFailed(program, exited.code, child.stderr)
-
-
-_NO_MEMORY = re.compile(
-    r"cannot allocate memory|memory allocation error|malloc of size \d+ failed"
-    r"|failed to map segment|pthread_create\(\) failed|thread creation failed"
-    r"|frame_thread_encoder_init failed",
-    re.IGNORECASE,
-)
-"""Words of the loader, FFmpeg, x264, libvpx. A thread fails for want of a place for its stack."""
-
-
-_NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|running out of disk space")
-"""Words of FFmpeg, and of Shaka Packager."""
-
-
-def _is_silent_refusal(stderr: str) -> bool:
-    """Does an encoder not open without a word of its own? x264 lacks memory then; what it thinks
-    of its settings it says (`[libx264 @ …]`)."""
-    refused = "Error while opening encoder" in stderr and "error in an external library" in stderr
-    return refused and not re.search(r"^\[lib\w+ @", stderr, re.MULTILINE)
-
-
-def _blame_the_machine(stderr: str, folder: Path) -> None:
-    """Raise what is no fault of the input: it would else be called corrupt."""
-    if _NO_ROOM.search(stderr):
-        raise ResourceExhausted(
-            f"no space left on the disk of {folder}; free some, or write somewhere else"
-        )
-    if _NO_MEMORY.search(stderr) or _is_silent_refusal(stderr):
-        raise ResourceExhausted(f"the memory a child process may take was not enough: {stderr}")
-    # An option that FFmpeg does not take ends at the output, too: no disk is to blame for that.
-    unopened = "Error opening output" in stderr and "Invalid argument" not in stderr
-    unopened = unopened or "Cannot open file for write" in stderr  # Shaka Packager
-    if unopened or "Read-only file system" in stderr:
-        raise StorageUnavailable(f"{folder} cannot be written: {stderr}")

@@ -39,10 +39,15 @@ def is_made_up(heard: Heard) -> bool:
 def is_spoken(heard: Heard, spans: Sequence[Span]) -> bool:
     """Whether somebody speaks while it is said."""
     start, end = heard.words[0].start_s, max(word.end_s for word in heard.words)
-    spoken = sum(
-        max(0.0, min(end, span.end / RATE_HZ) - max(start, span.first / RATE_HZ)) for span in spans
+    return spoken_between(spans, start, end) >= LEAST_OVERLAP * (end - start)
+
+
+def spoken_between(spans: Iterable[Span], start_s: float, end_s: float) -> float:
+    """For how long somebody speaks between two moments; all in seconds."""
+    return sum(
+        max(0.0, min(end_s, span.end / RATE_HZ) - max(start_s, span.first / RATE_HZ))
+        for span in spans
     )
-    return spoken >= LEAST_OVERLAP * (end - start)
 
 
 def _hug(word: HeardWord, spans: Sequence[Span]) -> HeardWord:

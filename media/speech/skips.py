@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from longtake.contracts.speech import RATE_HZ, Span, Window
+from media.speech.guards import spoken_between
 from media.speech.heard import Heard, HeardWord
 
 PASSED_S = 2.0
@@ -59,7 +60,7 @@ def holes(heard: Sequence[Heard], window: Window) -> tuple[Hole, ...]:
     edges.append(window.end / RATE_HZ)
     found: list[Hole] = []
     for start_s, end_s in zip(edges[::2], edges[1::2], strict=True):
-        if _spoken_s(window.spans, start_s, end_s) < PASSED_S:
+        if spoken_between(window.spans, start_s, end_s) < PASSED_S:
             continue
         if found and start_s - found[-1].end_s < NEAR_S:
             start_s = found.pop().start_s
@@ -101,10 +102,3 @@ def _words(heard: Iterable[Heard]) -> list[HeardWord]:
 
 def _different(words: Iterable[HeardWord]) -> int:
     return len({word.text.casefold().strip(" .,!?") for word in words})
-
-
-def _spoken_s(spans: Iterable[Span], start_s: float, end_s: float) -> float:
-    return sum(
-        max(0.0, min(end_s, span.end / RATE_HZ) - max(start_s, span.first / RATE_HZ))
-        for span in spans
-    )
