@@ -16,8 +16,10 @@ setup: $(READY) ## make .venv with everything that is needed
 demo: $(READY) ## transcode a clip, kill the worker half-way, watch it go on
 	@$(BIN)/longtake demo
 
+# What Python compiles it keeps, whatever the environment says: the processes that run the tests, and
+# those that they start, would compile the same files each for itself.
 test: lint ## lint, then every test, the slow ones and the kills too
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## ruff, mypy --strict, import rules
 	@$(BIN)/ruff check .
@@ -40,7 +42,9 @@ clean: ## remove .venv and everything that was built
 
 # Takes the first Python that runs, has the right version and can make a venv. A name on the PATH
 # proves nothing: version managers leave stubs that only fail. A .venv that works is kept. hatchling
-# comes first, so that the build of the editable install is pinned like the rest.
+# comes first, so that the build of the editable install is pinned like the rest. Compiled here,
+# because where PYTHONDONTWRITEBYTECODE is set nothing else does it, and Temporal's sandbox imports
+# the workflows anew for each job.
 RIGHT_VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 $(READY): pyproject.toml constraints.txt
@@ -68,4 +72,5 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt hatchling && \
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt \
 		--no-build-isolation -e '.[worker,speech,dev]' && \
+	$(BIN)/python -m compileall -q longtake workflows activities media storage workers && \
 	touch $(READY)

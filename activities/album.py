@@ -29,18 +29,12 @@ from longtake.contracts.steps.normalize import MeasureDone, NormalizeSummary
 from longtake.paths import name_of
 from media.album import album_warnings, best_round, first_album_stage, judge, next_album_stage
 from media.assemble import assemble, verify
-from media.audio import aligned, recipe, shaping
+from media.audio import aligned, encode_level, recipe, shaping
 from media.limiter import LevelStage
 from media.loudness import Measured, together
-from media.normalize import (
-    check_one_track,
-    measure_rendered,
-    plan_listening,
-    plan_normalize,
-    render_track,
-)
+from media.normalize import check_one_track, plan_listening, plan_normalize
 from media.plan import Plan
-from media.process import Finished, in_turn
+from media.process import Finished
 from media.tags import tag_kind
 from media.tools import device_class, engine_version
 from storage.work import content_key
@@ -161,11 +155,10 @@ async def encode_stage(request: StageRequest, beat: Beat) -> MeasureDone:
     windows = content_key("measured", part=key)
 
     async def make(draft: Path) -> Finished:
-        rendered = await render_track(source, made, number, stage, draft, beat.on_tick)
-        found, measured = await measure_rendered(made, number, draft, beat.on_tick)
+        found, finished = await encode_level(source, made, number, draft, beat.on_tick, stage)
         # Before the part: who finds the part finds its windows.
         await here.store.put(windows, found.model_dump_json().encode())
-        return in_turn(rendered, measured)
+        return finished
 
     done = await once(here, key, 0, make)
     await here.storage(asked.source.uri).localize(asked.source)

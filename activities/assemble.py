@@ -39,9 +39,6 @@ async def assemble(request: AssembleRequest, beat: Beat) -> Published:
     # Later attempts, here or elsewhere, take the right to publish from earlier ones.
     lease = await lease_on(here, request.output)
     storage = here.storage(request.output)
-    # Since the job began its folder may have gone; that it exists may be this job's own doing.
-    check = partial(storage.check_output, request.output, request.source.uri, overwrite=True)
-    await asyncio.to_thread(check)
     with storage.staging(request.output, request.job_id) as staged:
         finished = await _mux(
             here, source, plan, request.chunk_keys, sounds, staged, beat, chapters, texts

@@ -101,7 +101,7 @@ async def _earlier(
     succeeded = result is not None and result.state == "succeeded"
     if batch.retry_failed and record is None:
         return batches.left(item, job_id)
-    if result is None or not succeeded:
+    if result is None or not succeeded or job.looks_anew:
         return None
     if not batch.retry_failed and not await _is_still_true(here, job, result):
         return None

@@ -9,7 +9,8 @@ from longtake.contracts.encode import VideoSettings
 from longtake.contracts.steps.common import Source, TextTrack
 from longtake.contracts.steps.transcode import Admission, Image
 from longtake.contracts.transcode import Transcode
-from media.captions import Cues, earlier, read_captions
+from media.caption_sources import read_captions
+from media.captions import Cues, earlier, without_braces
 from media.overlays import Beside
 from media.watermark import png_size
 from media.webvtt import document
@@ -58,7 +59,7 @@ async def admit_texts(here: Place, job: Transcode, length_s: float) -> tuple[Tex
         source = await here.storage(file.source).fingerprint(file.source)
         path = await here.storage(file.source).localize(source)
         cues = await read_captions(path, None, Fraction())
-        text = document(earlier(cues.cues, start), end_s - float(start))
+        text = document(without_braces(earlier(cues.cues, start)), end_s - float(start))
         key = content_key("webvtt", text=text)
         await here.store.put(key, text.encode())
         tracks.append(TextTrack(key=key, source=source, **file.model_dump(exclude={"source"})))

@@ -109,7 +109,7 @@ class Hearing:
         windows = (await here.spoken_windows(request.windows_key)).windows
 
         async def detect(draft: Path) -> Finished:
-            async with self._engines.lent() as engine, _Cost(engine) as cost:
+            async with self._engines.lent(model) as engine, _Cost(engine) as cost:
                 found = await engine.detect_language(model, sound, windows)
             await _write(draft, found)
             return cost.finished
@@ -140,7 +140,7 @@ class Hearing:
 
         async def hear(draft: Path) -> Finished:
             beat.worked = True
-            async with self._engines.lent() as engine, _Cost(engine) as cost:
+            async with self._engines.lent(model) as engine, _Cost(engine) as cost:
                 segments = await engine.transcribe(
                     model, sound, window, settings, request.language, on_tick
                 )

@@ -107,7 +107,7 @@ async def _choose(
         [Trial.model_validate(each) for each in json.loads(await here.store.read(key))]
         for key in trials.keys
     ]
-    choices = auto_ladder(facts.video[0], job.codecs or (), samples)
+    choices = auto_ladder(facts.video[0], job.codecs or (), samples, job.crf or {})
     if not choices:
         return Ladder(job, why={_WHY: "fixed, as no test encode keeps within its caps"})
     record = record_of(planned, index, choices)

@@ -81,7 +81,7 @@ async def measure(request: AudioRequest, beat: Beat) -> MeasureDone:
     done = await once(here, key, 0, look)
     await here.storage(request.source.uri).localize(request.source)
     found = Measured.model_validate_json(await here.store.read(key)).loudness
-    # The measuring child tells of itself on stderr; what did not decode, the encode counts.
+    # What did not decode, the encode counts.
     done = done.model_copy(update={"decode_errors": 0})
     return MeasureDone(done=done, loudness=found, windows_key=key)
 

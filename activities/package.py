@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from temporalio import activity
+
 from activities.admit import probe
 from activities.borrow import borrow, check_unchanged
 from activities.encode import check_engine, once, seconds_a_frame
@@ -33,11 +35,12 @@ from longtake.contracts.steps.package import (
     PackRequest,
     RungsRequest,
 )
-from longtake.errors import InputCorrupt, InvalidJob
-from longtake.keys import read_key
+from longtake.errors import ProcessStalled, UserError
+from longtake.keys import MOST_BYTES, read_key
+from longtake.languages import bcp47
 from longtake.packages import resolve_package
 from longtake.paths import shown
-from media.captions import read_captions
+from media.caption_sources import read_captions
 from media.chunks import Chunk, heaviest_first
 from media.fragments import close_gaps
 from media.jpeg import split
@@ -108,16 +111,18 @@ async def _keep(here: Place, document: str) -> str:
 
 async def _key(here: Place, encryption: Encryption) -> bytes:
     """The key, from the file that the job names. Its content is told nowhere."""
-    source = await here.storage(encryption.key).fingerprint(encryption.key)
-    path = await here.storage(encryption.key).localize(source)
-    return read_key(await asyncio.to_thread(path.read_bytes))
+    return read_key(await here.storage(encryption.key).read_small(encryption.key, MOST_BYTES))
+
+
+STALLED_TRIES = 2
+"""After so many a text track of the source whose reading stalls is left out."""
 
 
 async def _words(
     here: Place, source: Source, package: PackagePlan
 ) -> tuple[tuple[Words, ...], tuple[str, ...], tuple[Source, ...], list[str]]:
     """All captions as WebVTT in the work store: their renditions, their keys, the files they are
-    from, and warnings of tracks of the source that hold no words."""
+    from, and warnings of tracks of the source that cannot be read or hold no words."""
     words, keys, others, unread = [], [], [], []
     for each in package.words:
         file = source
@@ -127,15 +132,18 @@ async def _words(
         path = await here.storage(file.uri).localize(file)
         try:
             cues = await read_captions(path, each.stream, package.origin_s)
-        except (InputCorrupt, InvalidJob) as error:
-            if each.file is not None:
+            text = document(cues.cues, package.media_s, cues.styles)
+        except (UserError, ProcessStalled) as error:
+            # A file was asked for; the film's own track need not be there for the film to play.
+            # Storage may have stood still the first time; a track at which it does again is left.
+            again = isinstance(error, UserError) or activity.info().attempt >= STALLED_TRIES
+            if each.file is not None or not again:
                 raise
             unread.append(f"stream {each.stream} (subtitle) is left out: {error.message}")
             continue
         if not cues.cues:
             unread.append(f"{shown(file.uri)} is left out: it holds no captions")
             continue
-        text = document(cues.cues, package.media_s)
         key = content_key("webvtt", text=text)
         await here.store.put(key, text.encode())
         words.append(each)
@@ -297,7 +305,7 @@ async def _texts(here: Place, request: PackRequest, package: PackagePlan) -> lis
         for words, key in zip(package.words, request.plan.words_keys, strict=True)
     ]
     if request.spoken is not None:
-        language = request.spoken.language
+        language = bcp47(request.spoken.language) or "und"
         texts.append(
             Text(
                 path=await here.store.hold(request.spoken.key),

@@ -19,6 +19,7 @@ from activities.place import Place, place
 from activities.running import Beat, implements
 from longtake import identity
 from longtake.content_type import Served
+from longtake.contracts.base import Report
 from longtake.contracts.job import Job
 from longtake.contracts.pipeline import Checksums, Facts, Pipeline, PipelineReport, ProbeStep
 from longtake.contracts.result import JobResult, Output, SourceRead, Stats
@@ -29,6 +30,7 @@ from longtake.contracts.steps.pipeline import (
     NOTE_STEP,
     PREPARE_PIPELINE,
     WRITE_DOCUMENT,
+    ApprovalNote,
     FactsAsked,
     PipelinePlan,
     StepAsked,
@@ -59,7 +61,8 @@ async def prepare_pipeline(job: Pipeline, beat: Beat) -> PipelinePlan:
     sources = [
         await here.storage(uri).fingerprint(uri)
         for name, given in job.inputs.items()
-        if prepared.document.inputs[name].type != "key"  # a secret leaves no trace
+        # A secret leaves no trace, and what a batch takes is no file.
+        if prepared.document.inputs[name].type not in ("key", "files")
         for uri in _listed(given)
     ]
     facts = {}
@@ -91,12 +94,18 @@ async def find_facts(asked: FactsAsked, beat: Beat) -> Facts:
 
 @implements(LOOK_AT_STEP, stage="planning")
 async def look_at_step(asked: StepAsked, beat: Beat) -> StepLooked:
-    """Whether a step was done before and would make the same again; make its folders if not."""
+    """Whether a step was done before and would make the same again, or else may begin; make its
+    folders if it does, and note who let it through."""
     here = place()
     note = await asyncio.to_thread(_read_note, here, asked)
     why = await _why(here, note, asked)
     if note is not None and why is None:
+        await asyncio.to_thread(_used, here, asked, note.result)
         return StepLooked(why=UNCHANGED, before=note.result)
+    if asked.gate is not None and not asked.gate.approved:
+        return StepLooked(why="", approved=await asyncio.to_thread(_is_approved, here, asked))
+    if asked.gate is not None:
+        await asyncio.to_thread(_note_approval, here, asked)
     made = await asyncio.to_thread(_make_folders, here, asked)
     return StepLooked(why=(why or "")[:MOST_WORDS], folders=tuple(made))
 
@@ -105,12 +114,36 @@ async def look_at_step(asked: StepAsked, beat: Beat) -> StepLooked:
 async def note_step(done: StepDone, beat: Beat) -> Nothing:
     """Note what a step read and made, for the next run."""
     note = StepNote(asked=done.asked, result=done.result, noted_at=datetime.now(UTC))
-    await asyncio.to_thread(_write_note, place(), note)
+    await asyncio.to_thread(_keep, place(), done.asked, _note_name(done.asked), note)
     return Nothing()
 
 
 def _note_name(asked: StepAsked) -> str:
     return f"{asked.name}.json"  # names of steps, as their folders are called, have no dots
+
+
+def _is_approved(here: Place, asked: StepAsked) -> bool:
+    if _job(asked).looks_anew:  # it may find what nobody has seen
+        return False
+    data = here.storage(asked.kept).folder(asked.kept).read(_approval_name(asked))
+    with contextlib.suppress(ValidationError):  # of another version
+        return data is not None and ApprovalNote.model_validate_json(data).of == _approved(asked)
+    return False
+
+
+def _note_approval(here: Place, asked: StepAsked) -> None:
+    _keep(here, asked, _approval_name(asked), ApprovalNote(of=_approved(asked)))
+
+
+def _approved(asked: StepAsked) -> str:
+    """What an approval counts for: the step as it is, behind all that comes before it."""
+    assert asked.gate is not None
+    step = f"{identity.content_hash(_job(asked))} {asked.gate.before}"
+    return hashlib.sha256(step.encode()).hexdigest()
+
+
+def _approval_name(asked: StepAsked) -> str:
+    return f"{asked.name}.approved.json"
 
 
 def _read_note(here: Place, asked: StepAsked) -> StepNote | None:
@@ -135,18 +168,28 @@ def _from_index(here: Place, asked: StepAsked) -> StepNote | None:
     )
 
 
-def _write_note(here: Place, note: StepNote) -> None:
-    kept = note.asked.kept
-    _make_folder(here, kept)
-    served = Served("application/json", "no-store")
+def _used(here: Place, asked: StepAsked, result: JobResult) -> None:
+    """`gc` sweeps what nobody used, and a later step may read what this one made."""
+    kept = (output.uri for output in result.outputs if output.uri.startswith(f"{asked.kept}/"))
+    names = [uri.removeprefix(f"{asked.kept}/") for uri in kept]
+    notes = (_note_name(asked), _approval_name(asked))
+    here.storage(asked.kept).folder(asked.kept).used((*notes, *names))
+
+
+def _keep(here: Place, asked: StepAsked, name: str, note: Report) -> None:
+    _make_folder(here, asked.kept)
     data = note.model_dump_json().encode()
-    here.storage(kept).folder(kept).restore(_note_name(note.asked), data, served)
+    folder = here.storage(asked.kept).folder(asked.kept)
+    folder.discard({name: len(data)}, name)  # of attempts that were killed
+    folder.restore(name, data, name, Served("application/json", "no-store"))
 
 
 async def _why(here: Place, note: StepNote | None, asked: StepAsked) -> str | None:
     """Why a step must run; None if it need not."""
     if note is None:
         return "it was not done before"
+    if _job(asked).looks_anew:
+        return "a batch looks each time what is new"
     return (
         _other_settings(note.asked, asked)
         or _other_steps(note.asked.made, asked.made)

@@ -125,9 +125,10 @@ def _measure(beat: Beat) -> None:
 
 
 async def _heartbeats(beat: Beat) -> None:
+    """From the first second on: most steps are over by then, and a beat is a call that writes."""
     while True:
-        activity.heartbeat(beat.details())
         await asyncio.sleep(BEAT_S)
+        activity.heartbeat(beat.details())
 
 
 def _ends_in_time(beat: Beat) -> bool:

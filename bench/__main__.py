@@ -105,7 +105,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[list[str], Options]:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASUREMENTS))
     parser.add_argument("--quick", action="store_true", help="a short smoke run")
     parser.add_argument("--rounds", type=int, help="how often each thing is measured")
-    parser.add_argument("--seconds", type=int, help="length of the long film; 60 unless quick")
+    parser.add_argument("--seconds", type=int, help="length of the long film, or a burst's clips")
     parser.add_argument("--items", type=int, help="of a batch; 5,000 unless quick")
     parser.add_argument("--jobs", type=int, help="how many at once, of burst and many")
     parser.add_argument("--out", type=Path, default=OUT, help="where the report goes")

@@ -97,7 +97,13 @@ async def run(command: Sequence[str], log: Path | None = None) -> Cost:
 def _run(command: Sequence[str], log: Path | None) -> Cost:
     busy, started = machine.busy_s(), time.monotonic()
     with (log or Path(os.devnull)).open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # a group of its own to Linux, as each encoder is
+        )
     _, status, usage = os.wait4(process.pid, 0)
     wall_s = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -30,9 +30,9 @@ HOW = (
     "`ffmpeg-normalize --keep-loudness-range-target` (two passes of FFmpeg's `loudnorm`, linear "
     "where it can) and by a job on a warm service, in turn, with the same FFmpeg. Then the "
     "loudness of what came out by pyloudnorm, and its true peak by FFmpeg's `ebur128`; neither "
-    "tool uses these. Before each job the work store is emptied. At last all but the long one "
-    "together: as many jobs started at once, against the sum of what ffmpeg-normalize took, which "
-    "does one file after the other."
+    "tool uses these. Before each job the work store is emptied. The rows of the corpus leave the "
+    "repeated voice out: one file after the other, and as many jobs started at once, against the "
+    "sum of what ffmpeg-normalize took, which does one file after the other."
 )
 FILMS = ("bbb-2500ms.ts", "increasing-timestamps-360p.mp4", "rotated-270.mp4", "sample.avi")
 """Films of the corpus with one sound track that is neither silent nor shorter than 0.4 s."""
@@ -102,8 +102,8 @@ async def measure(options: Options) -> Measurement:
         together = await _together(here, pieces, options)
     _rows(measurement, *zip(*done, strict=True))
     measurement.rows += [
-        _sum("wall", cost.wall, together, pieces),
-        _sum("CPU", cost.cpu, together, pieces),
+        _at_once("wall", cost.wall, together, pieces),
+        _at_once("CPU", cost.cpu, together, pieces),
     ]
     return measurement
 
@@ -207,8 +207,8 @@ def _rows(
         if our.error_lu > their.error_lu + SAME_LU
     ]
     measurement.rows = [
-        _ratio("wall, each file", pieces, "wall_s"),
-        _ratio("CPU, each file", pieces, "cpu_s"),
+        _one_by_one("wall", cost.wall, pieces[1:]),
+        _one_by_one("CPU", cost.cpu, pieces[1:]),
         ratio("wall, the long one", *_costs(pieces[0], cost.wall), 1.0),
         ratio("CPU, the long one", *_costs(pieces[0], cost.cpu), 1.0),
         alone("largest error of loudness", series("Longtake", "LU", [_worst(ours)]), 0.1),
@@ -228,26 +228,27 @@ def _rows(
     measurement.notes.append(cost.neighbours(**every))
 
 
-def _ratio(what: str, pieces: Sequence[Piece], of: str) -> Row:
-    """File by file, the median of ratios: a sum would be that of the longest."""
-    ratios = [
-        statistics.median(getattr(each, of) for each in piece.ours)
-        / statistics.median(getattr(each, of) for each in piece.theirs)
-        for piece in pieces
-    ]
-    return alone(what, series("Longtake to ffmpeg-normalize", "×", ratios), 1.0)
+Of = Callable[[str, Sequence[Cost]], Series]
 
 
-def _sum(
-    what: str,
-    of: Callable[[str, Sequence[Cost]], Series],
-    together: Cost,
-    pieces: Sequence[Piece],
-) -> Row:
-    """All at once, against one after the other."""
-    theirs = sum(of("", piece.theirs).median for piece in pieces)
-    one_by_one = series("ffmpeg-normalize, one by one", "s", [theirs])
-    return ratio(f"{what}, all files", of("Longtake, all at once", [together]), one_by_one, 1.0)
+def _one_by_one(what: str, of: Of, pieces: Sequence[Piece]) -> Row:
+    ours = sum(of("", piece.ours).median for piece in pieces)
+    return ratio(
+        f"{what}, the corpus one by one",
+        series("Longtake, one by one", "s", [ours]),
+        _theirs(of, pieces),
+        1.0,
+    )
+
+
+def _at_once(what: str, of: Of, together: Cost, pieces: Sequence[Piece]) -> Row:
+    ours = of("Longtake, all at once", [together])
+    return ratio(f"{what}, the corpus at once", ours, _theirs(of, pieces), 1.0)
+
+
+def _theirs(of: Of, pieces: Sequence[Piece]) -> Series:
+    took = sum(of("", piece.theirs).median for piece in pieces)
+    return series("ffmpeg-normalize, one by one", "s", [took])
 
 
 def _costs(piece: Piece, of: Callable[[str, Sequence[Cost]], Series]) -> tuple[Series, Series]:

@@ -53,12 +53,13 @@ async def measure(options: Options) -> Measurement:
             alone("processes that died", series("service", "", [len(died)]), 0.0),
             alone("jobs a second", series("Longtake", "1/s", [jobs / took.wall_s])),
             alone("CPU a job", series("Longtake", "s", [took.cpu_s / jobs])),
-            *await _histories(here, asks[::10]),
+            *await _histories(here, [job for job in asks if job.id not in failures][::10]),
             alone("database a job", series("Longtake", "kB", [grown])),
             *measurement.rows,
         ]
         measurement.tables["MiB of memory"] = _growth(sizes)
-        measurement.notes += [*failures[:5], *answers.failures[:5]]
+        told = [f"{job_id}: {words}" for job_id, words in failures.items()]
+        measurement.notes += [*told[:5], *answers.failures[:5]]
     return measurement
 
 
@@ -69,15 +70,15 @@ def _job(here: Lab, number: int, clip: Path) -> Command:
     )
 
 
-async def _all(here: Lab, jobs: Sequence[Command]) -> tuple[Cost, list[str]]:
+async def _all(here: Lab, jobs: Sequence[Command]) -> tuple[Cost, dict[str, str]]:
     meter = Meter(here.state.pid)
-    failures: list[str] = []
+    failures: dict[str, str] = {}
 
     async def run(job: Command) -> None:
         try:
             await here.longtake.run(job)
         except LongtakeError as error:
-            failures.append(f"{job.id}: {error}")
+            failures[str(job.id)] = str(error)
 
     await asyncio.gather(*(run(job) for job in jobs))
     return meter.read(), failures

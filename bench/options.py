@@ -18,7 +18,7 @@ class Options:
     """A smoke run: short clips, the fastest encoder, two rounds. Its figures prove nothing."""
     rounds: int | None = None
     seconds: int | None = None
-    """Length of the long film."""
+    """Length of the long film, or of a burst's clips."""
     jobs: int | None = None
     """How many jobs at once, where many are measured."""
 

@@ -40,7 +40,7 @@ async def measure(options: Options) -> Measurement:
         crf = round(reached.crf * 4) / 4
         video = job.preset.video.model_copy(update={"crf": crf})
         preset = job.preset.model_copy(update={"video": video})
-        outright, _ = await here.run(again.model_copy(update={"preset": preset}))
+        outright, plain = await here.run(again.model_copy(update={"preset": preset}))
         found = await compare(here.home.path / "output-1.mp4", film.path, EVERY)
         even = await compare(here.home.path / "output-2.mp4", film.path, EVERY)
     measurement.rows += [
@@ -53,6 +53,9 @@ async def measure(options: Options) -> Measurement:
         ratio("CPU", cost.cpu("quality", [searched]), cost.cpu("one crf", [outright]), 1.15),
         ratio("wall", cost.wall("quality", [searched]), cost.wall("one crf", [outright])),
     ]
+    measurement.notes.append(
+        f"children alone: {result.stats.cpu_s:.1f} s of CPU, with one crf {plain.stats.cpu_s:.1f} s"
+    )
     waves = ", ".join(f"{w.chunks} at crf {w.crf:g}: {w.vmaf:.2f}" for w in reached.waves)
     measurement.notes.append(
         f"the job says VMAF {reached.vmaf:.2f}, of every {reached.every}th frame; chunks in waves: "

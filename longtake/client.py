@@ -16,6 +16,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ from longtake.watching import Watch, pauses
 
 if TYPE_CHECKING:
     from typing import Self
+
+DOCUMENT_WITHIN_S = 20.0
 
 
 class Longtake:
@@ -224,7 +227,7 @@ class Longtake:
         Raises InvalidJob if the job is over or has no such step, or if that step has begun.
         """
         handle = await self._open(job_id, "approve")
-        states = {status.name: status.state for status in await self.steps(job_id)}
+        states = {status.name: status.state for status in await self._known_steps(job_id)}
         if states.get(step) not in ("waiting", "gated"):
             waiting = [name for name, state in states.items() if state == "gated"]
             words = f"is {states[step]}" if step in states else "is not there"
@@ -234,6 +237,16 @@ class Longtake:
             )
         with service_errors():
             await handle.signal("approve", step)
+
+    async def _known_steps(self, job_id: str) -> tuple[StepStatus, ...]:
+        """The steps of a pipeline that may have been started a moment ago: its document is read
+        first. Raises InvalidJob if that takes long."""
+        deadline = monotonic() + DOCUMENT_WITHIN_S
+        while not (statuses := await self.steps(job_id)):
+            if monotonic() > deadline:
+                raise InvalidJob(f"job {job_id}: its document is not read yet; try again later")
+            await asyncio.sleep(0.1)
+        return statuses
 
     async def _with_fraction(self, client: Client, status: StepStatus) -> StepStatus:
         """A running step with how far its job is."""
@@ -250,20 +263,30 @@ class Longtake:
 
         Raises InvalidJob for a job that runs or has succeeded.
         """
-        client = await self.temporal()
         found = await self._find(job_id)
         if _state(found) not in ("failed", "canceled"):
             raise InvalidJob(
                 f"job {job_id} ({_state(found)}): only failed and canceled jobs are retried"
             )
-        document = found.job if isinstance(found, JobRecord) else await job_of(client, found)
-        if document is None:
-            raise JobNotFound(f"what job {job_id} was asked to do is not known any more")
-        job = parse({**document, "id": job_id})
+        job = await self._job(job_id, found)
         if job.deadline is not None and job.deadline < datetime.now(UTC):
             job = job.model_copy(update={"deadline": None})  # it would only fail by it again
-        await starting.restart(client, identity.located(job))
+        await starting.restart(await self.temporal(), identity.located(job))
         return JobHandle(self, job_id)
+
+    async def job(self, job_id: str) -> AnyJob:
+        """What a job was asked to do."""
+        return await self._job(job_id, await self._find(job_id))
+
+    async def _job(self, job_id: str, found: Run | JobRecord) -> AnyJob:
+        asked = (
+            found.job
+            if isinstance(found, JobRecord)
+            else await job_of(await self.temporal(), found)
+        )
+        if asked is None:
+            raise JobNotFound(f"what job {job_id} was asked to do is not known any more")
+        return parse({**asked, "id": job_id})
 
     async def webhooks(self, job_id: str) -> tuple[Delivery, ...]:
         """What became of each event of a job, for each of its webhooks."""

@@ -28,6 +28,11 @@ class Document:
         return self.lines.get(place, 1)
 
 
+def in_a_line(error: Exception) -> str:
+    """What YAML says is wrong, and where, in one line."""
+    return " ".join(str(error).split())
+
+
 def read_document(path: Path) -> Any:
     """What a file says. Dates are text, as in JSON; a key that is written twice is an error, for
     one of the two would not count.

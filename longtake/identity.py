@@ -126,13 +126,24 @@ def summary(job: AnyJob) -> str:
     return ", ".join(filter(None, (f"{job.kind} {read} → {written}", preset_name(job))))
 
 
+def without_documents(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A job, also that of a batch's items, with `inline` where a pipeline's document stands."""
+    brief = dict(job)
+    if isinstance(brief.get("pipeline"), Mapping):
+        brief["pipeline"] = "inline"
+    if isinstance(each := brief.get("job"), Mapping):
+        brief["job"] = without_documents(each)
+    return brief
+
+
 def details(job: AnyJob) -> str:
     """The job in a few lines of Markdown, as the Temporal UI shows them."""
     lines = [f"from `{shown(uri)}`" for uri in job.sources] + [f"to `{uri}`" for uri in job.targets]
     if isinstance(job, Transcode):
         lines += _settings(job)
     if isinstance(job, Batch):
-        lines.append(f"each: `{json.dumps(job.job, ensure_ascii=False)}`")
+        each = without_documents(job.job)
+        lines.append(f"each: `{json.dumps(each, ensure_ascii=False)}`")
     if isinstance(job, Command):
         lines.append(f"arguments `{shlex.join(job.arguments)}`")
     lines += [f"{key}: {value}" for key, value in job.labels.items()]

@@ -7,6 +7,8 @@ from __future__ import annotations
 from longtake.errors import InvalidJob
 
 KEY_BYTES = 16
+MOST_BYTES = 4096
+"""Of a key's file: its digits, and as much white space as somebody may have put around them."""
 
 
 def read_key(data: bytes) -> bytes:

@@ -4,22 +4,47 @@ from __future__ import annotations
 
 import re
 
-_TWO_LETTERS = {
-    "en": "eng", "de": "ger", "fr": "fre", "es": "spa", "it": "ita", "pt": "por", "nl": "dut",
-    "ru": "rus", "ja": "jpn", "zh": "chi", "ko": "kor", "ar": "ara", "hi": "hin", "pl": "pol",
-    "sv": "swe", "da": "dan", "fi": "fin", "no": "nor", "cs": "cze", "el": "gre", "tr": "tur",
-    "uk": "ukr", "hu": "hun", "he": "heb", "fa": "per", "ro": "rum", "th": "tha", "vi": "vie",
-}  # fmt: skip
+
+def _table(pairs: str) -> dict[str, str]:
+    return dict(pair.split(":") for pair in pairs.split())
+
+
+_TWO_LETTERS = _table(
+    """
+    aa:aar ab:abk ae:ave af:afr ak:aka am:amh an:arg ar:ara as:asm av:ava ay:aym az:aze
+    ba:bak be:bel bg:bul bi:bis bm:bam bn:ben bo:tib br:bre bs:bos ca:cat ce:che ch:cha
+    co:cos cr:cre cs:cze cu:chu cv:chv cy:wel da:dan de:ger dv:div dz:dzo ee:ewe el:gre
+    en:eng eo:epo es:spa et:est eu:baq fa:per ff:ful fi:fin fj:fij fo:fao fr:fre fy:fry
+    ga:gle gd:gla gl:glg gn:grn gu:guj gv:glv ha:hau he:heb hi:hin ho:hmo hr:hrv ht:hat
+    hu:hun hy:arm hz:her ia:ina id:ind ie:ile ig:ibo ii:iii ik:ipk io:ido is:ice it:ita
+    iu:iku ja:jpn jv:jav ka:geo kg:kon ki:kik kj:kua kk:kaz kl:kal km:khm kn:kan ko:kor
+    kr:kau ks:kas ku:kur kv:kom kw:cor ky:kir la:lat lb:ltz lg:lug li:lim ln:lin lo:lao
+    lt:lit lu:lub lv:lav mg:mlg mh:mah mi:mao mk:mac ml:mal mn:mon mr:mar ms:may mt:mlt
+    my:bur na:nau nb:nob nd:nde ne:nep ng:ndo nl:dut nn:nno no:nor nr:nbl nv:nav ny:nya
+    oc:oci oj:oji om:orm or:ori os:oss pa:pan pi:pli pl:pol ps:pus pt:por qu:que rm:roh
+    rn:run ro:rum ru:rus rw:kin sa:san sc:srd sd:snd se:sme sg:sag si:sin sk:slo sl:slv
+    sm:smo sn:sna so:som sq:alb sr:srp ss:ssw st:sot su:sun sv:swe sw:swa ta:tam te:tel
+    tg:tgk th:tha ti:tir tk:tuk tl:tgl tn:tsn to:ton tr:tur ts:tso tt:tat tw:twi ty:tah
+    ug:uig uk:ukr ur:urd uz:uzb ve:ven vi:vie vo:vol wa:wln wo:wol xh:xho yi:yid yo:yor
+    za:zha zh:chi zu:zul
+    """
+)
 """ISO 639-1 to the bibliographic codes of ISO 639-2, which files use."""
-_TERMINOLOGICAL = {
-    "deu": "ger", "fra": "fre", "nld": "dut", "zho": "chi", "ces": "cze", "ell": "gre",
-    "fas": "per", "ron": "rum",
-}  # fmt: skip
+_TERMINOLOGICAL = _table(
+    """
+    bod:tib ces:cze cym:wel deu:ger ell:gre eus:baq fas:per fra:fre hye:arm isl:ice kat:geo
+    mkd:mac mri:mao msa:may mya:bur nld:dut ron:rum slk:slo sqi:alb zho:chi
+    """
+)
+_WITHDRAWN = {"in": "id", "iw": "he", "ji": "yi", "jw": "jv"}
+"""Codes that ISO 639-1 took back; Whisper says `jw`."""
+_SHORT = {long: short for short, long in _TWO_LETTERS.items()}
 
 
 def code(language: str) -> str:
     """One code a language: files say `ger`, `deu`, `de` or `de-AT`."""
     own = language.lower().partition("-")[0]
+    own = _WITHDRAWN.get(own, own)
     own = _TWO_LETTERS.get(own, own)
     return _TERMINOLOGICAL.get(own, own)
 
@@ -34,7 +59,7 @@ def bcp47(language: str | None) -> str | None:
     if not re.fullmatch("[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", language):
         return None
     own, _, region = language.partition("-")
-    letters = {long: short for short, long in _TWO_LETTERS.items()}.get(code(own), own.lower())
+    letters = _SHORT.get(code(own), own.lower())
     return f"{letters}-{region}" if region else letters
 
 

@@ -102,7 +102,7 @@ def _newest_first(jobs: Iterable[JobSummary]) -> list[JobSummary]:
 
 def summarize(run: Run) -> JobSummary:
     """A run in one line."""
-    job = run.memo.get("job")
+    job = run.memo.get("job") or run.memo.get("brief")
     asked = job if isinstance(job, dict) else {}
     contract = KINDS.get(run.kind)
     reads, writes = (contract.READS, contract.WRITES) if contract else ((), ())

@@ -12,7 +12,7 @@ from temporalio.exceptions import (
 )
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
-from longtake.contracts.result import JobError, JobResult, State
+from longtake.contracts.result import JobError, JobResult, Output, State
 from longtake.errors import LongtakeError, error_class
 from longtake.refusals import service_errors
 from longtake.runs import why_canceled
@@ -26,16 +26,23 @@ async def outcome(client: Client, job_id: str, run_id: str | None = None) -> Job
             return JobResult.model_validate(await handle.result())
     except WorkflowFailureError as failure:
         error = error_of(failure.cause)
+        outputs = _published(failure.cause)
         if isinstance(failure.cause, CancelledError):
             reason = await why_canceled(client, job_id, run_id)
             error = JobError(type="JobCanceled", message=_canceled(reason))
         state: State = "canceled" if error.type == "JobCanceled" else "failed"
-        return JobResult(job_id=job_id, state=state, error=error)
+        return JobResult(job_id=job_id, state=state, outputs=outputs, error=error)
     except ValidationError as error:
         raise LongtakeError(
             f"job {job_id} gave a result that this version of Longtake cannot read: "
             "client and workers should be of one version"
         ) from error
+
+
+def _published(failure: BaseException) -> tuple[Output, ...]:
+    """What a job that failed has published all the same, such as a batch's report."""
+    told = failure.details if isinstance(failure, ApplicationError) else ()
+    return JobResult.model_validate(told[0]).outputs if told else ()
 
 
 def error_of(failure: BaseException) -> JobError:

@@ -21,7 +21,6 @@ from longtake.errors import (
     CapabilityMissing,
     InputForbidden,
     InputNotFound,
-    InputUnsupported,
     InvalidJob,
     OutputConflict,
 )
@@ -32,16 +31,34 @@ from longtake.stitching import resolve_stitch
 
 
 def check(job: AnyJob) -> None:
-    """Raises InvalidJob, InputNotFound, InputForbidden, InputUnsupported, OutputConflict or
+    """Raises InvalidJob, InputNotFound, InputForbidden, OutputConflict or
     CapabilityMissing."""
     check_settings(job)
     if _hears(job):
         _check_speech()
-    # What a batch reads may be a pattern; it looks for itself.
-    for uri in () if isinstance(job, Batch) else identity.read_by(job):
-        check_input(uri)
+    patterns = _patterns(job)
+    for uri in identity.read_by(job):
+        if uri not in patterns:
+            check_input(uri)
     for target in job.targets:
         _check_output(target, folder=job.writes_folder)
+
+
+def _patterns(job: AnyJob) -> tuple[str, ...]:
+    """What is no file but may stand for many: a batch looks for itself."""
+    if isinstance(job, Batch):
+        return job.sources
+    if not isinstance(job, Pipeline):
+        return ()
+    from longtake.pipelines.document import document_of  # which needs this module
+
+    asked = document_of(job).inputs
+    return tuple(
+        uri
+        for name, given in job.inputs.items()
+        if asked[name].type == "files"
+        for uri in ((given,) if isinstance(given, str) else given)
+    )
 
 
 def check_settings(job: Job) -> None:
@@ -59,15 +76,15 @@ def check_settings(job: Job) -> None:
     if isinstance(job, Batch):
         each = batches.sample(job)
         if isinstance(each, Pipeline) and job.input.lower().endswith(batches.LISTS):
-            _prepare(each, whole=False)  # the list may give the rest
+            _prepare(each, complete=False)  # the list may give the rest
         else:
             check_settings(each)
 
 
-def _prepare(job: Pipeline, *, whole: bool = True) -> None:
+def _prepare(job: Pipeline, *, complete: bool = True) -> None:
     from longtake.pipelines.document import prepare  # which needs this module
 
-    prepare(job, whole=whole)
+    prepare(job, complete=complete)
 
 
 def _hears(job: Job) -> bool:
@@ -92,7 +109,7 @@ def _check_speech() -> None:
 
 
 def check_input(uri: str) -> None:
-    """Can a local input be read? Raises InputNotFound, InputForbidden or InputUnsupported."""
+    """Can a local input be read? Raises InputNotFound, InputForbidden or InvalidJob."""
     path = local_path(uri)
     if path is None:
         return
@@ -103,7 +120,7 @@ def check_input(uri: str) -> None:
     if not exists:
         raise InputNotFound(f"there is no file {path}; check the path")
     if path.is_dir():
-        raise InputUnsupported(f"{path} is a folder; name a media file")
+        raise InvalidJob(f"{path} is a folder; name a media file")
     if not os.access(path, os.R_OK):
         raise InputForbidden(f"{path} may not be read; check its permissions")
 

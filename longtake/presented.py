@@ -25,11 +25,19 @@ class Presented(TypedDict):
 def presented(job: AnyJob) -> Presented:
     """The words of a job. A pure function: workflows use it, too."""
     return Presented(
-        memo={"content": identity.content_hash(job), "job": to_json(job)},
+        memo={"content": identity.content_hash(job), **_remembered(job)},
         search_attributes=_search_attributes(job),
         static_summary=_shortened(identity.summary(job), 200),
         static_details=_shortened(identity.details(job), 10_000),
     )
+
+
+def _remembered(job: AnyJob) -> dict[str, Any]:
+    """The job, for lists and for who starts it again; where it holds a whole document, only what
+    lists need: the rest is in the first event of its history, and a batch has many of them."""
+    whole = to_json(job)
+    brief = identity.without_documents(whole)
+    return {"job": whole} if brief == whole else {"brief": brief}
 
 
 def _search_attributes(job: AnyJob) -> TypedSearchAttributes:

@@ -21,7 +21,7 @@ from longtake.contracts.encode import (
 )
 from longtake.contracts.sound import SOUNDS
 from longtake.contracts.transcode import Transcode
-from longtake.documents import read_document
+from longtake.documents import in_a_line, read_document
 from longtake.errors import InvalidJob
 
 _PACKAGE = Path(__file__).parent
@@ -64,7 +64,7 @@ def read_model(path: Path, model: type[Model]) -> Model:
     except OSError as error:
         raise InvalidJob(f"preset file {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidJob(f"preset file {path} is not YAML: {error}") from error
+        raise InvalidJob(f"preset file {path} is not YAML: {in_a_line(error)}") from error
     except ValidationError as error:
         raise InvalidJob(f"preset file {path} is not valid: {describe(error)}") from error
 

@@ -85,12 +85,17 @@ def _seconds_left(beats: Sequence[Beat], chunks_left: float, fps: float | None) 
     lengths = [beat.frames / beat.fraction for beat in beats if beat.fraction > _ENOUGH]
     if not lengths or not fps:
         return None
-    return chunks_left * sum(lengths) / len(lengths) / fps
+    return _finite(chunks_left * sum(lengths) / len(lengths) / fps)
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    return _finite(sum(known)) if known else None
+
+
+def _finite(value: float) -> float | None:
+    """None where numbers that a worker told add up to more than a number holds."""
+    return value if math.isfinite(value) else None
 
 
 def _number(value: object) -> float | None:

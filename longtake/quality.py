@@ -43,8 +43,10 @@ FIRST = 1 / 12
 """Of the frames that the first wave takes, which knows least."""
 SHORT = 1 / 4
 """Of the frames that come last: in the shortest chunks, which miss by the least."""
-SURE = 0.2
+SURE = 0.12
 """VMAF: once what is left will miss by less than that, it is one wave."""
+SURE_BEFORE = 0.2
+"""The same, of jobs that were begun before it changed."""
 SPREAD = 0.5
 """What chunks lose differs by so much of its mean, from chunk to chunk (standard deviation)."""
 GUESSED = 0.5
@@ -98,7 +100,7 @@ def every(frames: int) -> int:
     """Every so-many-th frame of a film of this length is scored, as scoring is costly; a short
     one has too few, and a hundred do for a long one. Coprime with the distance of keyframes and
     with the pattern of B-frames, as frames of one kind score alike (decision 26)."""
-    steps = ((4000, 41), (2000, 23), (1000, 13), (400, 7))
+    steps = ((4000, 41), (2000, 23), (1000, 17), (400, 7))
     return next((step for enough, step in steps if frames >= enough), 5)
 
 
@@ -108,14 +110,18 @@ def target_of(quality: str) -> float:
 
 
 def next_wave(
-    codec: str, target: float, frames: Sequence[int], tried: Sequence[Tried]
+    codec: str,
+    target: float,
+    frames: Sequence[int],
+    tried: Sequence[Tried],
+    sure: float = SURE,
 ) -> Wave | None:
     """What to encode next; None once the whole is near enough to its target, or cannot be.
 
     `frames` has the length of each chunk; `tried` what was encoded, in its order. Chunks that
     were encoded already are encoded anew only if they must be.
     """
-    film = _Film(SCALES[codec], target, tuple(frames), tuple(tried))
+    film = _Film(SCALES[codec], target, tuple(frames), tuple(tried), sure)
     left = [number for number in _order(frames) if number not in film.known]
     if not left:
         return _mend(film)
@@ -130,6 +136,7 @@ class _Film:
     target: float
     frames: tuple[int, ...]
     tried: tuple[Tried, ...]
+    sure: float
 
     @cached_property
     def known(self) -> Mapping[int, Tried]:
@@ -146,12 +153,13 @@ class _Film:
 
     @cached_property
     def slope(self) -> float | None:
-        """What a step of CRF did to chunks that were encoded twice, as a logarithm of the loss."""
+        """What a step of CRF did to chunks that were encoded twice, as a logarithm of the loss.
+        A score of 0 is as low as scores go, and tells nothing of it."""
         rise = run = 0.0
         before: dict[int, Tried] = {}
         for after in self.tried:
-            if after.number in before:
-                one = before[after.number]
+            one = before.get(after.number)
+            if one is not None and min(one.vmaf, after.vmaf) > 0:
                 sign = math.copysign(1, after.crf - one.crf)
                 run += abs(after.crf - one.crf)
                 rise += sign * math.log(_loss(after.vmaf) / _loss(one.vmaf))
@@ -276,7 +284,7 @@ def _taken(film: _Film, left: list[int]) -> tuple[int, ...]:
     spread = SPREAD * (100 - film.target)
     miss = spread * math.sqrt(sum(film.frames[n] ** 2 for n in left)) / film.total
     rest = film.total - film.done
-    if film.done >= film.total / 4 and miss <= SURE:
+    if film.done >= film.total / 4 and miss <= film.sure:
         return tuple(left)
     wanted = min(film.done, rest / 2) if film.known else film.total * FIRST
     taken: list[int] = []

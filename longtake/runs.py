@@ -115,7 +115,10 @@ async def find_run(client: Client, job_id: str) -> Run | None:
         return None
     steps = [await _step(client, activity) for activity in answer.pending_activities]
     run = await _run(client, answer.workflow_execution_info)
-    children = sorted(answer.pending_children, key=lambda child: child.initiated_id)
+    children = sorted(
+        (each for each in answer.pending_children if each.workflow_type_name != WEBHOOKS_WORKFLOW),
+        key=lambda child: child.initiated_id,
+    )
     return replace(run, steps=tuple(steps), children=tuple(child.workflow_id for child in children))
 
 

@@ -8,6 +8,7 @@ Temporal keeps them; a start that falls due while the service sleeps is made up 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -72,6 +73,8 @@ class Schedules:
         """
         if job.id is not None:
             raise InvalidJob("leave out the job's id: each start makes one from the schedule's")
+        if timetable.every_s and timetable.time_zone != "UTC":
+            raise InvalidJob("time_zone is of cron expressions; an interval is counted from 1970")
         check_settings(job)
         job = identity.located(job)
         words = presented(job)
@@ -112,6 +115,16 @@ class Schedules:
                 f"there is a schedule {schedule_id!r} already: delete it first, or choose "
                 "another id"
             ) from error
+        await self._due_some_day(schedule_id)
+
+    async def _due_some_day(self, schedule_id: str) -> None:
+        """Only Temporal reads cron expressions to the end: what it takes may be never, as 31 2."""
+        for _ in range(5):  # it may not yet have counted
+            if (await self.get(schedule_id)).next_at:
+                return
+            await asyncio.sleep(0.2)
+        await self.delete(schedule_id)
+        raise InvalidJob(f"schedule {schedule_id!r} would start nothing: no such time comes")
 
     async def list(self) -> tuple[ScheduleFacts, ...]:
         """All schedules of jobs, by their ids, also those that were made elsewhere."""
@@ -163,17 +176,17 @@ class Schedules:
 
     async def pause(self, schedule_id: str, note: str = "") -> None:
         """Start nothing until it is resumed. Jobs that run go on."""
-        async with self._handle(schedule_id) as (_, handle):
+        async with self._changing(schedule_id) as handle:
             await handle.pause(note=note or "paused by longtake")
 
     async def resume(self, schedule_id: str, note: str = "") -> None:
         """Go on, from the next time that is due."""
-        async with self._handle(schedule_id) as (_, handle):
+        async with self._changing(schedule_id) as handle:
             await handle.unpause(note=note or "resumed by longtake")
 
     async def trigger(self, schedule_id: str) -> None:
         """Start its job now, under the schedule's policy for overlaps."""
-        async with self._handle(schedule_id) as (_, handle):
+        async with self._changing(schedule_id) as handle:
             await handle.trigger()
 
     async def backfill(
@@ -184,13 +197,24 @@ class Schedules:
             raise InvalidJob(f"nothing is due from {_iso(begin)} to {_iso(end)}: it ends before")
         # Temporal's interval lacks its beginning.
         span = ScheduleBackfill(begin - timedelta(microseconds=1), end, _POLICIES[overlap])
-        async with self._handle(schedule_id) as (_, handle):
+        async with self._changing(schedule_id) as handle:
             await handle.backfill(span)
 
     async def delete(self, schedule_id: str) -> None:
         """Forget it. Jobs that it started go on."""
         async with self._handle(schedule_id) as (_, handle):
             await handle.delete()
+
+    @asynccontextmanager
+    async def _changing(self, schedule_id: str) -> AsyncIterator[ScheduleHandle]:
+        """For one change, which is done at the end.
+
+        Temporal answers before it has made the change, and keeps only the later one of two that
+        come at once: a pause before a trigger is lost. To describe the schedule waits for it.
+        """
+        async with self._handle(schedule_id) as (_, handle):
+            yield handle
+            await handle.describe()
 
     @asynccontextmanager
     async def _handle(self, schedule_id: str) -> AsyncIterator[tuple[Client, ScheduleHandle]]:

@@ -5,7 +5,8 @@
 | `LONGTAKE_HOME`       | state of the embedded service: database, work store, job index, logs |
 | `LONGTAKE_WORK_STORE` | where workers keep finished steps: a folder that all of them share,  |
 |                       | or `s3://bucket/prefix`                                              |
-| `LONGTAKE_MODELS`     | folders of speech models, with a colon between two                  |
+| `LONGTAKE_MODELS`     | folders of speech models, with a colon between two (default `models` |
+|                       | in `LONGTAKE_HOME`)                                                  |
 | `LONGTAKE_LOG_LEVEL`  | how much workers log: debug, info (default), warning or error        |
 | `LONGTAKE_DRAIN_GRACE`| seconds a worker that was told to stop may take to finish (default 30) |
 | `LONGTAKE_METRICS`    | host:port where a worker serves metrics for Prometheus; off without  |
@@ -133,8 +134,9 @@ def drain_grace_s() -> float:
 
 def model_folders() -> tuple[Path, ...]:
     """Folders in which speech models lie, one folder each, in the order in which they are asked."""
-    folders = os.environ.get("LONGTAKE_MODELS", "").split(os.pathsep)
-    return tuple(Path(folder).expanduser().absolute() for folder in folders if folder)
+    named = os.environ.get("LONGTAKE_MODELS") or str(Home.from_environment().path / "models")
+    folders = filter(None, named.split(os.pathsep))
+    return tuple(Path(folder).expanduser().absolute() for folder in folders)
 
 
 def cache_bytes() -> int:

@@ -93,7 +93,7 @@ async def _earlier(
         return Started(run.job_id, run.run_id, "running")
     if run.state != "succeeded":
         return "first"
-    if job.LOOKS_ANEW:
+    if job.looks_anew:
         return "again"
     if run.memo.get("source") not in (None, identity.source_version(job)):
         return "again"
@@ -112,7 +112,7 @@ async def _from_index(
     closed_at = record.summary.closed_at
     closed = datetime.fromisoformat(closed_at) if closed_at else None
     result = record.result
-    if job.LOOKS_ANEW or result is None or result.state != "succeeded":
+    if job.looks_anew or result is None or result.state != "succeeded":
         return "first"
     if await _still_true(client, job, result, closed, here=here):
         return Started(record.summary.job_id, None, "done")
@@ -129,13 +129,9 @@ async def _still_true(
 
 async def _must_match(client: Client, run: Run, job: AnyJob) -> None:
     """USE_EXISTING joins whatever runs under the id: the content has to be compared by us."""
-    content = run.memo.get("content")
-    earlier: Mapping[str, object] = {}
-    if content is None:
-        earlier = await job_of(client, run) or {}
-        content = _content_of(earlier)
+    content = run.memo.get("content") or _content_of(await job_of(client, run) or {})
     if content != identity.content_hash(job):
-        raise _other_content(job, run.memo.get("job") or earlier, run.kind)
+        raise _other_content(job, await job_of(client, run), run.kind)
 
 
 def _content_of(document: Mapping[str, object]) -> str | None:

@@ -147,6 +147,10 @@ class LongtakeSync:
         """Run a failed or cancelled job once more."""
         return JobHandleSync(self, self._wait(self._client.retry(job_id)).id)
 
+    def job(self, job_id: str) -> AnyJob:
+        """What a job was asked to do."""
+        return self._wait(self._client.job(job_id))
+
     def webhooks(self, job_id: str) -> tuple[Delivery, ...]:
         """What became of each event of a job."""
         return self._wait(self._client.webhooks(job_id))

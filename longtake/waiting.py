@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime, timedelta
 
-from temporalio.client import Client
+from pydantic import ValidationError
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowQueryRejectedError
 from temporalio.service import RPCError
 
+from longtake.contracts.result import Progress
 from longtake.fleet import live_workers
 from longtake.queues import CONTROL_QUEUE, ROLES, task_queue
 from longtake.runs import Run, Step, find_run
@@ -16,13 +18,15 @@ SETTLING = timedelta(seconds=6)
 """A worker that has just started is not known before its first heartbeat."""
 
 
+SAID_WITHIN = timedelta(seconds=2.5)
 MOST_CHILDREN = 20
 """So many of the jobs that a job runs are looked at. Where a worker is missing, soon all of them
 wait for it."""
 
 
 async def waiting_for(client: Client, run: Run, *, answered: bool, embedded: bool) -> str | None:
-    """A worker that nobody runs, or another try of a step that failed; None if work goes on.
+    """A worker that nobody runs, another try of a step that failed, or what a pipeline that the
+    job runs says that it waits for; None if work goes on.
 
     Of a job that runs others it is what they wait for, while all of them stand still.
     `answered`: a control worker answered lately, so there is one. `embedded`: the embedded
@@ -37,7 +41,13 @@ async def waiting_for(client: Client, run: Run, *, answered: bool, embedded: boo
         if not await _is_served(client, queue):
             return _of(waits, run, _wanted(queue, embedded=embedded))
     tries = ((each, step) for each in still for step in each.steps if step.last_failure)
-    return next((_of(each, run, _another_try(step)) for each, step in tries), None)
+    for each, step in tries:
+        return _of(each, run, _another_try(step))
+    pipelines = (each for each in still if each is not run and each.kind == "pipeline")
+    for each in pipelines if answered else ():
+        if words := await _said(client, each):
+            return words
+    return None
 
 
 async def _standing_still(client: Client, run: Run) -> list[Run]:
@@ -51,6 +61,17 @@ async def _standing_still(client: Client, run: Run) -> list[Run]:
             found.append(child)
             ahead.extend(child.children)
     return []
+
+
+async def _said(client: Client, run: Run) -> str | None:
+    """What a job itself waits for, such as a person; it alone knows."""
+    try:
+        told = await client.get_workflow_handle(run.job_id).query(
+            "progress", rpc_timeout=SAID_WITHIN
+        )
+        return Progress.model_validate(told).waiting_for
+    except (RPCError, WorkflowQueryFailedError, WorkflowQueryRejectedError, ValidationError):
+        return None
 
 
 def _of(waits: Run, asked: Run, words: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from time import monotonic
 from typing import get_args
@@ -20,7 +20,9 @@ from longtake.progress import Meter, merge
 from longtake.runs import Run, find_run
 from longtake.waiting import waiting_for
 
-_ANSWER_WITHIN = timedelta(seconds=2.5)
+_ANSWER_WITHIN = timedelta(seconds=0.7)
+"""Who asks hears within a second, also where two hundred jobs have just been started: then the
+stage, and what running steps say."""
 _LEAVE_ALONE_S = 5.0
 """How long a workflow is not asked again after it did not answer."""
 
@@ -40,26 +42,55 @@ class Watch:
         self._meter = Meter()
         self._counted: Progress | None = None
         self._ask_again_at = 0.0
+        self._steps: dict[str, Watch] = {}
+        """Of a pipeline: of its jobs that run, by id."""
 
     async def look(self, run: Run) -> Progress:
         """The progress of a run that was just described."""
         run, answered = await self._at_one_moment(run)
+        if self._counted and not run.is_open and run.state != "succeeded":
+            await self._ask()  # what ended it had not yet ended when it answered last
         counted = self._counted or self._unasked(run)
         state = counted.state if answered else run.state
-        known = run.stage if run.stage in get_args(Stage) else None
         counted = Progress.model_validate(
             {
                 **counted.model_dump(),
                 "job_id": self._job_id,
                 "state": state,
-                "stage": (counted.stage if answered else known) if run.is_open else None,
-                "waiting_for": counted.waiting_for
-                or await waiting_for(self._client, run, answered=answered, embedded=self._embedded),
+                "stage": self._stage(run, counted, answered=answered),
+                "waiting_for": await self._waiting_for(run, counted, answered=answered),
             }
         )
         working = () if state == "paused" else run.steps  # what still beats, is being stopped
         beats = [step.beat for step in working if step.name in COUNTED and step.started]
+        if answered and run.kind == "pipeline":
+            beats += await self._steps_under_way(run)
         return self._meter.read(merge(counted, beats))
+
+    async def _steps_under_way(self, run: Run) -> list[Mapping[str, object]]:
+        """How far the steps are that run as jobs of their own, in the words of a heartbeat."""
+        self._steps = {each: self._steps.get(each) or self._of(each) for each in run.children}
+        looks = (each.fraction() for each in self._steps.values())
+        return [{"fraction": fraction} for fraction in await asyncio.gather(*looks)]
+
+    def _of(self, job_id: str) -> Watch:
+        return Watch(self._client, job_id, embedded=self._embedded)
+
+    async def fraction(self) -> float:
+        """How far the job is by now, from 0 to 1."""
+        run = await find_run(self._client, self._job_id)
+        return (await self.look(run)).fraction if run else 0.0
+
+    def _stage(self, run: Run, counted: Progress, *, answered: bool) -> str | None:
+        known = run.stage if run.stage in get_args(Stage) else None
+        return (counted.stage if answered else known) if run.is_open else None
+
+    async def _waiting_for(self, run: Run, counted: Progress, *, answered: bool) -> str | None:
+        if not run.is_open:
+            return None
+        return counted.waiting_for or await waiting_for(
+            self._client, run, answered=answered, embedded=self._embedded
+        )
 
     def _unasked(self, run: Run) -> Progress:
         """What is known without the workflow's answer."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from longtake.errors import InputCorrupt
 from media.command import Ffmpeg, filters
 from media.limiter import LevelStage
+from media.loudness import Measured, encode_measured
 from media.plan import AudioPlan, Plan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.sounds import ENCODERS, dither, given_back, layout_filters
@@ -32,12 +33,19 @@ def audio_command(
 
 def read_track(source: Path, plan: Plan, number: int) -> Ffmpeg:
     """A command that decodes track `number` of the plan, on the source's clock."""
-    return (
-        Ffmpeg.quiet()
-        .cpu_level(simd_baseline())
-        .read(source, plan.demuxer, "-copyts", *_seek(plan))
-        .then("-map", f"0:{plan.audio[number].stream}", "-vn", "-sn", "-dn")
-    )
+    stream = stream_of(plan, number)
+    return read_source(source, plan).then("-map", stream, "-vn", "-sn", "-dn")
+
+
+def read_source(source: Path, plan: Plan) -> Ffmpeg:
+    """A command that reads the plan's source, on its own clock."""
+    command = Ffmpeg.quiet().cpu_level(simd_baseline())
+    return command.read(source, plan.demuxer, "-copyts", *_seek(plan))
+
+
+def stream_of(plan: Plan, number: int) -> str:
+    """Track `number` of the plan, as FFmpeg names a stream of its first input."""
+    return f"0:{plan.audio[number].stream}"
 
 
 def aligned(plan: Plan, audio: AudioPlan) -> tuple[str | None, ...]:
@@ -98,17 +106,33 @@ async def encode_audio(
     number: int,
     target: Path,
     on_tick: OnTick,
-    stage: LevelStage | None = None,
 ) -> Finished:
-    """Encode a track to `target`, at the level that `stage` sets.
+    """Encode a track to `target`.
 
     Raises InputCorrupt, and what `run_ffmpeg` raises.
     """
-    command = audio_command(source, plan, number, target, stage)
+    command = audio_command(source, plan, number, target)
     try:
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
-        raise InputCorrupt(
-            f"the sound of {source.name} could not be encoded (exit code {error.code}): "
-            f"{error.stderr}"
-        ) from error
+        raise _not_encoded(source, error) from error
+
+
+async def encode_level(
+    source: Path, plan: Plan, number: int, target: Path, on_tick: OnTick, stage: LevelStage
+) -> tuple[Measured, Finished]:
+    """Encode a track to `target` at the level that `stage` sets, and measure what was encoded.
+
+    Raises InputCorrupt, and what `run_child` raises.
+    """
+    command = audio_command(source, plan, number, target, stage)
+    try:
+        return await encode_measured(command, plan.audio[number].sample_rate, target, on_tick)
+    except ProcessFailed as error:
+        raise _not_encoded(source, error) from error
+
+
+def _not_encoded(source: Path, error: ProcessFailed) -> InputCorrupt:
+    return InputCorrupt(
+        f"the sound of {source.name} could not be encoded (exit code {error.code}): {error.stderr}"
+    )

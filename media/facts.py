@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-import struct
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -14,7 +13,7 @@ import av
 from longtake.contracts.media import AudioFacts, VideoFacts
 from media.demux import Track
 from media.index import Index
-from media.layout import hdr_light
+from media.light import in_words, peak_nits, read_light
 
 _CODEC_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopus": "opus"}
 
@@ -28,6 +27,7 @@ def video_facts(track: Track, index: Index) -> VideoFacts:
     """A picture stream, as it is stored."""
     stream, context, frame = track.stream, track.stream.codec_context, track.first_frame
     steps = [b - a for a, b in pairwise(index.pts)]
+    light = read_light(frame)
     return VideoFacts(
         index=stream.index,
         codec=_CODEC_NAMES.get(track.codec, track.codec),
@@ -47,7 +47,7 @@ def video_facts(track: Track, index: Index) -> VideoFacts:
         color_primaries=_color(context.color_primaries, _PRIMARIES),
         color_transfer=_color(context.color_trc, _TRANSFERS),
         color_space=_color(context.colorspace, _MATRICES),
-        peak_nits=_peak_nits(frame),
+        peak_nits=peak_nits(light),
         interlaced=bool(frame and frame.interlaced_frame),
         variable_frame_rate=_is_variable(steps, index.time_base),
         keyframes=len(index.keyframes),
@@ -56,31 +56,14 @@ def video_facts(track: Track, index: Index) -> VideoFacts:
         open_gop=track.leading > 0,
         hidden_frames=track.hidden,
         damaged_packets=track.damaged,
-        hdr_light=hdr_light(frame),
+        hdr_light=in_words(light),
+        light=light,
         header_sha256=_sha256(context.extradata),
     )
 
 
 def _sha256(data: bytes | None) -> str | None:
     return hashlib.sha256(data).hexdigest() if data else None
-
-
-_LUMINANCE = (72, 80)
-"""Where the greatest luminance and the flag that it is given lie in AVMasteringDisplayMetadata:
-eight rationals of chromaticity, then least and greatest luminance, then two flags."""
-
-
-def _peak_nits(frame: Any) -> int | None:
-    """MaxCLL (CTA-861.3), else the mastering display's peak (SMPTE ST 2086)."""
-    given = {} if frame is None else {item.type.name: bytes(item) for item in frame.side_data}
-    level = given.get("CONTENT_LIGHT_LEVEL")
-    if level and (brightest := struct.unpack_from("=I", level)[0]):
-        return int(brightest)
-    master = given.get("MASTERING_DISPLAY_METADATA")
-    if not master or not struct.unpack_from("=i", master, _LUMINANCE[1] + 4)[0]:
-        return None
-    above, below = struct.unpack_from("=ii", master, _LUMINANCE[0])
-    return round(above / below) if below else None
 
 
 # ITU-T H.273, tables 2 to 4, under FFmpeg's names.

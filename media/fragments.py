@@ -131,6 +131,11 @@ def split_init(path: Path) -> int:
     raise InputCorrupt("no frame of the source could be decoded")
 
 
+def has_frames(path: Path) -> bool:
+    """Whether anything is in the file but an init segment, if that."""
+    return next(_moofs(path), None) is not None
+
+
 def _copy_later(file: BinaryIO, begin: int, target: BinaryIO, ticks: int) -> None:
     """Copy fragments with their decode times moved."""
     for kind, start, end in _boxes_of_file(file, begin):

@@ -24,7 +24,7 @@ SEEN = 6.0
 HARDLY = 2.0
 """VMAF: what it has to lose at half of the rate or less."""
 BAD_LINE_BPS = 200_000
-"""A rung that takes no more is the last: every line carries it."""
+"""Every line carries a rung that takes no more: it is the last."""
 NEAR = 2.0
 """VMAF: a rung lies no farther below the hull. Its corners alone are too far apart for a ladder."""
 WATCHABLE = 40.0
@@ -55,13 +55,19 @@ def mean_trials(samples: Iterable[Sequence[Trial]]) -> tuple[Trial, ...]:
 
 
 def choose_ladder(
-    codec: PackageCodec, trials: Sequence[Trial], *, most_bps: int, most_rungs: int
+    codec: PackageCodec,
+    trials: Sequence[Trial],
+    *,
+    most_bps: int,
+    most_rungs: int,
+    last_bps: float = BAD_LINE_BPS,
 ) -> LadderChoice | None:
     """The rungs of one codec; None if nothing that was tested keeps within `most_bps`.
 
-    `trials` are means over samples; `most_bps` is the highest cap in bit/s.
+    `trials` are means over samples; `most_bps` is the highest cap in bit/s. A rung that takes
+    `last_bps` or less is the last.
     """
-    curves = [list(_curve(same)) for same in _by_size(trials)]
+    curves = [list(_curve(same)) for same in by_size(trials)]
     coarsest = (ENCODINGS[codec].crf or (0, math.inf, 0))[1]
     points = [
         point
@@ -77,7 +83,8 @@ def choose_ladder(
     ]
     top = _first(hull, curves[0])
     room = min(CAP, most_bps / top.bps)
-    walks = (_walk(near, top, step) for step in STEPS)
+    last_bps = last_bps if top.bps > BAD_LINE_BPS else top.bps
+    walks = (_walk(near, top, step, last_bps) for step in STEPS)
     rungs = next((walk for walk in walks if len(walk) <= most_rungs), [top])
     return LadderChoice(
         codec=codec,
@@ -121,7 +128,7 @@ def _height_of(hull: Sequence[Trial], bps: float) -> float:
     return hull[0].vmaf if bps >= hull[0].bps else math.inf
 
 
-def _by_size(trials: Sequence[Trial]) -> list[list[Trial]]:
+def by_size(trials: Sequence[Trial]) -> list[list[Trial]]:
     """The largest size first; of each the finest first."""
     sizes: dict[tuple[int, int], list[Trial]] = defaultdict(list)
     for trial in trials:
@@ -140,21 +147,23 @@ def _curve(trials: Sequence[Trial]) -> Iterator[Trial]:
         last = math.floor(other.crf) + 1 if number == len(trials) else math.ceil(other.crf)
         for crf in range(math.ceil(one.crf), last):
             part = (crf - one.crf) / (other.crf - one.crf)
-            loss = _between(_loss(one), _loss(other), part)
+            lost = between(loss(one), loss(other), part)
             yield one.model_copy(
                 update={
                     "crf": crf,
-                    "bps": round(_between(one.bps, other.bps, part)),
-                    "vmaf": round(100 - loss, 2),
+                    "bps": round(between(one.bps, other.bps, part)),
+                    "vmaf": round(100 - lost, 2),
                 }
             )
 
 
-def _between(one: float, other: float, part: float) -> float:
+def between(one: float, other: float, part: float) -> float:
+    """So far on the way from one to the other, where each step is the same factor."""
     return math.exp(math.log(one) * (1 - part) + math.log(other) * part)
 
 
-def _loss(trial: Trial) -> float:
+def loss(trial: Trial) -> float:
+    """What a trial lacks of VMAF 100."""
     return max(100 - trial.vmaf, _LEAST_LOSS)
 
 
@@ -169,12 +178,12 @@ def _first(hull: Sequence[Trial], largest: Sequence[Trial]) -> Trial:
     )
 
 
-def _walk(points: Sequence[Trial], top: Trial, step: float) -> list[Trial]:
+def _walk(points: Sequence[Trial], top: Trial, step: float, last_bps: float) -> list[Trial]:
     """Down from `top`, each rung the richest that is worth it beside the one above."""
     least = min(WATCHABLE, top.vmaf / 2)
     watchable = [each for each in points if each.vmaf >= least]
     rungs = [top]
-    while rungs[-1].bps > BAD_LINE_BPS:
+    while rungs[-1].bps > last_bps:
         worth = [each for each in watchable if _is_worth_it(rungs[-1], each, step)]
         if not worth:
             break

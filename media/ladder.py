@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from longtake.contracts.codecs import ENCODINGS
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.ladder import LadderChoice, Trial
 from longtake.contracts.media import VideoFacts
 from longtake.contracts.package import MOST_RUNGS, PackageCodec, Rung
 from media.geometry import geometry
-from media.hull import choose_ladder, mean_trials
+from media.hull import BAD_LINE_BPS, by_size, choose_ladder, mean_trials
+from media.ladder_worth import below, expected, is_worth_it
 
 HEIGHTS = (2160, 1440, 1080, 720, 480, 360, 240)
 """Usual sizes: the shorter side in pixels."""
@@ -78,23 +80,33 @@ def auto_ladder(
     facts: VideoFacts,
     codecs: Sequence[PackageCodec],
     samples: Sequence[Sequence[Trial]],
+    crf: Mapping[PackageCodec, float],
 ) -> tuple[LadderChoice, ...]:
-    """The ladder that test encodes speak for; no choice where nothing that was tested keeps within
-    the fixed ladder's cap.
+    """The ladder that test encodes speak for, which is the fixed one where they know no better; no
+    choice where nothing that was tested keeps within the fixed ladder's cap.
 
-    `samples`: the test encodes of each sample, in the first codec, then in the next.
+    `samples`: the test encodes of each sample, in the first codec, then in the next; `crf`: of the
+    job, where it names one.
     """
     count = len(samples) // len(codecs)
     choices = []
+    most = min(MOST_RUNGS // len(codecs), _MOST_CHOSEN)
     for number, codec in enumerate(codecs):
         trials = mean_trials(samples[number * count : (number + 1) * count])
         top = min(_shorter_side(facts), HEIGHTS[0])
+        quality = crf.get(codec) or (ENCODINGS[codec].crf or (0, 0, 0))[2]
+        sizes = zip(fixed_ladder(facts, (codec,)), by_size(trials), strict=True)
+        usual = tuple(expected(rung, quality, own) for rung, own in sizes)
         choice = choose_ladder(
             codec,
             trials,
             most_bps=cap_bps(facts, codec, top),
-            most_rungs=min(MOST_RUNGS // len(codecs), _MOST_CHOSEN),
+            most_rungs=most,
+            last_bps=min(BAD_LINE_BPS, *(each.bps for each in usual)),
         )
+        if choice and choice.rungs[0].bps > BAD_LINE_BPS and not is_worth_it(choice.rungs, usual):
+            rungs = (*usual, *below(usual[-1], choice.rungs))[: max(len(usual), most)]
+            choice = choice.model_copy(update={"rungs": rungs, "is_fixed": True})
         choices += [choice] if choice else []
     return tuple(choices) if len(choices) == len(codecs) else ()
 

@@ -8,6 +8,8 @@ from babel import Locale, UnknownLocaleError
 def language_name(tag: str) -> str:
     """The name of a BCP 47 tag for a menu: `Deutsch`, `Português (Brasil)`; in English where CLDR
     has but that (`Klingon`), and the tag itself where it has none."""
+    if tag == "und":  # of which CLDR would make American English, the likeliest of all
+        return "Unknown language"
     try:
         name = Locale.parse(tag, sep="-").get_display_name()
     except (UnknownLocaleError, ValueError):

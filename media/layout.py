@@ -42,21 +42,3 @@ def chapters(container: Any) -> tuple[Chapter, ...]:
         )
         for each in container.chapters()[:MOST_CHAPTERS]
     )
-
-
-def hdr_light(frame: Any) -> str | None:
-    """Static HDR metadata of a decoded frame in words (SMPTE ST 2086, CTA-861.3)."""
-    if frame is None:
-        return None
-    words = []
-    for data in frame.side_data:
-        if data.type.name == "MASTERING_DISPLAY_METADATA":
-            numbers = struct.unpack("=20i2i", bytes(data)[:88])
-            least, most = (numbers[at] / (numbers[at + 1] or 1) for at in (16, 18))
-            if numbers[21]:
-                words.append(f"mastered for {least:g} to {most:g} cd/m²")
-        if data.type.name == "CONTENT_LIGHT_LEVEL":
-            cll, fall = struct.unpack("=2I", bytes(data)[:8])
-            if cll or fall:  # x265 writes zeros for unknown
-                words.append(f"MaxCLL {cll}, MaxFALL {fall}")
-    return ", ".join(words) or None

@@ -4,18 +4,18 @@ FFmpeg's `ebur128` weights the channels (K-weighting) and gives the momentary an
 loudness every 0.1 s, to 0.001 LU. The gates are computed here, from those: the filter's own
 summary has one digit, and windows of several sounds can be gated together. For the loudest moment
 it is asked five times, each time 0.02 s later: a burst of 0.4 s between two steps of 0.1 s would
-read 0.6 LU too low (Tech 3341, case 13). Below 48 kHz the sound
-is resampled first, for BS.1770 gives its filter at 48 kHz, and the filter that is derived for 16
-kHz put a recording of speech 0.09 LU higher (measured). The true peak is the sample peak at 192
-kHz (BS.1770-5, annex 2: at least four times 48 kHz).
+read 0.6 LU too low (Tech 3341, case 13). Below 48 kHz the sound is resampled first, for BS.1770
+gives its filter at 48 kHz, and the filter that is derived for 16 kHz put a recording of speech
+0.09 LU higher (measured). The true peak is the sample peak at 192 kHz (BS.1770-5, annex 2: at
+least four times 48 kHz).
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from longtake.contracts.base import Contract
@@ -23,7 +23,7 @@ from longtake.contracts.loudness import Loudness
 from longtake.errors import InputCorrupt
 from media.command import Ffmpeg, filters
 from media.filter_files import escaped
-from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.process import Finished, OnTick, ProcessFailed, run_child
 
 OVERSAMPLED_HZ = 192_000
 _FILTER_HZ = 48_000
@@ -35,9 +35,11 @@ _MOMENTARY, _SHORT_TERM = 4, 30
 """Windows in steps: 0.4 s and 3 s."""
 _ABSOLUTE_LUFS = -70.0
 _RELATIVE_LU, _RANGE_RELATIVE_LU = -10.0, -20.0
-_PEAK = re.compile(r"\[Parsed_astats_(\d+) [^\]]*\] Peak level dB: (-?[\d.]+|-?inf|-?nan)")
 
 _WEIGHTED = "ebur128=metadata=1"
+_HIGHEST = "astats=metadata=1:measure_perchannel=none:measure_overall=Peak_level"
+_MOMENTARY_LOUDNESS, _SHORT = "lavfi.r128.M", "lavfi.r128.S"
+_PEAK = "lavfi.astats.Overall.Peak_level"
 
 Values = array  # of float, in LUFS
 
@@ -53,67 +55,146 @@ class Measured(Contract):
 
 
 async def measure(
-    command: Ffmpeg, front: Iterable[str | None], rate_hz: int, report: Path, on_tick: OnTick
-) -> tuple[Loudness, Finished]:
-    """Measure the one stream that `command` reads and maps, behind the filters `front`, which
-    give it the rate `rate_hz`.
-
-    FFmpeg writes beside `report`, under its name; nothing is left there. Takes the same memory
-    for any length. Raises InputCorrupt, and what `run_ffmpeg` raises.
-    """
-    found, finished = await measure_windows(command, front, rate_hz, report, on_tick)
-    return found.loudness, finished
-
-
-async def measure_windows(
-    command: Ffmpeg, front: Iterable[str | None], rate_hz: int, report: Path, on_tick: OnTick
+    command: Ffmpeg,
+    stream: str,
+    front: Iterable[str | None],
+    rate_hz: int,
+    report: Path,
+    on_tick: OnTick,
 ) -> tuple[Measured, Finished]:
-    """As `measure`, with the windows, so that several sounds can be gated together."""
-    momentary, short = (report.with_name(f"{report.name}.{name}") for name in ("m", "s"))
-    shifted = [report.with_name(f"{report.name}.m{number}") for number in range(1, _SHIFTS)]
-    peaks = "measure_perchannel=none:measure_overall=Peak_level"
-    chain = filters(
-        (
-            *front,
-            f"astats={peaks}",
-            _resampled(rate_hz),
-            _later(max(rate_hz, _FILTER_HZ), shifted),
-            _WEIGHTED,
-            _told("M", momentary),
-            _told("S", short),
-            # Float: between samples a peak may pass full scale, and whole numbers would clip it.
-            f"aresample={OVERSAMPLED_HZ}:osf=dbl",
-            f"astats={peaks}",
-        )
-    )
-    # The null muxer takes 16 bits when nobody says more, and the filters then compute in them.
-    command = command.then("-af", chain, "-c:a", "pcm_f64le").write("-", "null").measuring()
-    try:
-        finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
-        loudest = max(max(_full(path), default=-math.inf) for path in shifted)
-        found = _measured(_values(momentary, "M"), _values(short, "S"), loudest, finished.stderr)
-        return found, finished
-    except ProcessFailed as error:
-        raise _unmeasured(error) from error
-    finally:
-        for path in (momentary, short, *shifted):
-            path.unlink(missing_ok=True)
+    """Measure `stream` ("0:a:0") of what `command` reads, behind the filters `front`, which give it
+    the rate `rate_hz`.
+
+    FFmpeg writes beside `report`, under its name; nothing is left there. FFmpeg takes the same
+    memory for any length. Raises InputCorrupt, and what `run_child` raises.
+    """
+    reports = _Reports(report)
+    command = command.also(*_metered(stream, tuple(front), rate_hz, reports))
+    with reports.removed():
+        try:
+            finished = await run_child(command.arguments(), report.parent, on_tick=on_tick)
+        except ProcessFailed as error:
+            raise _unmeasured(error) from error
+        return reports.read(), finished
+
+
+async def encode_measured(
+    command: Ffmpeg, rate_hz: int, target: Path, on_tick: OnTick
+) -> tuple[Measured, Finished]:
+    """Run a command that encodes one sound of `rate_hz` to `target`, and measure what it encodes.
+
+    The same process decodes what it has encoded (FFmpeg's loopback decoder): to the sample what a
+    file of it decodes to, except AAC, whose last frame is not cut here, by less than 1024 samples.
+    Raises ProcessFailed, InputCorrupt for a sound without samples, and what `run_child` raises.
+    """
+    reports = _Reports(target)
+    command = command.also("-dec", "0:0", *_metered("dec:0", (), rate_hz, reports))
+    with reports.removed():
+        finished = await run_child(command.arguments(), target.parent, on_tick=on_tick)
+        return reports.read(), finished
 
 
 async def measure_gated(
-    command: Ffmpeg, front: Iterable[str | None], rate_hz: int, report: Path, on_tick: OnTick
-) -> tuple[float | None, Finished]:
-    """The gated loudness alone, in LUFS; without the peaks it takes half the time."""
-    momentary = report.with_name(f"{report.name}.m")
-    chain = filters((*front, _resampled(rate_hz), _WEIGHTED, _told("M", momentary)))
-    command = command.then("-af", chain, "-c:a", "pcm_f64le").write("-", "null")
+    command: Ffmpeg,
+    stream: str,
+    fronts: Sequence[Sequence[str | None]],
+    rate_hz: int,
+    report: Path,
+    on_tick: OnTick,
+) -> tuple[list[float | None], Finished]:
+    """The gated loudness alone, in LUFS, behind each of `fronts`, which are heard side by side;
+    without the peaks it takes half the time."""
+    reports = [report.with_name(f"{report.name}.m{number}") for number in range(len(fronts))]
+    for front, told in zip(fronts, reports, strict=True):
+        steps = (*front, _resampled(rate_hz), _WEIGHTED, _told(_MOMENTARY_LOUDNESS, told))
+        command = command.also(*_heard(f"[{stream}]{filters(steps)}", told.suffix[1:]))
     try:
-        finished = await run_ffmpeg(command.arguments(), on_tick=on_tick)
-        return integrated(_full(momentary)), finished
+        finished = await run_child(command.arguments(), report.parent, on_tick=on_tick)
+        return [integrated(_full(told)) for told in reports], finished
     except ProcessFailed as error:
         raise _unmeasured(error) from error
     finally:
-        momentary.unlink(missing_ok=True)
+        for told in reports:
+            told.unlink(missing_ok=True)
+
+
+class _Reports:
+    """Where FFmpeg writes what it measures, beside `base`."""
+
+    def __init__(self, base: Path) -> None:
+        def beside(name: str) -> Path:
+            return base.with_name(f"{base.name}.{name}")
+
+        self.momentary, self.short_term = beside("m"), beside("s")
+        self.shifted = [beside(f"m{number}") for number in range(1, _SHIFTS)]
+        self.sample_peak, self.true_peak = beside("p"), beside("tp")
+
+    @contextlib.contextmanager
+    def removed(self) -> Iterator[None]:
+        """Leave none behind."""
+        try:
+            yield
+        finally:
+            peaks = (self.sample_peak, self.true_peak)
+            for path in (self.momentary, self.short_term, *self.shifted, *peaks):
+                path.unlink(missing_ok=True)
+
+    def read(self) -> Measured:
+        """What they tell. Raises InputCorrupt where there was nothing to measure."""
+        momentary = _full(self.momentary)
+        short_term = _values(self.short_term, _SHORT)[_SHORT_TERM - 1 :]
+        sample, true = (_values(each, _PEAK) for each in (self.sample_peak, self.true_peak))
+        if not sample:
+            raise InputCorrupt("the sound could not be measured: it holds no sample")
+        loudest = max(max(_full(path), default=-math.inf) for path in self.shifted)
+        loudness = Loudness(
+            integrated_lufs=_rounded(integrated(momentary)),
+            range_lu=_rounded(loudness_range(short_term)),
+            momentary_max_lufs=_rounded(max((loudest, *momentary))),
+            short_term_max_lufs=_rounded(max(short_term, default=None)),
+            # Between samples a peak is higher, never lower.
+            true_peak_dbtp=_rounded(max(*true, *sample)),
+            sample_peak_dbfs=_rounded(max(sample)),
+        )
+        return Measured(loudness=loudness, momentary=tuple(momentary), short_term=tuple(short_term))
+
+
+def _metered(
+    stream: str, front: Sequence[str | None], rate_hz: int, reports: _Reports
+) -> tuple[str, ...]:
+    """Outputs of a command that measure `stream`: loudness and peaks, each in a thread of its own,
+    so that a short sound takes little time."""
+    loudness = filters(
+        (
+            *front,
+            _resampled(rate_hz),
+            "aformat=sample_fmts=dbl",  # once, before it is split
+            _later(max(rate_hz, _FILTER_HZ), reports.shifted),
+            _WEIGHTED,
+            _told(_MOMENTARY_LOUDNESS, reports.momentary),
+            _told(_SHORT, reports.short_term),
+        )
+    )
+    peaks = filters(
+        (
+            *front,
+            f"asetnsamples={rate_hz // 2}:p=0",  # the peak so far is written once a frame
+            _HIGHEST,
+            _told(_PEAK, reports.sample_peak),
+            # Float: between samples a peak may pass full scale, and whole numbers would clip it.
+            f"aresample={OVERSAMPLED_HZ}:osf=dbl",
+            _HIGHEST,
+            _told(_PEAK, reports.true_peak),
+        )
+    )
+    return (*_heard(f"[{stream}]{loudness}", "loud"), *_heard(f"[{stream}]{peaks}", "peaks"))
+
+
+def _heard(graph: str, name: str) -> tuple[str, ...]:
+    """An output that goes nowhere, of a graph whose filters write what they measure."""
+    # The null muxer takes 16 bits when nobody says more, and the filters then compute in them.
+    end = ("-map", f"[{name}]", "-c:a", "pcm_f64le", "-f", "null", "-")
+    return ("-filter_complex", f"{graph}[{name}]", *end)
 
 
 def _resampled(rate_hz: int) -> str | None:
@@ -126,12 +207,13 @@ def _later(rate_hz: int, reports: Sequence[Path]) -> str:
     lines = [f"asplit={len(reports) + 1}[now]" + "".join(f"[{label}]" for label in labels)]
     for number, (label, report) in enumerate(zip(labels, reports, strict=True), start=1):
         trim = f"atrim=start_sample={round(number * _SHIFT_S * rate_hz)}"
-        lines.append(f"[{label}]{trim},{_WEIGHTED},{_told('M', report)},anullsink")
+        told = _told(_MOMENTARY_LOUDNESS, report)
+        lines.append(f"[{label}]{trim},{_WEIGHTED},{told},anullsink")
     return ";".join((*lines, "[now]anull"))
 
 
-def _told(name: str, report: Path) -> str:
-    return f"ametadata=print:key=lavfi.r128.{name}:file={escaped(report)}"
+def _told(key: str, report: Path) -> str:
+    return f"ametadata=print:key={key}:file={escaped(report)}"
 
 
 def _unmeasured(error: ProcessFailed) -> InputCorrupt:
@@ -179,38 +261,18 @@ def together(sounds: Sequence[Measured]) -> Loudness:
     )
 
 
-def _measured(
-    momentary: Values[float], short: Values[float], loudest: float, said: str
-) -> Measured:
-    blocks, ranges = momentary[_MOMENTARY - 1 :], short[_SHORT_TERM - 1 :]
-    peaks = {int(number): float(value) for number, value in _PEAK.findall(said)}
-    if not peaks and not momentary:
-        raise InputCorrupt("the sound could not be measured: it holds no sample")
-    sample, true = (peaks.get(number, math.nan) for number in (min(peaks), max(peaks)))
-    loudness = Loudness(
-        integrated_lufs=_rounded(integrated(blocks)),
-        range_lu=_rounded(loudness_range(ranges)),
-        momentary_max_lufs=_rounded(max((loudest, *blocks))),
-        short_term_max_lufs=_rounded(max(ranges, default=None)),
-        # Between samples a peak is higher, never lower.
-        true_peak_dbtp=_rounded(max(true, sample)),
-        sample_peak_dbfs=_rounded(sample),
-    )
-    return Measured(loudness=loudness, momentary=tuple(blocks), short_term=tuple(ranges))
-
-
 def _full(report: Path) -> Values[float]:
     """Of full windows of 0.4 s."""
-    return _values(report, "M")[_MOMENTARY - 1 :]
+    return _values(report, _MOMENTARY_LOUDNESS)[_MOMENTARY - 1 :]
 
 
-def _values(report: Path, name: str) -> Values[float]:
-    """The values that FFmpeg wrote for each step of 0.1 s."""
+def _values(report: Path, key: str) -> Values[float]:
+    """The values that FFmpeg wrote, one a frame."""
     found: Values[float] = array("d")
     if report.exists():
         with report.open("r", encoding="ascii") as lines:
             for line in lines:
-                if line.startswith(f"lavfi.r128.{name}="):
+                if line.startswith(f"{key}="):
                     found.append(float(line.partition("=")[2]))
     return found
 

@@ -5,6 +5,7 @@ Planning is a pure function of probe, index and job.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from longtake.contracts.containers import CONTAINERS, Container, can_hold
@@ -14,18 +15,15 @@ from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.normalize import Normalize
 from longtake.contracts.sound import SOUNDS, why_wrong_rate
 from longtake.errors import InputUnsupported, InvalidJob
-from media.audio import aligned, encode_audio, read_track
-from media.command import Ffmpeg
+from media.audio import aligned, encode_level, read_source, stream_of
 from media.index import Index
 from media.level import Result, bring_to_level
 from media.limiter import LevelStage
-from media.loudness import Measured, measure_gated, measure_windows
+from media.loudness import Measured, measure, measure_gated
 from media.plan import AudioPlan, Plan
 from media.planning import make_plan
 from media.process import Finished, OnTick
-from media.sounds import ENCODERS
 from media.tags import tells_loudness
-from media.tools import simd_baseline
 
 _BY_PRESET = {"audio-mp3": "mp3", "audio-opus": "opus", "audio-flac": "flac", "audio-wav": "pcm"}
 _BY_DEFAULT = {"webm-vp9": "opus"} | _BY_PRESET
@@ -39,7 +37,7 @@ def plan_normalize(
     Raises InputUnsupported without sound, and InvalidJob for what contradicts the source.
     """
     _check_sound(facts)
-    codec, why = _codec(facts.audio[0], job, container)
+    codec, why = _codec(facts.audio, job, container)
     settings = EncodeSettings(
         preset="normalize",
         video=VideoSettings(codec="copy" if _keeps_picture(facts, container) else "none"),
@@ -47,14 +45,13 @@ def plan_normalize(
             {
                 "codec": codec,
                 "tracks": "all",
-                "bitrate_bps": _bitrate(facts.audio[0], codec, job),
                 "channels": SOUNDS[codec].most_channels,
             }
         ),
         container=container,
     )
     plan = make_plan(facts, index, settings)
-    tracks = tuple(_at_its_rate(audio, facts) for audio in plan.audio)
+    tracks = tuple(_as_its_source(audio, facts, job) for audio in plan.audio)
     return plan.model_copy(
         update={
             "audio": tracks,
@@ -97,9 +94,10 @@ async def measure_track(
 
     Raises InputCorrupt, and what `run_ffmpeg` raises.
     """
-    command = read_track(source, plan, number)
-    audio = plan.audio[number]
-    return await measure_windows(command, aligned(plan, audio), audio.sample_rate, report, on_tick)
+    audio, stream = plan.audio[number], stream_of(plan, number)
+    front, rate_hz = aligned(plan, audio), audio.sample_rate
+    command = read_source(source, plan)
+    return await measure(command, stream, front, rate_hz, report, on_tick)
 
 
 async def level_track(
@@ -115,41 +113,17 @@ async def level_track(
     raises."""
     audio = plan.audio[number]
 
-    async def render(stage: LevelStage, path: Path) -> Finished:
-        return await render_track(source, plan, number, stage, path, on_tick)
-
-    async def remeasure(path: Path) -> tuple[Loudness, Finished]:
-        found, finished = await measure_rendered(plan, number, path, on_tick)
+    async def encode(stage: LevelStage, path: Path) -> tuple[Loudness, Finished]:
+        found, finished = await encode_level(source, plan, number, path, on_tick, stage)
         return found.loudness, finished
 
-    async def sketch(stage: LevelStage) -> tuple[float | None, Finished]:
-        command = read_track(source, plan, number)
-        front = (*aligned(plan, audio), *stage.sketch())
-        return await measure_gated(command, front, audio.sample_rate, target, on_tick)
+    async def sketch(stages: Sequence[LevelStage]) -> tuple[Sequence[float | None], Finished]:
+        command, stream = read_source(source, plan), stream_of(plan, number)
+        fronts = [(*aligned(plan, audio), *stage.sketch()) for stage in stages]
+        return await measure_gated(command, stream, fronts, audio.sample_rate, target, on_tick)
 
     lossy = SOUNDS[audio.settings.codec].lossy
-    return await bring_to_level(render, remeasure, before, aim, target, lossy=lossy, sketch=sketch)
-
-
-async def render_track(
-    source: Path, plan: Plan, number: int, stage: LevelStage, target: Path, on_tick: OnTick
-) -> Finished:
-    """Encode track `number` through `stage`. Raises InputCorrupt, and what `run_ffmpeg` raises."""
-    return await encode_audio(source, plan, number, target, on_tick, stage)
-
-
-async def measure_rendered(
-    plan: Plan, number: int, path: Path, on_tick: OnTick
-) -> tuple[Measured, Finished]:
-    """Measure what was encoded of track `number` to `path`."""
-    audio = plan.audio[number]
-    command = (
-        Ffmpeg.quiet()
-        .cpu_level(simd_baseline())
-        .read(path, ENCODERS[audio.settings.codec].demuxer)
-        .then("-map", "0:a:0")
-    )
-    return await measure_windows(command, (), audio.sample_rate, path, on_tick)
+    return await bring_to_level(encode, before, aim, target, lossy=lossy, sketch=sketch)
 
 
 def _check_sound(facts: MediaFacts) -> None:
@@ -157,15 +131,18 @@ def _check_sound(facts: MediaFacts) -> None:
         raise InputUnsupported("the source has no sound to normalize")
 
 
-def _codec(track: AudioFacts, job: Normalize, container: Container) -> tuple[str, str]:
+def _codec(tracks: Sequence[AudioFacts], job: Normalize, container: Container) -> tuple[str, str]:
     """The codec of the output, and why."""
     if job.codec is not None:
         return job.codec, f"encoded: {job.codec}, as asked"
-    own = "pcm" if track.codec.startswith("pcm_") else track.codec
+    sources = list(dict.fromkeys(track.codec for track in tracks))
+    own = "pcm" if sources[0].startswith("pcm_") else sources[0]
     if own in SOUNDS and can_hold(container, "audio", own):
-        return own, f"encoded: {own}, as the source's"
+        whose = "source's" if len(sources) == 1 else "first track's"
+        return own, f"encoded: {own}, as the {whose}"
     codec = _BY_DEFAULT.get(CONTAINERS[container].preset, "aac")
-    return codec, f"encoded: {codec}, for {CONTAINERS[container].words} from {track.codec}"
+    words = f"for {CONTAINERS[container].words} from {' and '.join(sources)}"
+    return codec, f"encoded: {codec}, {words}"
 
 
 def _bitrate(track: AudioFacts, codec: str, job: Normalize) -> int | None:
@@ -188,13 +165,22 @@ def _keeps_picture(facts: MediaFacts, container: Container) -> bool:
     return bool(facts.video) and CONTAINERS[container].video != ()
 
 
-def _at_its_rate(audio: AudioPlan, facts: MediaFacts) -> AudioPlan:
-    """The source's sample rate wherever the codec has it."""
-    rate = next(track.sample_rate for track in facts.audio if track.index == audio.stream)
-    rates = SOUNDS[audio.settings.codec].rates
-    if rates is None or rate in rates:
-        return audio.model_copy(update={"sample_rate": rate})
-    return audio
+def _as_its_source(audio: AudioPlan, facts: MediaFacts, job: Normalize) -> AudioPlan:
+    """A bit rate for its channels, and the source's sample rate wherever the codec has it."""
+    track = next(track for track in facts.audio if track.index == audio.stream)
+    codec = audio.settings.codec
+    rates = SOUNDS[codec].rates
+    bitrate = {"bitrate_bps": _bitrate(track, codec, job)}
+    return audio.model_copy(
+        update={
+            "settings": audio.settings.model_copy(update=bitrate),
+            "sample_rate": (
+                track.sample_rate
+                if rates is None or track.sample_rate in rates
+                else audio.sample_rate
+            ),
+        }
+    )
 
 
 def _changed(facts: MediaFacts, container: Container, tracks: tuple[AudioPlan, ...]) -> list[str]:

@@ -9,7 +9,8 @@ from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import VideoFacts
 from longtake.contracts.steps.transcode import Image
 from longtake.errors import InvalidJob
-from media.captions import Cues, ass_document, unknown_letters
+from media.burnt_in import ass_document, unknown_letters
+from media.captions import Cues
 from media.colour import output_colour
 from media.picture import output_pixel_format, output_size
 from media.watermark import GRAPHICS_WHITE, Mark, check_format, place

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
-from longtake.contracts.media import MediaFacts, VideoFacts
+from longtake.contracts.media import HdrLight, MediaFacts, VideoFacts
 from longtake.contracts.package import Package, Rung, VideoRange
 from longtake.errors import InputUnsupported
 from longtake.words import counted
@@ -23,6 +23,7 @@ from media.colour import keeps_hdr
 from media.index import Index
 from media.ladder import fixed_ladder, given_ladder
 from media.lead_in import LeadIn, led_index, led_video, plan_lead_in
+from media.light import without_light
 from media.package_tracks import Sound, Words, plan_sound, plan_words, unused
 from media.picture import output_size
 from media.plan import Plan, VideoPlan
@@ -126,6 +127,9 @@ def plan_package(
     sound, sounds = plan_sound(facts, index, job)
     warnings += _goes_on(facts, index) if codecs and index is not None else []
     words = plan_words(facts, job)
+    # An MP4 cannot hold some that a package can.
+    carried = tuple(f"stream {each.stream} (" for each in words if each.stream is not None)
+    warnings = [each for each in warnings if not each.startswith(carried)]
     plan = PackagePlan(
         demuxer=facts.container,
         origin_s=sound.origin_s,
@@ -198,7 +202,17 @@ def plan_rung(
         audio=AudioSettings(codec="none"),
         container="mp4",
     )
-    return make_plan(facts, index, asked)
+    plan = make_plan(facts, index, asked)
+    video = facts.video[0]
+    return _with_light(plan, video.light) if keeps_hdr(video, plan.picture.settings) else plan
+
+
+def _with_light(plan: Plan, light: HdrLight | None) -> Plan:
+    """What HDR says of its light is the encoder's to know, and no longer the frames': else it would
+    depend on which renditions are encoded by one command."""
+    own = plan.picture
+    told = {"light": light, "filters": (*own.filters, *without_light())}
+    return plan.model_copy(update={"video": own.model_copy(update=told)})
 
 
 def cascaded(

@@ -19,6 +19,7 @@ from media.colour import (
     tone_map,
 )
 from media.geometry import Geometry, geometry
+from media.light import without_light
 from media.pixel_formats import held_format
 
 SCALER = "lanczos+accurate_rnd+bitexact+full_chroma_int"
@@ -93,6 +94,7 @@ def _tone_mapped(shape: Geometry, pixel_format: str) -> list[str]:
         *tone_mapped_rgb(),
         f"scale=out_color_matrix={BT709.matrix}:out_range=limited:flags={SCALER}",
         f"format={pixel_format}",
+        *without_light(),
     ]
 
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.containers import Container
 from longtake.contracts.encode import AudioSettings, VideoSettings
-from longtake.contracts.media import Chapter
+from longtake.contracts.media import Chapter, HdrLight
 from media.carry import Carried
 from media.chunks import Chunk
 from media.filter_files import FilterFiles
@@ -59,6 +59,9 @@ class VideoPlan(Contract):
     files: FilterFiles = FilterFiles()
     mark: Mark | None = None
     pixel_format: str = ""
+    light: HdrLight | None = None
+    """What the encoder is told of HDR's light. FFmpeg tells it what stands on the frames, but of a
+    command's first output alone."""
     gop_frames: int | None = None
     keyframes_forced: bool = False
     """Whether keyframes lie where the command says, and nowhere else."""

@@ -62,9 +62,10 @@ async def measure_sound(
     sound: Pcm, channels: int, report: Path, on_tick: OnTick
 ) -> tuple[Loudness, Finished]:
     """How loud a sound is where it is played on so many channels."""
-    command = read_pcm(sound).then("-map", "0:a")
     front = (spread(sound.channels, channels),)
-    return await measure(command, front, sound.rate_hz, report, on_tick)
+    command, rate_hz = read_pcm(sound), sound.rate_hz
+    found, finished = await measure(command, "0:a", front, rate_hz, report, on_tick)
+    return found.loudness, finished
 
 
 def read_pcm(sound: Pcm) -> Ffmpeg:

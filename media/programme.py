@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,14 +23,13 @@ from media.id3 import name_comments
 from media.isolate import inspect_in_child
 from media.level import Result, bring_to_level
 from media.limiter import LevelStage
-from media.loudness import measure, measure_gated
+from media.loudness import encode_measured, measure_gated
 from media.pcm import Pcm, removed
 from media.plan import AudioPlan
 from media.prepare import read_pcm, spread
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.sounds import ENCODERS, dither, given_back, said_to_be_lame
 from media.tagging import Cover
-from media.tools import simd_baseline
 
 FRAME_SAMPLES: dict[StitchCodec, int] = {"mp3": 1152, "aac": 1024, "opus": 960, "flac": 0, "pcm": 0}
 """What an encoder may round a length by: one of its frames."""
@@ -118,7 +118,7 @@ async def level_sound(
     carrier = ENCODERS[codec]
     first, silent = front(sound, encoding, alone=alone), before.sample_peak_dbfs is None
 
-    async def render(stage: LevelStage, path: Path) -> Finished:
+    async def encode(stage: LevelStage, path: Path) -> tuple[Loudness, Finished]:
         level = (*stage.filters(sound.rate_hz), _resampled(sound, encoding), *encoding.given_back)
         steps = (*first, *level, *(() if silent else dither(encoding.track)))
         command = (
@@ -127,21 +127,18 @@ async def level_sound(
             .then("-fflags", "+bitexact", "-flags:a", "+bitexact", "-map_metadata", "-1")
             .write(path, carrier.muxer, *(("-rf64", "auto") if codec == "pcm" else ()))
         )
-        return await _run(command, on_tick)
+        try:
+            found, finished = await encode_measured(command, encoding.rate_hz, path, on_tick)
+        except ProcessFailed as error:
+            raise _not_written(error) from error
+        return found.loudness, finished
 
-    async def remeasure(path: Path) -> tuple[Loudness, Finished]:
-        command = Ffmpeg.quiet().cpu_level(simd_baseline()).read(path, carrier.demuxer)
-        command = command.then("-map", "0:a:0")
-        return await measure(command, (), encoding.rate_hz, path, on_tick)
-
-    async def sketch(stage: LevelStage) -> tuple[float | None, Finished]:
-        command = read_pcm(sound).then("-map", "0:a")
-        return await measure_gated(
-            command, (*first, *stage.sketch()), sound.rate_hz, target, on_tick
-        )
+    async def sketch(stages: Sequence[LevelStage]) -> tuple[Sequence[float | None], Finished]:
+        fronts = [(*first, *stage.sketch()) for stage in stages]
+        return await measure_gated(read_pcm(sound), "0:a", fronts, sound.rate_hz, target, on_tick)
 
     lossy = SOUNDS[codec].lossy
-    return await bring_to_level(render, remeasure, before, aim, target, lossy=lossy, sketch=sketch)
+    return await bring_to_level(encode, before, aim, target, lossy=lossy, sketch=sketch)
 
 
 async def finish(
@@ -211,6 +208,10 @@ async def _run(command: Ffmpeg, on_tick: OnTick) -> Finished:
     try:
         return await run_ffmpeg(command.arguments(), on_tick=on_tick)
     except ProcessFailed as error:
-        raise InputCorrupt(
-            f"the programme could not be written (exit code {error.code}): {error.stderr}"
-        ) from error
+        raise _not_written(error) from error
+
+
+def _not_written(error: ProcessFailed) -> InputCorrupt:
+    return InputCorrupt(
+        f"the programme could not be written (exit code {error.code}): {error.stderr}"
+    )

@@ -52,9 +52,24 @@ _LAME_SCALES = {160: 0.95, 192: 0.97, 224: 0.98, 256: 1.0}
 3.100, `abr_switch_map` in presets.c); measured: 0.44 LU less at 128 kbit/s, 0 at 256."""
 
 
+_LAME_MOST_BELOW_32K = 160
+"""In kbit/s (ISO/IEC 13818-3): LAME encodes at that rate, whatever is asked for, and scales so."""
+
+
 def _lame_takes(audio: AudioPlan) -> float:
     asked = (audio.settings.bitrate_bps or 0) / 1000
+    if audio.sample_rate < 32_000:
+        asked = min(asked, _LAME_MOST_BELOW_32K)
     return -20 * math.log10(_LAME_SCALES[min(_LAME_SCALES, key=lambda rate: abs(rate - asked))])
+
+
+_AAC_TAKES_DB = 0.045
+"""What FFmpeg's AAC leaves out of stereo at 64 to 96 kbit/s a channel, about the mean (0.00 to 0.12
+LU on eleven recordings and films of the corpus). Of mono at these rates it is a fifth of that."""
+
+
+def _aac_takes(audio: AudioPlan) -> float:
+    return _AAC_TAKES_DB if audio.channels > 1 else 0.0
 
 
 def said_to_be_lame() -> Arguments:
@@ -87,7 +102,7 @@ def dither(audio: AudioPlan) -> tuple[str, ...]:
 
 
 ENCODERS: dict[str, SoundEncoder] = {
-    "aac": SoundEncoder(_lossy("aac"), "ipod", "mov"),
+    "aac": SoundEncoder(_lossy("aac"), "ipod", "mov", _aac_takes),
     "opus": SoundEncoder(_lossy("libopus"), "ogg", "ogg"),
     "mp3": SoundEncoder(_lossy("libmp3lame"), "matroska", "matroska", _lame_takes),
     "ac3": SoundEncoder(_lossy("ac3"), "matroska", "matroska"),

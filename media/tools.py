@@ -10,7 +10,7 @@ from pathlib import Path
 
 from longtake.errors import CapabilityMissing
 
-RECIPE = "7"
+RECIPE = "8"
 """Raised when a change of ours changes output bytes, so that old chunks are not mixed in."""
 
 

@@ -9,8 +9,9 @@ from itertools import groupby
 from longtake.contracts.media import Chapter
 from longtake.contracts.transcript import Segment, Transcript
 from media import webvtt
-from media.captions import Cue, shown
-from media.cues.letters import joint
+from media.captions import Cue
+from media.cue_text import shown
+from media.cues.letters import ends_sentence, joint
 
 _NO_TAGS = str.maketrans("<>{}\\", "‹›()/")
 """SubRip has no escapes: what players would obey is written with signs that look alike."""
@@ -50,18 +51,39 @@ def to_text(transcript: Transcript) -> str:
 def to_markdown(transcript: Transcript, chapters: Sequence[Chapter] = ()) -> str:
     """Paragraphs with their times and speakers, under the headings of the film's chapters.
 
-    A chapter begins with the first segment that begins in it, if need be within a paragraph.
+    A chapter begins with the first sentence that begins in it, if need be within a paragraph.
     """
     starts = [-1.0, *(chapter.start_s for chapter in chapters), float("inf")]
+    sentences = [part for each in transcript.segments for part in _parted(each, starts)]
     blocks = []
     for number in range(len(chapters) + 1):
         if number:
             title = chapters[number - 1].title or f"Chapter {number}"
             blocks.append(f"## {_escaped(shown(title))}\n")
         begin, end = starts[number : number + 2]
-        said = [segment for segment in transcript.segments if begin <= segment.start_s < end]
+        said = [sentence for sentence in sentences if begin <= sentence.start_s < end]
         blocks += [f"**{_head(own[0])}** {_escaped(_joined(own))}\n" for own in _paragraphs(said)]
     return "\n".join(blocks)
+
+
+def _parted(segment: Segment, starts: Iterable[float]) -> Iterator[Segment]:
+    """The segment; where a chapter starts within it, its sentences."""
+    if not any(segment.start_s < start < segment.end_s for start in starts):
+        yield segment
+        return
+    first, at, begin = 0, 0, 0
+    for number, word in enumerate(segment.words, 1):
+        at = max(at, segment.text.find(word.text, at) + len(word.text))
+        if number == len(segment.words):
+            at = len(segment.text)
+        elif not ends_sentence(word.text):
+            continue
+        own = segment.words[first:number]
+        text = segment.text[begin:at].strip()
+        yield segment.model_copy(update={"start_s": own[0].start_s, "text": text, "words": own})
+        first, begin = number, at
+    if not segment.words:
+        yield segment
 
 
 def _paragraphs(segments: Iterable[Segment]) -> Iterator[list[Segment]]:

@@ -5,6 +5,7 @@ Each is scaled up to the size of the source and compared with it there, as a vie
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -25,10 +26,10 @@ from media.rungs import recipe as rung_recipe
 from media.timing import planned_times
 from media.trial_plan import Sample, model_of
 from media.video import head, with_files
-from media.vmaf import ALIKE, score
+from media.vmaf import ALIKE
 
 SCORED = 2
-"""Frames of a sample that are scored."""
+"""Frames of a sample that are scored: each shows the other's motion, which VMAF looks at."""
 
 
 async def measure_trials(
@@ -45,26 +46,27 @@ async def measure_trials(
     """
     plan, chunk = sample.plan, sample.chunk
     targets = {n: draft.with_name(f"{draft.name}.{n}.mp4") for n in range(len(plan.renditions))}
-    reports = {n: draft.with_name(f"{draft.name}.{n}.json") for n in targets}
+    report = draft.with_name(f"{draft.name}.json")
     whole = draft.with_name(f"{draft.name}.gop.mp4")
     frames = len(planned_times(plan.picture, index, chunk))
     try:
         encoded = await encode_rungs(source, plan, index, chunk, targets, on_tick)
-        scored = await _score(source, plan, chunk, frames, targets, reports)
+        scored = await _score(source, plan, chunk, frames, targets, report)
         proven = await encode_rungs(source, sample.proof, index, sample.gop, {0: whole}, on_tick)
+        scores = _scores(report, len(targets))
         trials = [
             Trial(
                 width=each.width,
                 height=each.height,
                 crf=each.video.settings.crf or 0,
                 bps=_rate(index, chunk, plan.gop_s, frame_sizes(targets[number])),
-                vmaf=score(reports[number]),
+                vmaf=scores[number],
             )
             for number, each in enumerate(plan.renditions)
         ]
         actual = _rate(index, sample.gop, plan.gop_s, frame_sizes(whole))
     finally:
-        for path in (*targets.values(), *reports.values(), whole):
+        for path in (*targets.values(), report, whole):
             path.unlink(missing_ok=True)
     shift = _shift(trials, sample.proof.picture.settings.crf or 0, actual)
     moved = [trial.model_copy(update={"crf": round(trial.crf + shift, 2)}) for trial in trials]
@@ -108,7 +110,7 @@ async def _score(
     chunk: Chunk,
     frames: int,
     targets: Mapping[int, Path],
-    reports: Mapping[int, Path],
+    report: Path,
 ) -> Finished:
     """Compare what was encoded with the source, at the source's size."""
     video = plan.picture
@@ -118,11 +120,11 @@ async def _score(
     for target in targets.values():
         command = command.read(target, "mov")
     with written(video.files, targets[0]) as files:
-        graph = _graph(plan, chunk, frames, reports, files)
-        outputs = [("-map", f"[scored{n}]", "-f", "null", "-") for n in reports]
-        command = command.then("-filter_complex", ";".join(graph))
-        for output in outputs:
-            command = command.also("-fps_mode", "passthrough", "-enc_time_base", "filter", *output)
+        graph = _graph(plan, chunk, frames, report, files)
+        command = command.then(
+            *("-filter_complex", ";".join(graph), "-map", "[scored]", "-fps_mode", "passthrough"),
+            *("-enc_time_base", "filter", "-f", "null", "-"),
+        )
         try:
             return await run_ffmpeg(command.arguments())
         except ProcessFailed as error:
@@ -132,32 +134,47 @@ async def _score(
 
 
 def _graph(
-    plan: PackagePlan,
-    chunk: Chunk,
-    frames: int,
-    reports: Mapping[int, Path],
-    files: Mapping[str, str],
+    plan: PackagePlan, chunk: Chunk, frames: int, report: Path, files: Mapping[str, str]
 ) -> list[str]:
-    top = plan.renditions[0]
+    """All test encodes behind each other against the same few frames of the source, over and over,
+    so that one libvmaf scores all. The first encode comes twice: the very first frame has no
+    motion."""
+    top, count = plan.renditions[0], len(plan.renditions)
     source = filters((*head(top.video, chunk), with_files(filters(top.video.filters), files)))
     chains = [
         f"[0:{top.video.stream}]{filters((source or None, _alike(plan, frames)))}"
-        f",split={len(reports)}" + "".join(f"[source{n}]" for n in reports)
+        f",loop=loop={count}:size={SCORED},{_IN_ORDER}[source]"
     ]
-    for number, report in reports.items():
+    for number in range(count):
+        twice = ",split[encoded][encoded0]" if number == 0 else f"[encoded{number}]"
         chains.append(
             f"[{number + 1}:v]{_alike(plan, frames)}"
-            f",scale={top.width}:{top.height}:flags={SCALER},setsar=1[encoded{number}]"
+            f",scale={top.width}:{top.height}:flags={SCALER},setsar=1{twice}"
         )
-        chains.append(
-            f"[encoded{number}][source{number}]libvmaf=model=version={model_of(plan)}"
-            f":n_threads=1:log_fmt=json:log_path={escaped(report)}[scored{number}]"
-        )
+    encoded = "".join(f"[encoded{number}]" for number in range(count))
+    chains.append(f"[encoded]{encoded}concat=n={count + 1},{_IN_ORDER}[all]")
+    chains.append(
+        f"[all][source]libvmaf=model=version={model_of(plan)}:n_threads=1"
+        f":log_fmt=json:log_path={escaped(report)}[scored]"
+    )
     return chains
 
 
+_IN_ORDER = "settb=1/1000,setpts=N*40"
+
+
 def _alike(plan: PackagePlan, frames: int) -> str:
-    """The frames in the middle of the sample, and the one before them, as VMAF looks at motion."""
-    first = max(0, (frames - SCORED) // 2 - 1)
-    kept = f"select=between(n\\,{first}\\,{first + SCORED})"
-    return f"{kept},format={plan.picture.pixel_format},setsar=1,{ALIKE}"
+    """The frames in the middle of the sample, on one clock and in one format; where there is but
+    one, it comes twice."""
+    first = max(0, (frames - SCORED) // 2)
+    kept = f"select=between(n\\,{first}\\,{first + SCORED - 1})"
+    twice = ",tpad=stop=1:stop_mode=clone" if frames < SCORED else ""
+    return f"{kept},format={plan.picture.pixel_format},setsar=1,{ALIKE}{twice}"
+
+
+def _scores(report: Path, count: int) -> list[float]:
+    """The mean VMAF of each test encode, behind what the first one got at first."""
+    frames = json.loads(report.read_text("ascii"))["frames"]
+    scores = [float(frame["metrics"]["vmaf"]) for frame in frames]
+    groups = (scores[SCORED * number :][:SCORED] for number in range(1, count + 1))
+    return [round(sum(group) / SCORED, 2) for group in groups]

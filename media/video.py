@@ -15,14 +15,14 @@ from media.encoders import ENCODERS, av1_alpha, gif, webp
 from media.encoders.base import Arguments, Pass
 from media.encoders.nvenc import lacks_device
 from media.filter_files import written
-from media.fragments import presentation_times, time_scale
+from media.fragments import has_frames, presentation_times, time_scale
 from media.index import Index
 from media.picture import SCALER
 from media.plan import Plan, VideoPlan
 from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.timing import clock, planned_times, span
 from media.tools import table_level
-from media.vmaf import KEPT, Measure, measure_of, scoring
+from media.vmaf import KEPT, Measure, chosen, measure_of, scoring
 from media.watermark import overlay
 
 CMAF = (
@@ -80,7 +80,7 @@ def chunk_command(
     # Every frame at its own time: in the source's own clock, or on the grid.
     base = f"{video.grid.rate.denominator}:{video.grid.rate.numerator}" if video.grid else "demux"
     made = (
-        command.then(*_filters(video, chunk, files, kept=measure is not None))
+        command.then(*_filters(video, chunk, files, measure))
         .then("-an", "-sn", "-dn", "-fps_mode", "passthrough", "-enc_time_base", base)
         .then(*encoder(video, which))
         .write(*_output(video, target, which))
@@ -95,16 +95,16 @@ def _output(video: VideoPlan, target: Path, which: Pass | None) -> tuple[Path | 
 
 
 def _filters(
-    video: VideoPlan, chunk: Chunk, files: Mapping[str, str], *, kept: bool
+    video: VideoPlan, chunk: Chunk, files: Mapping[str, str], measure: Measure | None
 ) -> tuple[str, ...]:
-    """With `kept` the frames come a second time, to be compared with."""
+    """With `measure` some frames come a second time, to be compared with."""
     steps, finish = chain(video, chunk, files), _finish(video)
-    if video.mark is None and not kept and not ENCODERS[video.encoder].parts:
+    if video.mark is None and measure is None and not ENCODERS[video.encoder].parts:
         steps = filters((steps, finish))
         return ("-map", f"0:{video.stream}", *(("-vf", steps) if steps else ()))
     graph = filters((_graph(video, steps), finish))
-    if kept:
-        graph += f",format={video.pixel_format},split[out][{KEPT}]"
+    if measure is not None:
+        graph += f",format={video.pixel_format},split[out][all];[all]{chosen(measure)}[{KEPT}]"
         return ("-filter_complex", graph, "-map", "[out]")
     return ("-filter_complex", f"{graph}[out]", "-map", "[out]")
 
@@ -264,9 +264,12 @@ def verify_chunk(
     None may be missing where the index is exact. Raises ChunkMismatch or InputCorrupt.
     """
     wanted = planned_times(video, index, chunk)
-    if target.stat().st_size == 0:
-        raise InputCorrupt(f"no frame of the source could be decoded. {stderr}".strip())
-    if ENCODERS[video.encoder].whole:
+    is_whole = ENCODERS[video.encoder].whole
+    if target.stat().st_size == 0 or not (is_whole or has_frames(target)):
+        none = f"no frame of the source could be decoded. {stderr}".strip()
+        # In the middle of a film it may be the keyframe that is none.
+        raise InputCorrupt(none) if chunk.start_pts is None else ChunkMismatch(none)
+    if is_whole:
         wrong = check_animation(video, wanted, target)
         if wrong:
             raise ChunkMismatch(f"{wrong}. {stderr}".strip())

@@ -21,7 +21,7 @@ from media.plan import Plan, VideoPlan
 from media.timing import planned_times
 
 KEPT = "kept"
-"""Label of the frames as the encoder was given them."""
+"""Label of the frames to compare with, as the encoder was given them."""
 ALIKE = (
     "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=limited"
     ",settb=1/1000,setpts=N*40"
@@ -61,10 +61,10 @@ def measure_of(video: VideoPlan, index: Index, chunk: Chunk, report: Path) -> Me
 
 def scoring(pixel_format: str, measure: Measure) -> tuple[str, ...]:
     """What follows a command's encoder so that its output is scored as it is made, on one thread:
-    the frames labelled `KEPT` against the first output's."""
-    alike = f"{_chosen(measure)},format={pixel_format},{ALIKE}"
+    the frames labelled `KEPT` against those of the first output that `chosen` names, too."""
     graph = (
-        f"[{KEPT}]{alike}[reference];[dec:0]{alike}[encoded];"
+        f"[{KEPT}]{ALIKE}[reference];"
+        f"[dec:0]{chosen(measure)},format={pixel_format},{ALIKE}[encoded];"
         f"[encoded][reference]libvmaf=model=version={VMAF_MODEL}:n_threads=1:n_subsample=3"
         f":log_fmt=json:log_path={escaped(measure.report)}[scored]"
     )
@@ -74,14 +74,21 @@ def scoring(pixel_format: str, measure: Measure) -> tuple[str, ...]:
     )
 
 
-def _chosen(measure: Measure) -> str:
-    """Every so-many-th frame of the film, with the one before it and the one behind, as VMAF
-    looks at motion; and three frames before the first of them, as libvmaf scores its own first
-    frame and each third from there on. Of a very short chunk the first that can be scored."""
+def chosen(measure: Measure) -> str:
+    """Filters that let through every so-many-th frame of the film, with the one before it and the
+    one behind, as VMAF looks at motion; and three frames before the first of them, as libvmaf
+    scores its own first frame and each third from there on. Of a very short chunk the first that
+    can be scored.
+
+    What comes behind the last of them ends the filters, and with them the decoder. The frames
+    that the encoder is given go through them where they are made: in front of the comparison
+    they would wait in memory until their turn comes, as many as the encoder looks ahead.
+    """
     scored = 3 + (-measure.first - 3) % max(1, min(measure.every, measure.frames - 4))
     begin = scored - 1
+    last = max(scored, measure.frames - 1 - (measure.frames - 1 - scored) % measure.every)
     return (
-        f"select=between(n\\,{scored - 3}\\,{scored - 2})"
+        f"trim=end_frame={last + 2},select=between(n\\,{scored - 3}\\,{scored - 2})"
         f"+gte(n\\,{begin})*lt(mod(n-{begin}\\,{measure.every})\\,3)"
     )
 

@@ -80,19 +80,27 @@ def _ms(clock: Iterable[str | None]) -> int:
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
 
 
-def document(cues: Iterable[Spoken], length_s: float) -> str:
-    """A WebVTT file of the cues that are shown within the first `length_s` seconds."""
+def document(cues: Iterable[Spoken], length_s: float, styles: Iterable[str] = ()) -> str:
+    """A WebVTT file of the cues that are shown within the first `length_s` seconds.
+
+    Raises InputTooLarge where `read_webvtt` would refuse it.
+    """
     end = round(length_s * 1000)
     shown = (
-        Cue(max(0, cue.start_ms), min(cue.end_ms, end), _text(cue))
+        Cue(max(0, cue.start_ms), min(cue.end_ms, end), _text(cue), cue.name, cue.settings)
         for cue in cues
         if cue.end_ms > 0 and cue.start_ms < end
     )
-    return "\n".join(("WEBVTT\n", *map(_block, shown)))
+    text = "\n".join(("WEBVTT\n", *(f"{each}\n" for each in styles), *map(_block, shown)))
+    if len(text.encode()) > MAX_BYTES:
+        raise InputTooLarge(f"the captions take more than {MAX_BYTES >> 20} MiB as WebVTT")
+    return text
 
 
 def _text(cue: Spoken) -> str:
-    """The words as WebVTT has them, each run of lines of one voice within its tag."""
+    """The words as WebVTT has them; of a transcript, runs of lines of one voice within its tag."""
+    if cue.tagged:
+        return cue.tagged
     lines = html.escape(cue.text, quote=False).split("\n")
     voiced = zip(cue.voices or ("",) * len(lines), lines, strict=True)
     spans = [

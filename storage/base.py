@@ -40,6 +40,13 @@ class Storage(Protocol):
         There until the calling task ends. Raises InputCorrupt if the source changed.
         """
 
+    async def read_small(self, uri: str, most_bytes: int) -> bytes:
+        """All bytes of a small file, such as a key: they pass no cache, and lie on no disk.
+
+        Raises InputNotFound, InputForbidden, InputUnsupported, StorageUnavailable, and
+        InputTooLarge for a file of more than `most_bytes`.
+        """
+
     def check_output(self, uri: str, source: str, *, overwrite: bool) -> None:
         """Fail early if the output cannot be published. Raises OutputConflict, InvalidJob."""
 

@@ -25,12 +25,14 @@ from storage.ledger import Note
 from storage.s3_client import client, code_of, writing
 from storage.threads import persist
 from storage.uploads import (
+    CONDITION_FAILED,
     LEAST_PART_BYTES,
     SHA256,
     Condition,
     Upload,
     abort,
     complete,
+    noted_sha256,
     part_bytes_of,
     put,
     send,
@@ -43,8 +45,6 @@ SMALL_PATIENCE_S = 20.0
 _WAITED_FOR = (StorageUnavailable, CapabilityMissing)
 FREE: Condition = {"IfNoneMatch": "*"}
 MISSING = {"NoSuchKey", "404", "NotFound"}
-NOT_KNOWN = {"NotImplemented", "501"}
-CONDITION_FAILED = {"PreconditionFailed", "412"}
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,7 @@ class Prefix:
                     return None
                 raise
         age_s = (_server_time(found) - found["LastModified"]).total_seconds()
-        sha256 = found["Metadata"].get(SHA256, "")
-        return Found(found["ETag"], found["ContentLength"], sha256, age_s)
+        return Found(found["ETag"], found["ContentLength"], noted_sha256(found), age_s)
 
     def read(self, name: str) -> tuple[bytes, str] | None:
         """The bytes of a small object, and its ETag; None if there is none."""
@@ -245,10 +244,7 @@ def storing(address: Address) -> Iterator[None]:
     try:
         with writing(address):
             yield
-    except (UserError, StorageUnavailable) as error:
-        refused = error.__cause__ is not None and code_of(error.__cause__) in NOT_KNOWN
-        if isinstance(error, StorageUnavailable) and not refused:
-            raise
+    except UserError as error:
         raise CapabilityMissing(f"the work store cannot be used: {error.message}") from error
 
 

@@ -20,8 +20,9 @@ from storage.s3_client import where
 from storage.uploads import Condition
 
 _ADVICE = (
-    "Use an endpoint with conditional writes (If-None-Match and If-Match of PutObject), or set "
-    "LONGTAKE_WORK_STORE to a folder that all workers share"
+    "Use an endpoint with conditional writes (If-None-Match and If-Match of PutObject, "
+    "If-None-Match of CompleteMultipartUpload), or set LONGTAKE_WORK_STORE to a folder that all "
+    "workers share"
 )
 
 

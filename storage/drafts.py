@@ -58,7 +58,7 @@ def sweep_files(folders: list[Path], older_than_s: float) -> tuple[int, int]:
     for path in (found for folder in folders for found in folder.rglob("*")):
         with contextlib.suppress(OSError):
             found = path.lstat()
-            if path.is_file() and found.st_mtime < horizon:
+            if path.is_file() and max(found.st_atime, found.st_mtime) < horizon:
                 path.unlink()
                 removed, freed = removed + 1, freed + found.st_size
     return removed, freed

@@ -46,8 +46,11 @@ class Folder(Protocol):
         if another file is there and `overwrite` does not allow to replace it.
         """
 
-    def restore(self, name: str, data: bytes, served: Served) -> None:
-        """Put back what lay under a name."""
+    def restore(self, name: str, data: bytes, job_id: str, served: Served) -> None:
+        """Put back what lay under a name; in the making it is the job's, for `discard`."""
+
+    def used(self, names: Iterable[str]) -> None:
+        """Let the age of these files begin anew, where that makes no other version of them."""
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove these files, and the folders in it that are empty then."""

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -32,7 +34,7 @@ from storage.folder import Folder
 from storage.host_cache import HostCache
 from storage.pinned import pinned, trusted
 from storage.portions import Portions
-from storage.remote import AnsweredOtherwise, changed
+from storage.remote import AnsweredOtherwise, changed, too_large
 from storage.threads import transfer
 
 HOPS = 5
@@ -44,6 +46,7 @@ SLOW_S, SLOW_BYTES = 60.0, 60_000
 and what came is kept. Silence ends it earlier, by the time-out."""
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _SPAN = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+Told = TypeVar("Told")
 _PASSING = {408, 425, 429}
 
 
@@ -150,6 +153,10 @@ class HttpStorage:
         portions = None if link.nonce else await self._cache.portions(link)
         return portions or await self._whole(link, source)
 
+    async def read_small(self, uri: str, most_bytes: int) -> bytes:
+        """The bytes behind a link. Raises as `fingerprint` does."""
+        return await transfer(lambda _: _tried(partial(_read_small, uri, most_bytes)))
+
     async def _whole(self, link: Link, source: Source) -> Path:
         held = await self._cache.hold(link)
         if held.sha256 != source.sha256:
@@ -209,7 +216,7 @@ def look(url: str, nonce: str | None = None) -> Link:
     By GET of one byte, not by HEAD: a signed link is good for one method. Raises InputNotFound,
     InputForbidden, InputTooLarge, StorageUnavailable.
     """
-    link = _look(url)
+    link = _tried(partial(_look, url))
     if link.size is not None and link.size > http_most_bytes():
         raise _too_large(url)
     if nonce is None and not link.etag and not link.changed_at:
@@ -217,16 +224,32 @@ def look(url: str, nonce: str | None = None) -> Link:
     return dataclasses.replace(link, nonce=nonce or "")
 
 
-def _look(url: str) -> Link:
+def _tried(ask: Callable[[], Told]) -> Told:
     for attempt in range(TRIES):
         try:
-            with _errors(url), _ask(url, "bytes=0-0") as answer:
-                return _described(url, answer)
+            return ask()
         except StorageUnavailable:
             if attempt == TRIES - 1:
                 raise
             time.sleep(FIRST_PAUSE_S * 2**attempt)
     raise AssertionError
+
+
+def _look(url: str) -> Link:
+    with _errors(url), _ask(url, "bytes=0-0") as answer:
+        return _described(url, answer)
+
+
+def _read_small(url: str, most_bytes: int) -> bytes:
+    data = b""
+    with _errors(url), _ask(url, None) as answer:
+        if answer.status_code != 200:
+            raise AnsweredOtherwise(f"{shown(url)}: the server gave a part instead of all")
+        for piece in answer.iter_raw():
+            data += piece
+            if len(data) > most_bytes:
+                raise too_large(shown(url), most_bytes)
+    return data
 
 
 def _described(url: str, answer: httpx.Response) -> Link:

@@ -27,6 +27,7 @@ from longtake.errors import (
 from longtake.paths import local_path
 from storage.cache import FingerprintCache
 from storage.folder import Folder
+from storage.remote import too_large
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NO_SUCH_NAME = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
@@ -95,6 +96,15 @@ class LocalStorage:
         """The same: local files are read where they lie."""
         return await self.localize(source)
 
+    async def read_small(self, uri: str, most_bytes: int) -> bytes:
+        """The file's bytes. Raises InputNotFound, InputForbidden, InputUnsupported,
+        InputTooLarge."""
+        path = path_of(uri)
+        _, size = self._stat(path)
+        if size > most_bytes:
+            raise too_large(str(path), most_bytes)
+        return await asyncio.to_thread(path.read_bytes)
+
     def _stat(self, path: Path) -> tuple[str, int]:
         try:
             found = path.stat()
@@ -119,14 +129,9 @@ class LocalStorage:
         path = path_of(uri)
         if path.exists() and path_of(source).exists() and path.samefile(path_of(source)):
             raise InvalidJob(f"{path} is the source itself, by another name; write to another file")
-        if path.is_dir():
-            raise OutputConflict(f"{path} is a folder; name a file in it")
+        _must_be_writable(path)
         if path.exists() and not overwrite:
             raise OutputConflict(f"{path} exists already; use --overwrite, or another name")
-        folder = path.parent
-        if not folder.is_dir():
-            raise OutputConflict(f"there is no folder {folder}; make it first")
-        _try_to_write(folder)
 
     def check_folder(self, uri: str, source: str, names: Sequence[str], *, overwrite: bool) -> None:
         """Fail early if these files cannot be published in a folder, which need not be there.
@@ -160,9 +165,13 @@ class LocalStorage:
 
     @contextlib.contextmanager
     def staging(self, uri: str, job_id: str) -> Iterator[Path]:
-        """A private name beside the output, on its file system; gone again at the end."""
-        self.discard_staged(uri, job_id)
+        """A private name beside the output, on its file system; gone again at the end.
+
+        Raises OutputConflict: since the job began its folder may have gone.
+        """
         path = path_of(uri)
+        _must_be_writable(path)
+        self.discard_staged(uri, job_id)
         staged = path.with_name(f"{_staged_prefix(path, job_id)}{secrets.token_hex(4)}.part")
         try:
             yield staged
@@ -208,8 +217,13 @@ class LocalStorage:
         staged.replace(path)
 
 
-def _try_to_write(folder: Path) -> None:
+def _must_be_writable(path: Path) -> None:
     """Permissions alone do not tell: root has all, and /proc takes no file."""
+    folder = path.parent
+    if path.is_dir():
+        raise OutputConflict(f"{path} is a folder; name a file in it")
+    if not folder.is_dir():
+        raise OutputConflict(f"there is no folder {folder}; make it first")
     try:
         # Without a name, where the system can: who is killed meanwhile leaves nothing.
         tempfile.TemporaryFile(prefix=".longtake-", dir=folder).close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -71,11 +73,17 @@ class LocalFolder:
             member.copy_to(staged)
             self._show(staged, member.name, sha256, overwrite, check)
 
-    def restore(self, name: str, data: bytes, served: Served) -> None:
+    def restore(self, name: str, data: bytes, job_id: str, served: Served) -> None:
         """Put back what lay under a name."""
-        with self._staged("") as staged:
+        with self._staged(job_id) as staged:
             staged.write_bytes(data)
             self._show(staged, name, hashlib.sha256(data).hexdigest(), True, lambda: None)
+
+    def used(self, names: Iterable[str]) -> None:
+        """Note when they were used beside when they were written, which tells their version."""
+        for path in (self._path / name for name in names):
+            with contextlib.suppress(OSError):
+                os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove these files, and the folders in it that are empty then."""

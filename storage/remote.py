@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from longtake.errors import InputCorrupt, StorageUnavailable
+from longtake.errors import InputCorrupt, InputTooLarge, StorageUnavailable
 
 
 class Remote(Protocol):
@@ -49,3 +49,8 @@ def changed(shown: str) -> InputCorrupt:
     return InputCorrupt(
         f"{shown} changed while the job ran; start the job again for the new object"
     )
+
+
+def too_large(shown: str, most_bytes: int) -> InputTooLarge:
+    """What to say of a file that is read at once, and has more bytes than its kind can have."""
+    return InputTooLarge(f"{shown} has more than {most_bytes} bytes; is it the right file?")

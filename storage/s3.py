@@ -26,17 +26,18 @@ from storage.address import Address
 from storage.folder import Folder
 from storage.host_cache import HostCache
 from storage.portions import Portions
-from storage.remote import changed
-from storage.s3_client import client, code_of, reading, where, writing
+from storage.remote import changed, too_large
+from storage.s3_client import NOT_KNOWN, client, code_of, reading, where, writing
 from storage.s3_folder import S3Folder
 from storage.threads import transfer
 from storage.uploads import (
+    CONDITION_FAILED,
     LEAST_PART_BYTES,
-    SHA256,
     Condition,
     Upload,
     Uploads,
     complete,
+    noted_sha256,
     put,
     send,
 )
@@ -46,9 +47,8 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _PIECE = 1 << 20
-_UNKNOWN_CONDITION = {"NotImplemented", "501"}
 # NoSuchKey: what was to be replaced was removed meanwhile.
-_CONDITION_FAILED = {"PreconditionFailed", "412", "NoSuchKey"}
+_CONDITION_FAILED = {*CONDITION_FAILED, "NoSuchKey"}
 LOOKS = 5
 """So often we look again where somebody else writes between our look and our write."""
 
@@ -78,13 +78,15 @@ class S3Object:
         """Bytes of this version. Raises InputCorrupt if the key holds another one by now."""
         last = "" if end is None else end - 1
         with reading(self.address):
-            body = client().get_object(
+            answer = client().get_object(
                 Bucket=self.address.bucket,
                 Key=self.address.key,
                 Range=f"bytes={start}-{last}",
                 IfMatch=self.etag,
-            )["Body"]
-            with contextlib.closing(body):
+            )
+            with contextlib.closing(answer["Body"]) as body:
+                if answer["ETag"] != self.etag:  # rclone and s3rver ignore the condition
+                    raise changed(self.shown)
                 yield body.iter_chunks(_PIECE)
 
 
@@ -133,6 +135,11 @@ class S3Storage:
         the ETag; or all of it where that is cheaper. Raises as `localize` does."""
         found = await _pinned(source)
         return await self._cache.portions(found) or await self._whole(found, source)
+
+    async def read_small(self, uri: str, most_bytes: int) -> bytes:
+        """The object's bytes. Raises InputNotFound, InputForbidden, InputTooLarge,
+        StorageUnavailable."""
+        return await transfer(lambda _: _read_small(Address.of(uri), most_bytes))
 
     async def _whole(self, found: S3Object, source: Source) -> Path:
         held = await self._cache.hold(found)
@@ -232,6 +239,7 @@ class S3Storage:
         """
         address, size = Address.of(uri), staged.stat().st_size
         put_it = partial(self._put_or_complete, staged, size, address, sha256, served)
+        refused: str | None = None
         for _ in range(LOOKS):
             found = _head(address)
             if _is_ours(found, sha256, size):
@@ -239,10 +247,11 @@ class S3Storage:
             if found is not None and not overwrite:
                 raise _appeared(address)
             check()
-            if self._write(put_it, size, address, sha256, _unchanged(found)):
+            if self._write(put_it, size, address, sha256, _unchanged(found, refused)):
                 break
             if not overwrite:
                 raise _appeared(address)
+            refused = found["ETag"] if found else None
         else:
             raise _never_still(address, found)
         self._uploads.drop(address, sha256=sha256)
@@ -260,7 +269,7 @@ class S3Storage:
             try:
                 put_it(condition)
             except ClientError as error:
-                if code_of(error) not in _UNKNOWN_CONDITION:
+                if code_of(error) not in NOT_KNOWN:
                     raise
                 put_it({})
         except (ClientError, BotoCoreError) as error:
@@ -342,21 +351,30 @@ def _head(address: Address) -> HeadObjectOutputTypeDef | None:
             raise
 
 
+def _read_small(address: Address, most_bytes: int) -> bytes:
+    with reading(address):
+        answer = client().get_object(Bucket=address.bucket, Key=address.key)
+        with contextlib.closing(answer["Body"]) as body:
+            if answer["ContentLength"] > most_bytes:
+                raise too_large(str(address), most_bytes)
+            return body.read()
+
+
 def _must_be_free(address: Address, overwrite: bool) -> None:
     if not overwrite and _head(address) is not None:
         raise OutputConflict(f"{address} exists already; use --overwrite, or another name")
 
 
 def _is_ours(found: HeadObjectOutputTypeDef | None, sha256: str, size: int) -> bool:
-    return (
-        found is not None
-        and found["Metadata"].get(SHA256) == sha256
-        and found["ContentLength"] == size
-    )
+    return found is not None and noted_sha256(found) == sha256 and found["ContentLength"] == size
 
 
-def _unchanged(found: HeadObjectOutputTypeDef | None) -> Condition:
-    return {"IfNoneMatch": "*"} if found is None else {"IfMatch": found["ETag"]}
+def _unchanged(found: HeadObjectOutputTypeDef | None, refused: str | None) -> Condition:
+    if found is None:
+        return {"IfNoneMatch": "*"}
+    if found["ETag"] == refused:  # Ceph refuses each ETag in a bucket with versions
+        return {}
+    return {"IfMatch": found["ETag"]}
 
 
 def _never_still(address: Address, found: HeadObjectOutputTypeDef | None) -> LongtakeError:

@@ -54,8 +54,11 @@ _PASSING = {
     *("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "Throttling"),
     *("ThrottlingException", "TooManyRequests", "OperationAborted", "ConditionalRequestConflict"),
     *("BadDigest", "IncompleteBody", "RequestTimeTooSkewed", "503", "500", "502", "504", "429"),
+    *("RequestThrottled", "OverLimit"),
 }
 _GONE = {"NoSuchKey", "404", "NotFound"}
+NOT_KNOWN = {"NotImplemented", "501"}
+_NO_SUCH_OPERATION = {*NOT_KNOWN, "MethodNotAllowed", "405"}
 _CHANGED = {"PreconditionFailed", "412", "InvalidRange", "416"}
 
 
@@ -142,6 +145,14 @@ def _of_writing(error: ClientError | BotoCoreError, address: Address) -> Longtak
 _ADVICE = "check the workers' credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID), region and endpoint:"
 
 
+def is_passing(error: Exception) -> bool:
+    """Whether an endpoint that does not answer as it should may do so again by itself."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, _BROKEN)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return code_of(error) in _PASSING or (status >= 500 and code_of(error) not in NOT_KNOWN)
+
+
 def _common(error: ClientError | BotoCoreError, address: Address) -> LongtakeError | None:
     """What can be said whether we read or write; None: it is forbidden."""
     if isinstance(error, _BROKEN):
@@ -153,9 +164,14 @@ def _common(error: ClientError | BotoCoreError, address: Address) -> LongtakeErr
         return InvalidJob(f"{address}: {_words(error)}")
     if not isinstance(error, ClientError):
         return None  # such as credentials that are not there
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code_of(error) in _PASSING or status >= 500:
+    if code_of(error) in _NO_SUCH_OPERATION:
+        return InvalidJob(
+            f"{where()} does not know {error.operation_name} ({_words(error)}), which {address} "
+            "needs; use an endpoint that does, or a folder"
+        )
+    if is_passing(error):
         return StorageUnavailable(f"{where()} is not ready for {address}: {_words(error)}")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status in (301, 307, 400) and "region" in str(error).lower():
         return InvalidJob(
             f"bucket {address.bucket} lies in another region ({_words(error)}); set AWS_REGION "
@@ -172,5 +188,5 @@ def where() -> str:
 def _words(error: Exception) -> str:
     if isinstance(error, ClientError):
         told = error.response["Error"]
-        return f"{told.get('Code', '?')}: {told.get('Message', '')}".rstrip(": ")
+        return f"{told.get('Code', '?')}: {told.get('Message') or ''}".rstrip(": ")
     return " ".join(str(error).split())[:300]

@@ -114,14 +114,17 @@ class S3Folder:
                 staged, uri, sha256, overwrite=overwrite, check=check, served=served
             )
 
-    def restore(self, name: str, data: bytes, served: Served) -> None:
+    def restore(self, name: str, data: bytes, job_id: str, served: Served) -> None:
         """Put back what lay under a name."""
         uri, sha256 = self.at(name), hashlib.sha256(data).hexdigest()
-        with self._storage.staging(uri, "") as staged:
+        with self._storage.staging(uri, job_id) as staged:
             staged.write_bytes(data)
             self._storage.publish(
                 staged, uri, sha256, overwrite=True, check=lambda: None, served=served
             )
+
+    def used(self, names: Iterable[str]) -> None:
+        """Nothing: only what is written anew is young, and has another version id."""
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove these objects. One by one: for many at once, endpoints want checksums of

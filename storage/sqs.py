@@ -2,7 +2,8 @@
 
 Prints each message as a line of JSON (`receipt`, `body`) and takes lines of JSON on stdin:
 `{"done": receipt}` deletes a message, `{"later": receipt, "seconds": 60}` hides it for a while. One
-that neither is said of comes again when its time is over. Ends with its stdin.
+that neither is said of comes again when its time is over. A queue that cannot be read for a while
+is told once (`waits`), and once more when it can be (`goes_on`). Ends with its stdin.
 """
 
 from __future__ import annotations
@@ -11,20 +12,29 @@ import json
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from longtake.errors import InputForbidden, InputNotFound, LongtakeError, StorageUnavailable
+from longtake.errors import InputForbidden, InputNotFound, LongtakeError
+from storage.s3_client import code_of, is_passing
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageTypeDef
 
 HIDDEN_S = 120
 """How long a message is ours before others see it again."""
 WAIT_S = 10
 AT_ONCE = 10
+UNDER_WAY = 2 * AT_ONCE
+"""Messages that are told and not settled. Were they more than are settled while they are hidden,
+they would come again and again, and their receipts be worth nothing."""
+AGAIN_S = 1.0
+AGAIN_AT_MOST_S = 30.0
 
 
 def main() -> None:
@@ -32,13 +42,32 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it, by its stdin
     url = sys.argv[1]
     region = boto3.session.Session().region_name or "us-east-1"
-    client = boto3.session.Session().client("sqs", region_name=region)
-    threading.Thread(target=_receive, args=(client, url), daemon=True).start()
+    config = Config(retries={"mode": "standard", "total_max_attempts": 2})  # then we wait
+    client = boto3.session.Session().client("sqs", region_name=region, config=config)
+    room = threading.Semaphore(UNDER_WAY)
+    threading.Thread(target=_receive, args=(client, url, room), daemon=True).start()
     for line in sys.stdin:
         _settle(client, url, json.loads(line))
+        room.release()
 
 
-def _receive(client: SQSClient, url: str) -> None:
+def _receive(client: SQSClient, url: str, room: threading.Semaphore) -> None:
+    try:
+        while True:
+            for _ in range(AT_ONCE):
+                room.acquire()
+            messages = _next(client, url)
+            for message in messages:
+                _tell({"receipt": message["ReceiptHandle"], "body": message["Body"]})
+            for _ in range(AT_ONCE - len(messages)):
+                room.release()
+    except (BotoCoreError, ClientError) as error:
+        _tell({"error": _told(url, error)})
+
+
+def _next(client: SQSClient, url: str) -> list[MessageTypeDef]:
+    """The next messages, however long the queue cannot be read. Raises what does not pass."""
+    pause_s = AGAIN_S
     while True:
         try:
             answer = client.receive_message(
@@ -48,10 +77,16 @@ def _receive(client: SQSClient, url: str) -> None:
                 VisibilityTimeout=HIDDEN_S,
             )
         except (BotoCoreError, ClientError) as error:
-            _tell({"error": _told(url, error)})
-            return
-        for message in answer.get("Messages", []):
-            _tell({"receipt": message["ReceiptHandle"], "body": message["Body"]})
+            if not is_passing(error):
+                raise
+            if pause_s == AGAIN_S:
+                _tell({"waits": _told(url, error)["message"]})
+            time.sleep(pause_s)
+            pause_s = min(AGAIN_AT_MOST_S, 2 * pause_s)
+        else:
+            if pause_s > AGAIN_S:
+                _tell({"goes_on": f"the queue {url} is read again"})
+            return answer.get("Messages", [])
 
 
 def _settle(client: SQSClient, url: str, said: dict[str, object]) -> None:
@@ -74,12 +109,9 @@ def _tell(document: dict[str, object]) -> None:
 
 
 def _told(url: str, error: Exception) -> dict[str, str]:
-    code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
-    kind: type[LongtakeError] = StorageUnavailable
-    if "NonExistentQueue" in code or "QueueDoesNotExist" in code:
-        kind = InputNotFound
-    elif "Denied" in code or "InvalidClientTokenId" in code or "Signature" in code:
-        kind = InputForbidden
+    code = code_of(error)
+    missing = "NonExistentQueue" in code or "QueueDoesNotExist" in code
+    kind: type[LongtakeError] = InputNotFound if missing else InputForbidden
     return {"type": kind.__name__, "message": f"the queue {url} cannot be read: {error}"}
 
 

@@ -283,7 +283,7 @@ async def settle(store: WorkStore, folder: Folder, claim: Claim) -> None:
         else:
             served = Served(content_type(loose.name), cache_control(loose.name))
             data = await store.read(loose.before)
-            await asyncio.to_thread(folder.restore, loose.name, data, served)
+            await asyncio.to_thread(folder.restore, loose.name, data, claim.job_id, served)
     await asyncio.to_thread(_undo, folder, claim)
 
 

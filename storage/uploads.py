@@ -11,7 +11,7 @@ import base64
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,13 @@ from longtake.content_type import Served, content_type
 from longtake.errors import StorageUnavailable, UserError
 from storage.address import Address
 from storage.ledger import Ledger, Note, new_entry
-from storage.s3_client import client, code_of, writing
+from storage.s3_client import client, code_of, is_passing, writing
 from storage.threads import check
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import (
         CompletedPartTypeDef,
+        HeadObjectOutputTypeDef,
     )
 
 
@@ -41,6 +42,9 @@ class Condition(TypedDict, total=False):
 
 SHA256 = "longtake-sha256"
 """Metadata of our objects: by it an output is known again whose answer was lost."""
+CONDITION_FAILED = {"PreconditionFailed", "412"}
+# Ceph says NoSuchKey of an upload that was aborted, when its parts are asked for.
+_UPLOAD_GONE = {"NoSuchUpload", "NoSuchKey", "404"}
 
 PARALLEL = 8
 LEAST_PART_BYTES = 8 << 20
@@ -155,10 +159,14 @@ class Uploads:
         # The whole key as prefix: MinIO lists nothing for a shorter one.
         with writing(address):
             pages = client().get_paginator("list_multipart_uploads")
-            for page in pages.paginate(Bucket=address.bucket, Prefix=address.key):
-                for upload in page.get("Uploads", ()):
-                    if upload.get("Key") == address.key:
-                        yield upload["UploadId"]
+            try:
+                for page in pages.paginate(Bucket=address.bucket, Prefix=address.key):
+                    for upload in page.get("Uploads", ()):
+                        if upload.get("Key") == address.key:
+                            yield upload["UploadId"]
+            except ClientError as error:
+                if code_of(error) != "NoSuchUpload":  # so rclone says that there are none
+                    raise
 
 
 def part_bytes_of(size: int) -> int:
@@ -180,7 +188,7 @@ def _parts(note: Note, size: int) -> dict[int, str] | None:
                     if part["Size"] == min(left, note.part_bytes):
                         found[part["PartNumber"]] = part["ETag"]
         except ClientError as error:
-            if code_of(error) == "NoSuchUpload":
+            if code_of(error) in _UPLOAD_GONE:
                 return None
             raise
     return found
@@ -228,12 +236,15 @@ def complete(upload: Upload, condition: Condition) -> None:
     parts: list[CompletedPartTypeDef] = [
         {"PartNumber": number, "ETag": etag} for number, etag in sorted(upload.parts.items())
     ]
-    client().complete_multipart_upload(
-        Bucket=upload.note.bucket,
-        Key=upload.note.key,
-        UploadId=upload.note.upload_id or "",
-        MultipartUpload={"Parts": parts},
-        **condition,
+    _on_condition(
+        lambda condition: client().complete_multipart_upload(
+            Bucket=upload.note.bucket,
+            Key=upload.note.key,
+            UploadId=upload.note.upload_id or "",
+            MultipartUpload={"Parts": parts},
+            **condition,
+        ),
+        condition,
     )
 
 
@@ -248,15 +259,44 @@ def put(
 
     Raises boto3's ClientError as it comes, as `complete` does.
     """
-    client().put_object(
-        Bucket=address.bucket,
-        Key=address.key,
-        Body=body,
-        Metadata={SHA256: sha256},
-        ContentMD5=_md5(body),
-        **_headers(address, served),
-        **condition,
+    _on_condition(
+        lambda condition: client().put_object(
+            Bucket=address.bucket,
+            Key=address.key,
+            Body=body,
+            Metadata={SHA256: sha256},
+            ContentMD5=_md5(body),
+            **_headers(address, served),
+            **condition,
+        ),
+        condition,
     )
+
+
+def _on_condition(request: Callable[[Condition], object], condition: Condition) -> None:
+    """Ask on a condition, and where its ETag is not the object's, once more without quotes.
+
+    HTTP has quotes around an ETag (RFC 9110, 8.8.3), and gives it so. Ceph gives it so, too, but
+    compares what `If-Match` of a write says with the bare tag, and never finds them equal.
+    """
+    try:
+        request(condition)
+    except ClientError as error:
+        bare = condition.get("IfMatch", "").strip('"')
+        if not bare or code_of(error) not in CONDITION_FAILED:
+            raise
+        try:
+            request({"IfMatch": bare})
+        except ClientError as again:
+            raise (again if is_passing(again) else error) from None
+
+
+def noted_sha256(found: HeadObjectOutputTypeDef) -> str:
+    """The SHA-256 that we noted on an object; empty if there is none.
+
+    Names of metadata are names of headers: rclone gives them in capitals.
+    """
+    return next((value for name, value in found["Metadata"].items() if name.lower() == SHA256), "")
 
 
 class _Headers(TypedDict, total=False):

@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.dev_server import temporal_server
 from tests.patience import WAIT_S
 
 # A slow machine is no failure: no test is timed.
@@ -26,6 +29,30 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Two test processes a core: they mostly wait, for servers, heartbeats and leases."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where processes share the tests, the longest files come first.
+
+    xdist would begin with the files that have the most tests, and end with those that have few and
+    long ones: then some processes wait for the last kill, and the cores with them. `make test`
+    tells it to keep this order (`--no-loadscope-reorder`).
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    tests = Counter(item.path for item in items)
+    items.sort(
+        key=lambda item: (item.path not in slow, item.path.parent.name != "e2e", -tests[item.path])
+    )
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> Iterator[str]:
+    """A Temporal server for all tests that need no more of it than a namespace."""
+    with temporal_server() as address:
+        yield address
 
 
 CORPUS = Path(os.environ.get("LONGTAKE_TEST_MEDIA", Path(__file__).parents[2] / "shared" / "media"))

@@ -12,6 +12,7 @@ from typing import NoReturn
 import structlog
 
 from longtake.errors import LongtakeError
+from longtake.importing import without_collecting
 from workers import telemetry
 from workers.leave import leave
 from workers.settings import WorkerSettings, parse
@@ -45,6 +46,7 @@ def _run(settings: WorkerSettings) -> int:
         from workers import mixed
 
         return mixed.run(settings)
-    from workers import process
+    with without_collecting():
+        from workers import process
 
     return process.run(settings)

@@ -17,7 +17,7 @@ from longtake.settings import drain_grace_s
 from workers import registry
 from workers.interceptor import JobLog
 from workers.settings import WorkerSettings
-from workers.unfit_signals import UnfitSignals
+from workers.unfit_input import UnfitInput
 
 CONTROL_SLOTS = 8
 WEBHOOK_SLOTS = 32
@@ -53,7 +53,7 @@ def workers_for(
 
 def _options(interceptors: Sequence[Interceptor]) -> dict[str, Any]:
     return {
-        "interceptors": [JobLog(), UnfitSignals(), *interceptors],
+        "interceptors": [JobLog(), UnfitInput(), *interceptors],
         "graceful_shutdown_timeout": timedelta(seconds=drain_grace_s()),
         # A cancel arrives with the answer to a heartbeat; by default that takes 10 s and more.
         "max_heartbeat_throttle_interval": timedelta(seconds=2),

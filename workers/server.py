@@ -25,6 +25,8 @@ DYNAMIC_CONFIG: dict[str, Any] = {
     "matching.enableFairness": True,
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,
+    # Who waits for a job's end asks the server all the while; beyond 1,200 it would be refused.
+    "frontend.namespaceCount": 20_000,
 }
 """The same as a fleet's: deploy/temporal/dynamicconfig.yaml."""
 

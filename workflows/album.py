@@ -8,7 +8,8 @@ from typing import TypeVar
 from temporalio import workflow
 
 from workflows.account import damage, read, total
-from workflows.control import JobWorkflow, side_by_side
+from workflows.control import JobWorkflow
+from workflows.tasks import side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.loudness import Aim, AlbumLoudness, Levelled

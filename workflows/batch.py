@@ -13,7 +13,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
 
 from workflows.children import failure_of
-from workflows.control import LONGEST, JobWorkflow, end, is_canceled, side_by_side
+from workflows.control import LONGEST, JobWorkflow
+from workflows.tasks import end, is_canceled, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake import batches
@@ -33,7 +34,6 @@ with workflow.unsafe.imports_passed_through():
         ReportAsked,
         SoFar,
     )
-    from longtake.errors import InvalidJob
     from longtake.words import counted
 
 _STAGES: dict[object, Stage] = {
@@ -65,7 +65,7 @@ class BatchWorkflow(JobWorkflow):
         self._took_s: list[float] = []
         """Of the items that ended last, to tell how long the rest will take."""
 
-    @workflow.query
+    @workflow.query(description="How far the batch is. No input.")
     def progress(self) -> Progress:
         """How far the batch is, by items that are over."""
         told = super().progress()
@@ -77,10 +77,8 @@ class BatchWorkflow(JobWorkflow):
         return told.model_copy(update={"failed": tally.failed, "eta_s": eta_s})
 
     @workflow.run
-    async def run(self, asked: Batch | SoFar | None = None) -> JobResult:
+    async def run(self, asked: Batch | SoFar) -> JobResult:
         """Run a batch to its end, from its start or from where an earlier run left it."""
-        if asked is None:
-            raise InvalidJob("a Batch takes one argument: the job, as JSON")
         so_far = asked if isinstance(asked, SoFar) else SoFar(batch=asked)
         self.began_at = so_far.began_at or workflow.now()
         self._so_far = so_far.model_copy(update={"began_at": self.began_at})
@@ -221,6 +219,7 @@ class BatchWorkflow(JobWorkflow):
         published = await self.step(
             WRITE_REPORT, asked, f"write {asked.output}", ends_the_job=not tally.failed
         )
+        self.published = published.outputs
         if tally.failed:
             raise ApplicationError(
                 f"{tally.failed} of {counted(plan.items, 'items')} failed, the others are done: "
@@ -248,10 +247,11 @@ class BatchWorkflow(JobWorkflow):
             for first, page in self._pages.items():
                 await self._note(first, page, for_at_most=_REPORT_WITHIN)
             words = f"write {asked.output}"
-            await self.step(WRITE_REPORT, asked, words, for_at_most=_REPORT_WITHIN)
+            published = await self.step(WRITE_REPORT, asked, words, for_at_most=_REPORT_WITHIN)
         except ActivityError as error:
             workflow.logger.warning("the report was not written: %s", error.cause)
             return
+        self.published = published.outputs
         self.remains = f"{asked.output} tells of each item"
 
     def _report(self, job: Batch, left: PageAsked | None = None) -> ReportAsked:

@@ -67,7 +67,8 @@ def failure_of(error: ChildWorkflowError) -> ApplicationError:
     """What ended a child, in Longtake's words."""
     cause = error.cause
     if isinstance(cause, ApplicationError):
-        return ApplicationError(cause.message, type=cause.type, non_retryable=True)
+        told = cause.details
+        return ApplicationError(cause.message, *told, type=cause.type, non_retryable=True)
     return ApplicationError(
         f"job {error.workflow_id} was ended through Temporal: {cause or error}",
         type="JobCanceled",

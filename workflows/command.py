@@ -12,7 +12,6 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import JobResult
     from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND
     from longtake.contracts.steps.common import PUBLISH, Piece, PublishRequest
-    from longtake.errors import InvalidJob
 
 
 @workflow.defn(name="Command")
@@ -20,10 +19,8 @@ class CommandWorkflow(JobWorkflow):
     """One file in, one file out, in one step of encoding."""
 
     @workflow.run
-    async def run(self, job: Command | None = None) -> JobResult:
-        """Run the job to its end. A start without a job fails; it would hang otherwise."""
-        if job is None:
-            raise InvalidJob("a Command takes one argument: the job, as JSON")
+    async def run(self, job: Command) -> JobResult:
+        """Run the job to its end."""
         return await self.run_job(job, "command", self._command(job))
 
     async def _command(self, job: Command) -> JobResult:

@@ -7,7 +7,8 @@ Temporal CLI or the Temporal UI alike. Temporal's own cancel does the same as th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterable
+import json
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -21,20 +22,28 @@ from temporalio.exceptions import (
 )
 
 from workflows.children import Children, failure_of
+from workflows.failures import failure, job_error
 from workflows.outbox import Outbox
+from workflows.tasks import is_canceled
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.base import Contract
     from longtake.contracts.job import Job
-    from longtake.contracts.result import JobError, JobResult, JobSummary, Progress, Stage, State
+    from longtake.contracts.result import (
+        JobError,
+        JobResult,
+        JobSummary,
+        Output,
+        Progress,
+        Stage,
+        State,
+    )
     from longtake.contracts.steps.common import CANCELED, CONCLUDE, JobRecord, Step
-    from longtake.contracts.steps.transcode import CHUNK_MISMATCH
     from longtake.kinds import AnyJob
     from longtake.queues import COMPUTING, Role, task_queue
 
 In = TypeVar("In", bound=Contract)
 Out = TypeVar("Out", bound=Contract)
-Result = TypeVar("Result")
 
 KIND = SearchAttributeKey.for_keyword("LongtakeKind")
 TENANT = SearchAttributeKey.for_keyword("LongtakeTenant")
@@ -73,6 +82,8 @@ class JobWorkflow:
         self.remains = ""
         """What a job that was cancelled left to read, in words."""
         self.folders: tuple[str, ...] = ()
+        self.published: tuple[Output, ...] = ()
+        """What a job that did not succeed has published all the same: a batch its report."""
         self.stage: Stage | None = None
         self.preset: str | None = None
         self.done = 0
@@ -80,7 +91,7 @@ class JobWorkflow:
         self.frames_done = 0
         self.frames_total = 0
 
-    @workflow.signal
+    @workflow.signal(description="Stop running steps and start no new ones. No input.")
     async def pause(self) -> None:
         """Stop running steps and start no new ones. Each running step begins again later."""
         self._paused = True
@@ -90,7 +101,7 @@ class JobWorkflow:
         self._show("paused")
         await self._children.signal("pause")
 
-    @workflow.signal
+    @workflow.signal(description="Let a paused job go on. No input.")
     async def resume(self) -> None:
         """Go on."""
         self._paused = False
@@ -98,20 +109,23 @@ class JobWorkflow:
             self._show(self.stage)
         await self._children.signal("resume")
 
-    @workflow.signal
+    @workflow.signal(description="Of what is not yet started. Input: 1 runs first, 5 last.")
     async def set_priority(self, priority: int) -> None:
         """Give what is not yet started another priority: 1 runs first, 5 last."""
         self._priority = min(5, max(1, priority))
         await self._children.signal("set_priority", self._priority)
 
-    @workflow.signal
-    async def cancel(self, reason: str = "") -> None:
-        """End the job; nothing half-done stays."""
-        self._reason = reason or "asked by a signal"
+    @workflow.signal(description="End the job; nothing half-done stays. Input: why, in quotes.")
+    async def cancel(self, reason: Any = "") -> None:
+        """End the job; nothing half-done stays. Whatever the reason is, it is a cancel."""
+        if self._is_ending():
+            return
+        words = reason if isinstance(reason, str) else json.dumps(reason, ensure_ascii=False)
+        self._reason = words if reason else "asked by a signal"
         if self._main is not None:
             self._main.cancel()
 
-    @workflow.query
+    @workflow.query(description="How far the job is. No input.")
     def progress(self) -> Progress:
         """How far the job is, by finished steps."""
         finished = self.frames_done / self.frames_total if self.frames_total else 0.0
@@ -139,7 +153,7 @@ class JobWorkflow:
             self._main.cancel()
         timer = asyncio.ensure_future(self._deadline(job.deadline)) if job.deadline else None
         try:
-            result = await self._main
+            result = await self._outcome(self._main)
             stats = result.stats.model_copy(update={"counts": job.COUNTS})
             result = result.model_copy(update={"stats": stats})
             await self._conclude(job, kind, result)
@@ -154,6 +168,22 @@ class JobWorkflow:
         finally:
             if timer is not None:
                 timer.cancel()
+
+    def _is_ending(self) -> bool:
+        """Was the job told to end before? The first who says so counts: what tidies up behind a
+        cancel, as the last step of a pipeline, must not be cancelled by the next one."""
+        told = bool(self._reason) or (self._main is not None and self._main.cancelling() > 0)
+        return told and workflow.patched("the first cancel counts")
+
+    async def _outcome(self, work: asyncio.Task[JobResult]) -> JobResult:
+        """What the job's work ends with; Temporal's cancel reaches it."""
+        while not work.done():
+            try:
+                await workflow.wait({work})
+            except asyncio.CancelledError:
+                if not self._is_ending():
+                    work.cancel()
+        return work.result()
 
     async def step(
         self,
@@ -278,8 +308,8 @@ class JobWorkflow:
 
     async def _deadline(self, deadline: datetime) -> None:
         await asyncio.sleep(max(0.0, (deadline - workflow.now()).total_seconds()))
-        self.late = True
-        if self._main is not None:
+        if self._main is not None and not self._is_ending():
+            self.late = True
             self._main.cancel()
 
     async def _canceled(self, job: Job, kind: str, error: BaseException) -> JobResult:
@@ -301,6 +331,7 @@ class JobWorkflow:
         result = JobResult(
             job_id=workflow.info().workflow_id,
             state="canceled",
+            outputs=self.published,
             error=JobError(type="JobCanceled", message=reason),
         )
         await self._conclude(job, kind, result)
@@ -308,15 +339,20 @@ class JobWorkflow:
             # Temporal calls a workflow canceled only if Temporal itself was asked; and a
             # workflow may not ask on its own behalf.
             self._show("canceled")
-            raise ApplicationError(reason, type="JobCanceled", non_retryable=True) from error
+            raise failure(result) from error
         raise asyncio.CancelledError(reason) from error
 
     async def _failed(self, job: Job, kind: str, error: JobError) -> ApplicationError:
         if workflow.patched("failed jobs are found by their error"):
             workflow.upsert_search_attributes([ERROR.value_set(error.type)])
-        result = JobResult(job_id=workflow.info().workflow_id, state="failed", error=error)
+        result = JobResult(
+            job_id=workflow.info().workflow_id,
+            state="failed",
+            outputs=self.published,
+            error=error,
+        )
         await self._conclude(job, kind, result)
-        return ApplicationError(error.message, type=error.type, non_retryable=True)
+        return failure(result)
 
     async def _conclude(self, job: Job, kind: str, result: JobResult) -> None:
         """Note the end in the job index, then tell it. A job is not lost if the note is."""
@@ -356,40 +392,3 @@ class JobWorkflow:
             parent=info.parent.workflow_id if info.parent else None,
             started_at=(self.began_at or info.start_time).isoformat(),
         )
-
-
-async def side_by_side(steps: Iterable[Awaitable[Result]]) -> list[Result]:
-    """All of them at once; the first failure, or a cancel, ends the others."""
-    tasks = [asyncio.ensure_future(step) for step in steps]
-    try:
-        return await asyncio.gather(*tasks)
-    except (Exception, asyncio.CancelledError):
-        await end(tasks)
-        raise
-
-
-def is_mismatch(error: ActivityError) -> bool:
-    """Did a chunk not hold its planned frames?"""
-    cause = error.cause
-    return isinstance(cause, ApplicationError) and cause.type == CHUNK_MISMATCH
-
-
-async def end(tasks: Collection[asyncio.Future[Result]]) -> None:
-    """Cancel them, and wait until they are over."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def is_canceled() -> bool:
-    """Was the task that runs now told to stop, even if what it awaited ended well?"""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def job_error(error: ActivityError | ApplicationError | ChildWorkflowError) -> JobError:
-    """What a step, or a child, failed by."""
-    cause = error if isinstance(error, ApplicationError) else error.cause
-    if isinstance(cause, ApplicationError):
-        return JobError(type=cause.type or "LongtakeError", message=cause.message)
-    return JobError(type="LongtakeError", message=f"a step did not end: {cause or error}")

@@ -9,7 +9,8 @@ from temporalio import workflow
 
 from workflows.account import damage, read, total
 from workflows.album import Album
-from workflows.control import JobWorkflow, side_by_side
+from workflows.control import JobWorkflow
+from workflows.tasks import side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.normalize import Normalize
@@ -30,7 +31,6 @@ with workflow.unsafe.imports_passed_through():
         MeasureDone,
         NormalizeSummary,
     )
-    from longtake.errors import InvalidJob
     from longtake.paths import shown
 
 Track = tuple[MeasureDone, LevelDone]
@@ -41,10 +41,8 @@ class NormalizeWorkflow(JobWorkflow):
     """Files in, the same at another loudness, or told of theirs, out."""
 
     @workflow.run
-    async def run(self, job: Normalize | None = None) -> JobResult:
-        """Run the job to its end. A start without a job fails; it would hang otherwise."""
-        if job is None:
-            raise InvalidJob("a Normalize takes one argument: the job, as JSON")
+    async def run(self, job: Normalize) -> JobResult:
+        """Run the job to its end."""
         return await self.run_job(job, "normalize", self._work(job))
 
     async def _work(self, job: Normalize) -> JobResult:

@@ -9,8 +9,10 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows.account import damage, read, total
-from workflows.control import PRESET, JobWorkflow, is_mismatch, side_by_side
-from workflows.speech import Listening, language_in_words
+from workflows.control import PRESET, JobWorkflow
+from workflows.failures import is_mismatch
+from workflows.speech import Listening, doubt, language_in_words
+from workflows.tasks import side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.package import Package
@@ -38,7 +40,6 @@ with workflow.unsafe.imports_passed_through():
     from longtake.contracts.steps.transcode import ENCODE_AUDIO
     from longtake.contracts.steps.transcribe import WRITE_TRANSCRIPT, Spoken, WriteRequest
     from longtake.contracts.steps.tree import PUBLISH_TREE, PublishTreeRequest
-    from longtake.errors import InvalidJob
     from longtake.paths import shown
 
 
@@ -65,10 +66,8 @@ class PackageWorkflow(JobWorkflow):
     """One film in, renditions of it for streaming out."""
 
     @workflow.run
-    async def run(self, job: Package | None = None) -> JobResult:
-        """Run the job to its end. A start without a job fails; it would hang otherwise."""
-        if job is None:
-            raise InvalidJob("a Package takes one argument: the job, as JSON")
+    async def run(self, job: Package) -> JobResult:
+        """Run the job to its end."""
         self.preset = job.preset_name
         return await self.run_job(job, "package", self._package(job))
 
@@ -185,7 +184,7 @@ class PackageWorkflow(JobWorkflow):
             spoken=spoken if written.segments else None,
             made=(*listened.windows, *listened.others),
             decisions={"captions": language_in_words(heard)},
-            warnings=written.warnings,
+            warnings=(*doubt(heard), *written.warnings),
         )
 
     async def _rungs(self, plan: PackageSummary, number: int) -> EncodeDone:

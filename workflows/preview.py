@@ -5,7 +5,8 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.account import damage, read, total
-from workflows.control import JobWorkflow, side_by_side
+from workflows.control import JobWorkflow
+from workflows.tasks import side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.preview import Preview
@@ -17,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
         PartRequest,
         PreviewSummary,
     )
-    from longtake.errors import InvalidJob
 
 
 @workflow.defn(name="Preview")
@@ -25,10 +25,8 @@ class PreviewWorkflow(JobWorkflow):
     """One file in, a folder of pictures and a waveform out."""
 
     @workflow.run
-    async def run(self, job: Preview | None = None) -> JobResult:
-        """Run the job to its end. A start without a job fails; it would hang otherwise."""
-        if job is None:
-            raise InvalidJob("a Preview takes one argument: the job, as JSON")
+    async def run(self, job: Preview) -> JobResult:
+        """Run the job to its end."""
         return await self.run_job(job, "preview", self._preview(job))
 
     async def _preview(self, job: Preview) -> JobResult:

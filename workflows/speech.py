@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from temporalio import workflow
 
-from workflows.control import JobWorkflow, side_by_side
+from workflows.control import JobWorkflow
+from workflows.tasks import side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.steps.common import EncodeDone
@@ -29,6 +30,10 @@ with workflow.unsafe.imports_passed_through():
     )
     from longtake.contracts.transcript import LanguageFound
     from longtake.queues import Role
+
+
+SURE = 0.8
+"""A language that is heard with less probability may be another one: whoever reads is told."""
 
 
 @dataclass(frozen=True)
@@ -140,3 +145,14 @@ def language_in_words(heard: Heard) -> str:
     else:
         why = f"heard, with a probability of {language.probability:.0%}"
     return f"{language.code}: {why}"
+
+
+def doubt(heard: Heard) -> tuple[str, ...]:
+    """A warning where the language was heard with little certainty."""
+    language = heard.language
+    if language.asked or not heard.keys or language.probability >= SURE:
+        return ()
+    return (
+        f"language taken to be {language.code} with probability {language.probability:.0%}; "
+        "say --language if it is wrong",
+    )

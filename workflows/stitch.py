@@ -11,7 +11,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.account import damage, read, total
-from workflows.control import JobWorkflow, is_mismatch, side_by_side
+from workflows.control import JobWorkflow
+from workflows.failures import is_mismatch
+from workflows.tasks import side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.loudness import Loudness
@@ -51,7 +53,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from longtake.contracts.steps.transcode import ENCODE_CHUNK, ChunkRequest
     from longtake.contracts.stitch import Beside, Stitch
-    from longtake.errors import InvalidJob
     from longtake.paths import name_of
 
 Done = TypeVar("Done")
@@ -83,10 +84,8 @@ class StitchWorkflow(JobWorkflow):
     """Recordings in, one programme out."""
 
     @workflow.run
-    async def run(self, job: Stitch | None = None) -> JobResult:
-        """Run the job to its end. A start without a job fails; it would hang otherwise."""
-        if job is None:
-            raise InvalidJob("a Stitch takes one argument: the job, as JSON")
+    async def run(self, job: Stitch) -> JobResult:
+        """Run the job to its end."""
         self.preset = job.preset_name
         return await self.run_job(job, "stitch", self._stitch(job))
 

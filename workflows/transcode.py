@@ -12,8 +12,10 @@ from temporalio.exceptions import ActivityError
 
 from workflows.account import damage, read, total
 from workflows.beside import beside
-from workflows.control import PRESET, JobWorkflow, end, is_mismatch, side_by_side
+from workflows.control import PRESET, JobWorkflow
+from workflows.failures import is_mismatch
 from workflows.gpu import choose_gpu
+from workflows.tasks import end, side_by_side
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import JobResult, ReachedQuality
@@ -44,9 +46,10 @@ with workflow.unsafe.imports_passed_through():
         ScoreRequest,
     )
     from longtake.contracts.transcode import Transcode
-    from longtake.errors import InvalidJob
     from longtake.paths import shown
     from longtake.quality import (
+        SURE,
+        SURE_BEFORE,
         Tried,
         Wave,
         in_words,
@@ -77,10 +80,8 @@ class TranscodeWorkflow(JobWorkflow):
     """One file in, one file out."""
 
     @workflow.run
-    async def run(self, job: Transcode | None = None) -> JobResult:
-        """Run the job to its end. A start without a job fails; it would hang otherwise."""
-        if job is None:
-            raise InvalidJob("a Transcode takes one argument: the job, as JSON")
+    async def run(self, job: Transcode) -> JobResult:
+        """Run the job to its end."""
         return await self.run_job(job, "transcode", self._transcode(job))
 
     async def _transcode(self, job: Transcode) -> JobResult:
@@ -227,7 +228,8 @@ class TranscodeWorkflow(JobWorkflow):
         replaced: list[Scored] = []
         waves: list[Wave] = []
         tried: list[Tried] = []
-        while wave := next_wave(settings.codec, target_of(asked), frames, tried):
+        sure = SURE if workflow.patched("less is left to the last wave") else SURE_BEFORE
+        while wave := next_wave(settings.codec, target_of(asked), frames, tried, sure):
             requests = [_at(_request(admission, plan, n), wave.crf) for n in wave.chunks]
             scored = await side_by_side(self._score(plan, each, chunks) for each in requests)
             for number, chunk in zip(wave.chunks, scored, strict=True):

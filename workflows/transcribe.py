@@ -7,7 +7,7 @@ from temporalio import workflow
 from workflows.account import damage, read, total
 from workflows.control import JobWorkflow
 from workflows.gpu import choose_gpu
-from workflows.speech import Listened, Listening, language_in_words
+from workflows.speech import Listened, Listening, doubt, language_in_words
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.captions import CaptionFile
@@ -24,7 +24,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from longtake.contracts.transcode import Transcode
     from longtake.contracts.transcribe import Transcribe
-    from longtake.errors import InvalidJob
     from longtake.paths import shown
 
 
@@ -33,10 +32,8 @@ class TranscribeWorkflow(JobWorkflow):
     """A recording in, what is said in it out."""
 
     @workflow.run
-    async def run(self, job: Transcribe | None = None) -> JobResult:
-        """Run the job to its end. A start without a job fails; it would hang otherwise."""
-        if job is None:
-            raise InvalidJob("a Transcribe takes one argument: the job, as JSON")
+    async def run(self, job: Transcribe) -> JobResult:
+        """Run the job to its end."""
         return await self.run_job(job, "transcribe", self._transcribe(job))
 
     async def _transcribe(self, job: Transcribe) -> JobResult:
@@ -64,7 +61,7 @@ class TranscribeWorkflow(JobWorkflow):
             ),
             decisions=plan.decisions | decision | {"language": language_in_words(listened.heard)},
             warnings=(
-                *(*plan.warnings, *damage(listened.others)),
+                *(*plan.warnings, *damage(listened.others), *doubt(listened.heard)),
                 *(*written.warnings, *published.warnings, *warnings),
             ),
             transcript=_in_short(listened, written),

@@ -108,6 +108,10 @@ async def publish(number: int, audio: UploadFile) -> dict[str, Any]:
             "END WHERE id = ?",
             (handle.id, number),
         )
+    if handle.found == "done":
+        # It was published before, and told then: perhaps to a database that is gone.
+        result = await handle.result()
+        await run_in_threadpool(change, number, published(result.model_dump()["outputs"]))
     return await run_in_threadpool(episode, number)
 
 
@@ -126,18 +130,27 @@ def move(event: dict[str, Any]) -> None:
     data = event["data"]
     changes: dict[str, Any] = {"percent": round(100 * data["progress"]["fraction"])}
     if event["type"] == "job.completed":
-        audio = next(made["uri"] for made in data["result"]["outputs"] if made["role"] == "main")
-        changes = {"stage": "PUBLISHED", "percent": 100, "audio": audio, "error": None}
+        changes = published(data["result"]["outputs"])
     elif event["type"] == "job.failed":
         changes = {"stage": "DRAFT", "percent": 0, "error": data["result"]["error"]["message"]}
     elif event["type"] == "job.canceled":
         changes = {"stage": "DRAFT", "percent": 0, "error": None}
     elif label := data["progress"].get("label"):
         changes["stage"] = label
+    later = "AND sequence < :sequence"
+    change(int(data["labels"]["episode"]), {**changes, "sequence": data["sequence"]}, later)
+
+
+def published(outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """What becomes of an episode whose job is done."""
+    audio = next(made["uri"] for made in outputs if made["role"] == "main")
+    return {"stage": "PUBLISHED", "percent": 100, "audio": audio, "error": None}
+
+
+def change(number: int, changes: dict[str, Any], condition: str = "") -> None:
+    """Write to an episode."""
     names = ", ".join(f"{name} = :{name}" for name in changes)
     with database() as rows:
         rows.execute(
-            f"UPDATE episodes SET {names}, sequence = :sequence "
-            "WHERE id = :id AND sequence < :sequence",
-            {**changes, "sequence": data["sequence"], "id": int(data["labels"]["episode"])},
+            f"UPDATE episodes SET {names} WHERE id = :id {condition}", {**changes, "id": number}
         )

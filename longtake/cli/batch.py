@@ -89,6 +89,7 @@ def batch(
     label: options.Label = None,
     deadline: options.Deadline = None,
     group: options.Group = None,
+    notify: options.Notify = None,
 ) -> None:
     """Do the same for many files: `batch 'in/**/*.mov' -o out --preset web-720p`.
 
@@ -105,7 +106,7 @@ def batch(
     if texts:
         what["texts"] = values.named("--text", texts)
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline, group),
+        **envelope(job_id, priority, tenant, label, deadline, group, notify),
         "kind": "batch",
         "input": str(_place_of(listed)) if listed is not None else input[0],
         "output": output,

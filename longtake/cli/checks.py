@@ -42,15 +42,16 @@ except CapabilityMissing as error:
     print(json.dumps({"ok": False, "detail": error.message}))
 """
 _SPEECH = """
-import importlib.util, json
+import importlib.util, json, os
 from longtake.settings import model_folders
 from media.speech.models import known_models
 from media.speech.spans import NOT_INSTALLED
 folders = model_folders()
+named = bool(os.environ.get("LONGTAKE_MODELS"))
 gone = [str(folder) for folder in folders if not folder.is_dir()]
 if importlib.util.find_spec("faster_whisper") is None:
-    print(json.dumps({"ok": not folders, "detail": NOT_INSTALLED if folders else "not installed"}))
-elif gone:
+    print(json.dumps({"ok": not named, "detail": NOT_INSTALLED if named else "not installed"}))
+elif named and gone:
     print(json.dumps({"ok": False, "detail": "LONGTAKE_MODELS: there is no " + ", ".join(gone)}))
 else:
     names = ", ".join(known_models(folders))

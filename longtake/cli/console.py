@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from longtake.errors import LongtakeError, UserError
+from longtake.errors import InvalidJob, LongtakeError, UserError
 
 # Paths and ids stay in one piece: people copy them, and scripts read them.
 out = Console(soft_wrap=True, highlight=False)
@@ -27,9 +27,11 @@ def warn(words: str) -> None:
 
 
 def complain(error: LongtakeError) -> None:
-    """An error in one line, and the way on where there is one."""
-    words = " ".join(error.message.split())
-    err.print(f"error: {type(error).__name__}: {words}", style="red", markup=False)
+    """An error in one line, or for each of several mistakes; and the way on where there is one."""
+    mistakes = error.message.split("\n") if isinstance(error, InvalidJob) else [error.message]
+    words = "\n".join(" ".join(mistake.split()) for mistake in mistakes)
+    between = "\n" if len(mistakes) > 1 else " "
+    err.print(f"error: {type(error).__name__}:{between}{words}", style="red", markup=False)
     if error.job_id and not isinstance(error, UserError) and "longtake retry" not in words:
         say(f"`longtake retry {error.job_id}` runs only what is missing")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from time import monotonic
 from typing import Protocol
@@ -17,6 +18,8 @@ from longtake.contracts.result import Progress
 from longtake.pipelines.draw import state, tree
 
 LINE_EVERY_S = 3.0
+_TRIES = re.compile(r" \(attempt \d+\)")
+"""What alone differs when a step has failed again in the same way."""
 
 
 class Display(Protocol):
@@ -34,10 +37,24 @@ def display() -> Display:
     return Bar() if err.is_terminal else Lines()
 
 
-class Bar:
-    """A bar that is drawn over itself."""
+class Waits:
+    """What a job waits for, told once: that may take days, and a thousand tries."""
 
     def __init__(self) -> None:
+        self._told = ""
+
+    def is_new(self, progress: Progress) -> bool:
+        """Whether the job waits for something that was not told last."""
+        words = _TRIES.sub("", progress.waiting_for or self._told)
+        is_new, self._told = words != self._told, words
+        return is_new
+
+
+class Bar:
+    """A bar that is drawn over itself; what a job waits for stands above it, in full."""
+
+    def __init__(self) -> None:
+        self._waits = Waits()
         self._bar = RichProgress(
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=32),
@@ -52,11 +69,13 @@ class Bar:
 
     def show(self, progress: Progress) -> None:
         """Draw the bar anew."""
+        if self._waits.is_new(progress):
+            say(_note(progress))
         self._bar.update(
             self._task,
             completed=progress.fraction,
             description=_doing(progress),
-            note=_note(progress),
+            note="waits" if progress.waiting_for else _note(progress),
         )
 
     def close(self) -> None:
@@ -65,21 +84,26 @@ class Bar:
 
 
 class Lines:
-    """A line every few seconds, and one whenever the job turns to something else."""
+    """A line every few seconds while something moves, and one whenever the job turns to something
+    else."""
 
     def __init__(self) -> None:
-        self._said = ("", "")
+        self._waits = Waits()
+        self._turn, self._line = "", ""
         self._said_at = float("-inf")
 
     def show(self, progress: Progress) -> None:
         """Write a line, if it is time for one."""
-        turn = (_doing(progress), progress.waiting_for or "")
-        now = monotonic()
-        soon = now - self._said_at < LINE_EVERY_S
-        if turn == self._said and (soon or progress.waiting_for):  # which may take days
+        line = f"{_doing(progress):<12} {progress.fraction:4.0%}  {_note(progress)}".rstrip()
+        if progress.waiting_for:
+            if self._waits.is_new(progress):
+                say(line)
             return
-        self._said, self._said_at = turn, now
-        say(f"{_doing(progress):<12} {progress.fraction:4.0%}  {_note(progress)}".rstrip())
+        soon = monotonic() - self._said_at < LINE_EVERY_S
+        if _doing(progress) == self._turn and (soon or line == self._line):
+            return
+        self._turn, self._line, self._said_at = _doing(progress), line, monotonic()
+        say(line)
 
     def close(self) -> None:
         """Nothing is to be tidied."""

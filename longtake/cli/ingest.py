@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,13 +14,15 @@ import typer
 
 from longtake.cli.console import say, warn
 from longtake.cli.engine import engine_environment, require_engine
-from longtake.cli.job_file import beside, read_fields
+from longtake.cli.job_file import beside, read_fields, with_pipeline
 from longtake.cli.session import Farewell, attend
-from longtake.contracts.ingest import Ingest, Ingested
+from longtake.contracts.ingest import Ingest, Ingested, IngestRule
 from longtake.errors import InvalidJob, LongtakeError, ServiceUnreachable, error_class
+from longtake.identity import with_files
 from longtake.ingest.events import Arrived, arrived
 from longtake.ingest.folder import SETTLED_S, watch
 from longtake.ingest.rules import check
+from longtake.kinds import DEFAULT_KIND
 from longtake.paths import local_path
 from longtake.presets import validated
 
@@ -49,12 +51,13 @@ def ingest(
 ) -> None:
     """Start a job for each object that appears: events on stdin, or --sqs, or --watch.
 
-    Each line of stdin is an event of S3 or R2, or a whole document. Ctrl-C ends it.
+    Each line of stdin is an event of S3 or R2, or all of it is one document. Ctrl-C ends it.
     """
     if sqs and watched:
         raise InvalidJob("--sqs or --watch: run one process for each")
     asked = _read(rules)
     check(asked)
+    folders = _folders(asked) if watched else set()
 
     async def run(longtake: Longtake, _: Farewell) -> None:
         from longtake.ingest.feed import Feed
@@ -65,7 +68,7 @@ def ingest(
             require_engine()
             await _from_queue(feed, sqs, tell)
         elif watched:
-            await _from_folders(feed, asked, settled, tell)
+            await _from_folders(feed, folders, settled, tell)
         else:
             await _from_stdin(longtake, feed, tell)
 
@@ -75,48 +78,67 @@ def ingest(
 def _read(path: Path) -> Ingest:
     try:
         rules = validated(Ingest, read_fields(path))
+        return Ingest(rules=tuple(_placed(path, rule) for rule in rules.rules))
     except InvalidJob as error:
         raise InvalidJob(f"{path}: {error.message}") from error
-    placed = [
-        rule.model_copy(
-            update={"under": beside(path, rule.under), "output": beside(path, rule.output)}
-        )
-        for rule in rules.rules
-    ]
-    return Ingest(rules=tuple(placed))
+
+
+def _placed(path: Path, rule: IngestRule) -> IngestRule:
+    """A rule with the places that it names taken from its file's folder."""
+    kind = str(rule.job.get("kind", DEFAULT_KIND))
+    job = with_files(with_pipeline(path, rule.job), kind, lambda uri: beside(path, uri))
+    under, output = beside(path, rule.under), beside(path, rule.output)
+    return rule.model_copy(update={"under": under, "output": output, "job": job})
 
 
 async def _from_stdin(longtake: Longtake, feed: Feed, tell: Any) -> None:
-    """All events of stdin, and then those again that came too early."""
-    early: list[tuple[Arrived, Ingested]] = []
-    text = await asyncio.to_thread(sys.stdin.read)
-    for message in _messages(text):
+    """The events of stdin as they come; those that came too early once more, when they may."""
+    early: list[asyncio.Task[None]] = []
+    async for message in _messages():
         for each in arrived(message):
             told = await _offer(feed, each)
             tell(told)
             if told.found == "later":
-                early.append((each, told))
-    for each, told in early:
-        assert told.job_id is not None
-        try:
-            await longtake.result(told.job_id)
-        except ServiceUnreachable:
-            raise
-        except LongtakeError as error:
-            say(f"job {told.job_id}: {error}")
-        tell(await _offer(feed, each))
+                again = _when_its_job_is_over(longtake, feed, each, told, tell)
+                early.append(asyncio.create_task(again))
+    await asyncio.gather(*early)
 
 
-def _messages(text: str) -> list[str]:
-    """One document, or one a line."""
+async def _messages() -> AsyncIterator[str]:
+    """One document a line, or else one of many lines. Who writes lines may never end."""
+    first = ""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        if not line.strip():
+            continue
+        if not first and not _is_json(line):
+            yield line + await asyncio.to_thread(sys.stdin.read)
+            return
+        first = line
+        yield line
+
+
+def _is_json(text: str) -> bool:
     try:
         json.loads(text)
     except ValueError:
-        return [line for line in text.split("\n") if line.strip()]
-    return [text]
+        return False
+    return True
 
 
-async def _from_folders(feed: Feed, rules: Ingest, settled_s: float, tell: Any) -> None:
+async def _when_its_job_is_over(
+    longtake: Longtake, feed: Feed, each: Arrived, told: Ingested, tell: Any
+) -> None:
+    assert told.job_id is not None
+    try:
+        await longtake.result(told.job_id)
+    except ServiceUnreachable:
+        raise
+    except LongtakeError as error:
+        say(f"job {told.job_id}: {error}")
+    tell(await _offer(feed, each))
+
+
+async def _from_folders(feed: Feed, folders: Collection[Path], settled_s: float, tell: Any) -> None:
     queue: asyncio.Queue[Arrived] = asyncio.Queue()
 
     async def look(folder: Path) -> None:
@@ -125,7 +147,7 @@ async def _from_folders(feed: Feed, rules: Ingest, settled_s: float, tell: Any) 
                 await queue.put(each)
 
     async with asyncio.TaskGroup() as group:
-        for folder in _folders(rules):
+        for folder in folders:
             group.create_task(look(folder))
         while True:
             tell(await _offer(feed, await queue.get()))
@@ -155,6 +177,9 @@ async def _from_queue(feed: Feed, url: str, tell: Any) -> None:
         async for message in _lines(child):
             if "error" in message:
                 raise error_class(message["error"]["type"])(message["error"]["message"])
+            if "receipt" not in message:
+                _tell_of_queue(message)
+                continue
             later = False
             try:
                 objects = arrived(message["body"])
@@ -176,6 +201,13 @@ async def _from_queue(feed: Feed, url: str, tell: Any) -> None:
         await child.wait()
 
 
+def _tell_of_queue(message: dict[str, Any]) -> None:
+    if "waits" in message:
+        warn(f"{message['waits']}; it is tried again until it can be")
+    else:
+        say(message["goes_on"])
+
+
 async def _lines(child: asyncio.subprocess.Process) -> AsyncIterator[dict[str, Any]]:
     assert child.stdout is not None
     async for line in child.stdout:
@@ -183,12 +215,12 @@ async def _lines(child: asyncio.subprocess.Process) -> AsyncIterator[dict[str, A
 
 
 async def _offer(feed: Feed, each: Arrived) -> Ingested:
-    """Wait out a service that does not answer: an event must not be lost."""
+    """Wait out a service, or a storage, that does not answer: an event must not be lost."""
     pause_s = 1.0
     while True:
         try:
             return await feed.offer(each)
-        except ServiceUnreachable as error:
+        except LongtakeError as error:
             warn(f"{each.uri} waits: {error}")
             await asyncio.sleep(pause_s)
             pause_s = min(30.0, 2 * pause_s)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from longtake.documents import read_document
+from longtake.cli import values
+from longtake.documents import in_a_line, read_document
 from longtake.errors import InvalidJob
 from longtake.identity import with_files
 from longtake.kinds import AnyJob, parse, to_json
@@ -22,7 +24,7 @@ def read_fields(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InvalidJob(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidJob(f"{path} is not YAML: {error}") from error
+        raise InvalidJob(f"{path} is not YAML: {in_a_line(error)}") from error
     if not isinstance(document, dict):
         raise InvalidJob(f"{path} is no job: it needs `kind`, such as transcode, and its fields")
     return document
@@ -32,9 +34,22 @@ def read_job(path: Path) -> AnyJob:
     """The job of a file. Raises InvalidJob that names the file and the cause."""
     document = read_fields(path)
     try:
-        return parse(from_file(path, parse(document)))
+        return parse(from_file(path, parse(with_pipeline(path, document))))
     except InvalidJob as error:
         raise InvalidJob(f"{path}: {error.message}") from error
+
+
+def with_pipeline(path: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A job's fields, also of a batch's items, with the pipeline that they name by its file.
+
+    Raises InvalidJob.
+    """
+    document = dict(fields)
+    if isinstance(name := document.get("pipeline"), str):
+        _, document["pipeline"] = values.pipeline(name, path.parent)
+    if isinstance(each := document.get("job"), Mapping):
+        document["job"] = with_pipeline(path, each)
+    return document
 
 
 def from_file(path: Path, job: AnyJob) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,18 +11,21 @@ from rich.table import Table
 
 from longtake.cli import values
 from longtake.cli.console import out, print_json, say
-from longtake.cli.display import duration
+from longtake.cli.display import duration, steps_display
 from longtake.cli.follow import follow
 from longtake.cli.options import Json, NoWait
 from longtake.cli.report import report, report_status
 from longtake.cli.session import Farewell, attend
 from longtake.cli.submit import detach
+from longtake.contracts.pipeline import Pipeline
 from longtake.contracts.result import JobSummary, State
-from longtake.errors import InvalidJob, LongtakeError, error_class
+from longtake.errors import InvalidJob, JobNotFound, LongtakeError, error_class
+from longtake.kinds import KINDS
 from longtake.paths import name_of
+from longtake.pipelines.document import document_of
 
 if TYPE_CHECKING:
-    from longtake.client import Longtake
+    from longtake.client import JobHandle, Longtake
 
 JobId = Annotated[str, typer.Argument(help="The job's id.", metavar="ID")]
 
@@ -41,7 +45,7 @@ def watch(job_id: JobId, as_json: Json = False) -> None:
     """Follow a job until it is over, then report its result."""
 
     async def rejoin(longtake: Longtake, farewell: Farewell) -> None:
-        report(await follow(longtake.handle(job_id), farewell, as_json=as_json), as_json=as_json)
+        await _follow(longtake, longtake.handle(job_id), farewell, as_json=as_json)
 
     attend(rejoin)
 
@@ -73,6 +77,7 @@ def list_(
     """List jobs, the newest first. Jobs that another job runs are listed with `--of` alone."""
     moment = values.since(since, datetime.now().astimezone())
     known_error(error)
+    _known_kind(kind)
 
     async def show(longtake: Longtake, _: Farewell) -> None:
         jobs = await longtake.list(
@@ -186,6 +191,7 @@ def retry(
     """
     moment = values.since(since, datetime.now().astimezone())
     known_error(error)
+    _known_kind(kind)
     chosen = [error, kind, tenant, since, parent]
     if every == bool(job_ids) or (not every and any(chosen)):
         raise InvalidJob(
@@ -198,7 +204,7 @@ def retry(
             if no_wait:
                 await detach(handle, as_json=as_json)
             else:
-                report(await follow(handle, farewell, as_json=as_json), as_json=as_json)
+                await _follow(longtake, handle, farewell, as_json=as_json)
             return
         failed = (
             await longtake.list(
@@ -217,6 +223,17 @@ def retry(
         await _retry_all(longtake, names, as_json=as_json)
 
     attend(again)
+
+
+async def _follow(
+    longtake: Longtake, handle: JobHandle, farewell: Farewell, *, as_json: bool
+) -> None:
+    """Follow a job, of a pipeline all steps, and report its result."""
+    steps = None
+    with contextlib.suppress(InvalidJob, JobNotFound):  # a job of another version, or none
+        job = await longtake.job(handle.id)
+        steps = steps_display(document_of(job)) if isinstance(job, Pipeline) else None
+    report(await follow(handle, farewell, as_json=as_json, steps=steps), as_json=as_json)
 
 
 async def _retry_all(longtake: Longtake, names: list[str], *, as_json: bool) -> None:
@@ -245,6 +262,11 @@ def known_error(name: str | None) -> None:
         raise InvalidJob(
             f"there is no error {name!r}; docs/jobs.md lists them, such as InputCorrupt"
         )
+
+
+def _known_kind(name: str | None) -> None:
+    if name is not None and name not in KINDS:
+        raise InvalidJob(f"there is no job of kind {name!r}; use one of: {', '.join(KINDS)}")
 
 
 async def _ended(longtake: Longtake, job_id: str) -> bool:

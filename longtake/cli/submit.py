@@ -54,7 +54,7 @@ def envelope(
     label: list[str] | None,
     deadline: str | None,
     group: str | None,
-    notify: list[str] | None = None,
+    notify: list[str] | None,
 ) -> dict[str, Any]:
     """The fields that every job has, from the options of a command."""
     return {

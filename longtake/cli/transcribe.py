@@ -76,13 +76,14 @@ def transcribe(
     deadline: options.Deadline = None,
     group: options.Group = None,
     gpu: options.Gpu = None,
+    notify: options.Notify = None,
 ) -> None:
     """Write down what is said: captions, text to read, and all of it in JSON."""
     if burn and mux:
         raise InvalidJob("--burn and --mux each make the film: name one of them")
     track = values.tracks([audio_track]) if audio_track else None
     asked = {
-        **envelope(job_id, priority, tenant, label, deadline, group),
+        **envelope(job_id, priority, tenant, label, deadline, group, notify),
         "kind": "transcribe",
         "gpu": gpu,
         "input": input,

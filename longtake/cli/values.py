@@ -14,10 +14,9 @@ from longtake.contracts.pipeline import PipelineDocument
 from longtake.errors import InvalidJob
 from longtake.kinds import to_json
 from longtake.paths import absolute
-from longtake.pipelines.document import find_pipeline, read_pipeline
+from longtake.pipelines.document import find_pipeline, names_file, read_pipeline
 from longtake.presets import read_model
 
-_PIPELINES = (".yaml", ".yml", ".json")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)(?:bit/s|bps)?")
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
 _SPAN = re.compile(r"(\d+)\s*([smhd])")
@@ -189,13 +188,13 @@ def caption_file(text: str) -> dict[str, object]:
     return {"language": language, "source": source}
 
 
-def pipeline(text: str) -> tuple[PipelineDocument, object]:
+def pipeline(text: str, folder: Path = Path()) -> tuple[PipelineDocument, object]:
     """A document, and what stands for it in a job: a preset's name, or all of it.
 
-    Raises InvalidJob.
+    `folder`: from where a file's name counts. Raises InvalidJob.
     """
-    if text.endswith(_PIPELINES) or "/" in text:
-        document = read_pipeline(Path(text))
+    if names_file(text):
+        document = read_pipeline(folder / text)
         return document, document.model_dump(mode="json", exclude_none=True)
     return find_pipeline(text), text
 

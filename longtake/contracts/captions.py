@@ -17,7 +17,7 @@ MOST_CAPTIONS = 40
 class CaptionFile(Contract):
     """Captions that lie in a file."""
 
-    source: Uri = Field(description="SRT, WebVTT or ASS, in UTF-8; its words and times are taken.")
+    source: Uri = Field(description="SRT, WebVTT or ASS, in UTF-8 or UTF-16.")
     language: Language
     title: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
         default=None, description="What a player's menu says; left out, the language."

@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 
 from longtake.contracts.base import Contract, Seconds
 from longtake.contracts.codecs import ENCODINGS, why_no_gpu, why_wrong
@@ -77,7 +86,19 @@ BitRate = Annotated[int, Field(ge=8_000, le=500_000_000)]
 SampleRate = Literal[8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]
 """Rates in Hz that players take."""
 
-Track = Annotated[int, Field(ge=1, le=64)] | Annotated[str, Field(pattern=r"^[A-Za-z-]{2,20}$")]
+
+def _track(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return check(value)
+    except ValidationError:
+        words = "a track is a number from 1 to 64, or a language such as en or deu"
+        raise ValueError(f"{value!r} will not do; {words}") from None
+
+
+Track = Annotated[
+    Annotated[int, Field(ge=1, le=64)] | Annotated[str, Field(pattern=r"^[A-Za-z-]{2,20}$")],
+    WrapValidator(_track),
+]
 """A sound track by its number, the first is 1, or by its language as the file names it."""
 
 

@@ -19,6 +19,13 @@ class Bytes(Contract):
     at_least: Annotated[int, Field(ge=0)] | None = None
     at_most: Annotated[int, Field(ge=0)] | None = None
 
+    @model_validator(mode="after")
+    def _leaves_something(self) -> Bytes:
+        least, most = self.at_least, self.at_most
+        if least is not None and most is not None and least > most:
+            raise ValueError(f"nothing has at least {least} and at most {most} bytes")
+        return self
+
 
 class IngestRule(Contract):
     """What is done with an object under a prefix, or a file in a folder."""

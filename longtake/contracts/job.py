@@ -99,6 +99,11 @@ class Job(Contract):
         return tuple(uri for path in self.WRITES for uri in places(self, path))
 
     @property
+    def looks_anew(self) -> bool:
+        """Whether only a run of this job can tell what there is to do."""
+        return self.LOOKS_ANEW
+
+    @property
     def writes_folder(self) -> bool:
         """Whether this job writes a folder, where its kind may do either."""
         return self.WRITES_FOLDER

@@ -35,6 +35,8 @@ class LadderChoice(Report):
     hull: tuple[Trial, ...]
     """Points that no other size beats at their rate."""
     rungs: tuple[ChosenRung, ...]
+    is_fixed: bool = False
+    """Whether they begin with the fixed ladder's, as others would hardly take less."""
 
 
 class LadderRecord(Report):

@@ -8,6 +8,20 @@ from typing import Literal
 from longtake.contracts.base import Rational, Report
 
 
+class HdrLight(Report):
+    """Static metadata of HDR: of the display on which a film was mastered (SMPTE ST 2086), and of
+    its own light (CTA-861.3). What is not told is None."""
+
+    chromaticity: tuple[int, ...] | None = None
+    """x and y of the display's red, green, blue and white, in steps of 0.00002."""
+    luminance: tuple[int, ...] | None = None
+    """The display's least and greatest, in steps of 0.0001 cd/m2."""
+    max_cll: int | None = None
+    """Of the brightest pixel, in cd/m2."""
+    max_fall: int | None = None
+    """Mean of the brightest frame, in cd/m2."""
+
+
 class VideoFacts(Report):
     """A video stream, as it is stored."""
 
@@ -50,6 +64,8 @@ class VideoFacts(Report):
     """Packets that are not whole, or were garbled on the way, as far as the container knows."""
     hdr_light: str | None = None
     """Static HDR metadata in words: the mastering display, MaxCLL and MaxFALL."""
+    light: HdrLight | None = None
+    """The same in numbers."""
     header_sha256: str | None = None
     """Of what a decoder is told before the first frame: alike, streams can be joined as they
     are."""

@@ -119,7 +119,7 @@ class Watermark(Contract):
 class Captions(Contract):
     """Text burnt into the picture."""
 
-    file: Uri | None = Field(default=None, description="SRT, WebVTT or ASS, in UTF-8.")
+    file: Uri | None = Field(default=None, description="SRT, WebVTT or ASS, in UTF-8 or UTF-16.")
     stream: int | None = Field(
         default=None, ge=0, description="A text stream of the source, by its number in a probe."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
@@ -15,9 +16,10 @@ MOST_STEPS = 100
 
 FileType = Literal[
     "video", "audio", "media", "image", "captions", "transcript", "document", "package", "data",
-    "key",
+    "key", "files",
 ]  # fmt: skip
-"""What a file is. `media` is video or audio; `data` is a file that no step reads as media."""
+"""What a file is. `media` is video or audio; `data` is a file that no step reads as media;
+`files` are what a batch takes: a pattern, a folder, or a list."""
 ValueType = Literal["text", "language"]
 """What is no file: words, such as a title; and a language tag (BCP 47)."""
 
@@ -42,8 +44,12 @@ Text = Annotated[str, Field(max_length=4000)]
 class Input(Contract):
     """A file, or several, that is given to a pipeline."""
 
-    type: Literal["video", "audio", "media", "image", "captions", "transcript", "key"] = Field(
-        default="media", description="What the file is; media is video or audio."
+    type: Literal["video", "audio", "media", "image", "captions", "transcript", "key", "files"] = (
+        Field(
+            default="media",
+            description="What the file is; media is video or audio. files: what a batch takes, a "
+            "pattern, a folder or prefix, or a list of files.",
+        )
     )
     optional: bool = Field(default=False, description="Whether a job may leave it out.")
     many: bool = Field(default=False, description="Whether it is one or more files, in order.")
@@ -238,9 +244,23 @@ class Pipeline(Job):
         return self
 
     @property
+    def looks_anew(self) -> bool:
+        """Whether a batch is among its steps, however deep, which finds what is new each time."""
+        document = self.pipeline
+        return isinstance(document, PipelineDocument) and any(
+            _looks_anew({"kind": step.kind, **step.fields}) for step in document.steps.values()
+        )
+
+    @property
     def preset_name(self) -> str:
         """What the document is called."""
         return self.pipeline if isinstance(self.pipeline, str) else "inline"
+
+
+def _looks_anew(step: Mapping[str, Any]) -> bool:
+    document = step.get("pipeline")
+    inner = document.get("steps", {}).values() if isinstance(document, Mapping) else ()
+    return step.get("kind") == "batch" or any(map(_looks_anew, inner))
 
 
 class ProbeStep(Job):

@@ -29,7 +29,8 @@ class Feed:
         self._rules = rules
 
     async def offer(self, arrived: Arrived) -> Ingested:
-        """Start an object's job. Raises ServiceUnreachable; other errors are told."""
+        """Start an object's job. Raises ServiceUnreachable, and what trying again helps against;
+        other errors are told."""
         rule = rule_for(self._rules, arrived)
         if rule is None:
             return Ingested(uri=arrived.uri, found="no rule")
@@ -45,6 +46,8 @@ class Feed:
         except ServiceUnreachable:
             raise
         except LongtakeError as error:
+            if error.retry:
+                raise
             return told.model_copy(update={"found": "failed", "error": str(error)})
         return told.model_copy(update={"found": found})
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from longtake.contracts.containers import CONTAINERS
 from longtake.contracts.ingest import Bytes, Ingest, IngestRule
 from longtake.errors import InvalidJob
 from longtake.ingest.events import Arrived
 from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse
 from longtake.preflight import check_settings
 
-_ITS_OWN = ("id", "input", "inputs", "output")
+_ITS_OWN = ("id", "input", "output")
 """What a rule's job has from the object."""
+_MEDIA = {
+    *(suffix for held in CONTAINERS.values() for suffix in held.suffixes),
+    *(".ts", ".m2ts", ".mpg", ".mpeg", ".avi", ".flv", ".mka", ".aac"),
+}
+
+_UNKNOWN = ".media"
+"""Stands in an output's name for the suffix that its object does not have."""
 
 
 def check(rules: Ingest) -> None:
@@ -46,7 +55,10 @@ def job_for(rule: IngestRule, arrived: Arrived) -> AnyJob:
     if "inputs" in fields:
         if rule.input is None:
             raise InvalidJob("`input` says which of the pipeline's inputs the object is")
-        given = {"inputs": {rule.input: arrived.uri}}
+        others = rule.job.get("inputs", {})
+        if not isinstance(others, Mapping) or rule.input in others:
+            raise InvalidJob(f"job.inputs: files by name, and {rule.input} is the object: leave it")
+        given = {"inputs": {**others, rule.input: arrived.uri}}
     else:
         given = {"input": arrived.uri}
     below = arrived.uri.removeprefix(_folder(rule.under))
@@ -81,12 +93,16 @@ def _within(bounds: Bytes, size: int | None) -> bool:
 
 def _name(rule: IngestRule, kind: str, below: str) -> str:
     """`clips/talk.mov` keeps its suffix, `clips/talk.mov.mp4`: talk.mp4 beside it has a name of
-    its own, whichever comes first."""
-    path = PurePosixPath(below)
-    if KINDS[kind].WRITES_FOLDER:
+    its own, whichever comes first; and so have an object that is called talk.mov.mp4, and one
+    that is called talk, `clips/talk.media.mp4`."""
+    suffix = rule.suffix or (".mp4" if kind == "transcode" else None)
+    if KINDS[kind].WRITES_FOLDER or suffix is None:
         return below
-    suffix = rule.suffix or (".mp4" if kind == "transcode" else path.suffix)
-    return below if path.suffix == suffix else f"{below}{suffix}"
+    path = PurePosixPath(below)
+    known = {*_MEDIA, suffix, *map(str.lower, rule.suffixes)}
+    if path.suffix == suffix and PurePosixPath(path.stem).suffix.lower() not in {*known, _UNKNOWN}:
+        return below
+    return f"{below}{suffix}" if path.suffix.lower() in known else f"{below}{_UNKNOWN}{suffix}"
 
 
 def _folder(place: str) -> str:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from longtake.contracts.job import Job
-from longtake.contracts.pipeline import From, Input, PipelineDocument, Step, TextInput
+from longtake.contracts.pipeline import (
+    From,
+    Input,
+    Pipeline,
+    PipelineDocument,
+    Step,
+    TextInput,
+)
 from longtake.documents import Place
 from longtake.errors import InvalidJob
+from longtake.identity import with_files
+from longtake.kinds import DEFAULT_KIND
+from longtake.pipelines.given import Problem, missing, surplus
 from longtake.pipelines.graph import Graph
+from longtake.pipelines.nested import MOST_LEVELS, Inner, document_at, takes
 from longtake.pipelines.ports import (
     STEPS,
     TAKES,
     Port,
+    Taken,
     fits,
     made_by,
     port_of_input,
     taken_at,
     words,
 )
-from longtake.pipelines.references import step_job, written
+from longtake.pipelines.references import step_job, within, written
 from longtake.places import places
 from longtake.preflight import check_settings
 from longtake.presets import found
@@ -33,13 +46,6 @@ PLAYED = ("video", "audio", "media")
 """Types of files that have facts."""
 _OF_THE_PIPELINE = ("id", "tenant", "deadline", "overwrite", "notify")
 """Fields of a job that a step does not say."""
-
-
-class Problem(NamedTuple):
-    """What is wrong, and where."""
-
-    place: Place
-    words: str
 
 
 class Looked(NamedTuple):
@@ -53,8 +59,11 @@ class Looked(NamedTuple):
     """The job of each step, with stand-ins for what it refers to."""
 
 
-def look(document: PipelineDocument) -> Looked:
-    """Look a document through, with Longtake's presets. Without problems it can be run."""
+def look(document: PipelineDocument, *, level: int = 1) -> Looked:
+    """Look a document through, with Longtake's presets. Without problems it can be run.
+
+    `level`: 2 for a document that is a step of another one, and so on.
+    """
     found = [
         problem
         for name, step in document.steps.items()
@@ -62,19 +71,51 @@ def look(document: PipelineDocument) -> Looked:
     ]
     if document.on_cancel:
         found += _of_last_step(document, document.on_cancel)
+    inside: dict[str, Inner] = {}
+    for place, step in _placed(document):
+        problems, inner = _look_inside(step, level)
+        found += [problem.within(*place) for problem in problems]
+        if inner:
+            inside[str(place[-1])] = inner
     if not found and (circle := Graph(document).circle()):
         circled = " → ".join([*circle, circle[0]])
         found.append(Problem(("steps", circle[0]), f"steps need each other in a circle: {circled}"))
     if found:
         return Looked(found, {}, {})
-    references = _References(document)
+    references = _References(document, inside)
     return Looked(list(references.problems()), references.ports, references.jobs)
 
 
+def _placed(document: PipelineDocument) -> Iterator[tuple[Place, Step]]:
+    """Every step, with its place."""
+    yield from ((("steps", name), step) for name, step in document.steps.items())
+    if document.on_cancel:
+        yield ("on_cancel",), document.on_cancel
+
+
+def _look_inside(step: Step, level: int) -> tuple[list[Problem], Inner | None]:
+    """What is wrong with the document that a step holds, and what that one gives."""
+    place, written_there = document_at(step)
+    if written_there is None:
+        return [], None
+    if level == MOST_LEVELS:
+        words = f"pipelines stand in one another {MOST_LEVELS} levels deep, and no deeper"
+        return [Problem(place, f"{words}: write its steps where it stands")], None
+    try:
+        document = PipelineDocument.model_validate(written_there)
+    except ValidationError as error:
+        return [Problem((*place, *inner), words) for inner, words in found(error)], None
+    looked = look(document, level=level + 1)
+    return [problem.within(*place) for problem in looked.problems], Inner(document, looked.ports)
+
+
 def published(document: PipelineDocument) -> tuple[str, ...]:
-    """The steps that write to the pipeline's folder, in the document's order."""
+    """The steps that write to the pipeline's folder, in the document's order. What a batch makes no
+    step can refer to: it is always for people."""
     named = {reference.from_.partition(".")[0] for reference in document.outputs.values()}
-    return tuple(name for name in document.steps if name in named)
+    return tuple(
+        name for name, step in document.steps.items() if name in named or step.kind == "batch"
+    )
 
 
 def played_input(document: PipelineDocument) -> str | None:
@@ -94,12 +135,15 @@ def _of_step(document: PipelineDocument, place: Place, step: Step) -> Iterator[P
         if field in step.fields:
             instead = "; write deadline_s" if field == "deadline" else ""
             yield Problem((*place, field), f"{field} is the whole pipeline's{instead}")
+    if step.kind == "batch" and "retry_failed" in step.fields:
+        words = "leave it out: a batch that runs again does what failed, and what is new"
+        yield Problem((*place, "retry_failed"), words)
     for number, name in enumerate(step.needs):
         if name not in document.steps:
             yield Problem((*place, "needs", number), _no_step(name, document.steps))
     if step.kind == "report" and not step.needs:
         yield Problem(place, "a report tells of the steps that it needs: name them in needs")
-    for where, value in written(step.fields):
+    for where, value in written(step):
         try:
             From.model_validate(value)
         except ValidationError as error:
@@ -112,8 +156,11 @@ def _of_last_step(document: PipelineDocument, step: Step) -> Iterator[Problem]:
     for field in ("needs", "when", "gate"):
         if getattr(step, field):
             yield Problem(("on_cancel", field), "a step on cancel is done at once: leave it out")
+    if step.kind == "report":
+        yield Problem(("on_cancel", "kind"), "a step on cancel needs none that it could report")
+        return
     yield from _of_step(document, ("on_cancel",), step)
-    for where, value in written(step.fields):
+    for where, value in written(step):
         source = str(value["from"]).partition(".")[0]
         if source not in GIVEN and not value.get("optional"):
             yield Problem(("on_cancel", *where), "the step may not have run: add optional: true")
@@ -130,8 +177,9 @@ class _References:
     mistake is told once.
     """
 
-    def __init__(self, document: PipelineDocument) -> None:
+    def __init__(self, document: PipelineDocument, inside: Mapping[str, Inner]) -> None:
         self._document = document
+        self._inside = inside
         self.jobs: dict[str, Job] = {}
         self._words = {
             f"texts.{name}": each.default for name, each in document.texts.items() if each.default
@@ -183,11 +231,16 @@ class _References:
 
     def _job(self, place: Place, step: Step) -> Iterator[Problem]:
         """What is wrong with a step's job; what is right gives its ports."""
+        name = str(place[-1])
         try:
             job = self._tried(step, optional=True)
-            check_settings(job)
-            self.jobs[str(place[-1])] = job
-            self._ports[str(place[-1])] = made_by(job)
+            if wrong := self._ill_given(name, job):
+                yield from (problem.within(*place) for problem in wrong)
+                return
+            if not isinstance(job, Pipeline):  # whose document was looked through
+                check_settings(job)
+            self.jobs[name] = job
+            self._ports[name] = self._made_by(name, job)
         except ValidationError as error:
             yield from (Problem((*place, *inner), message) for inner, message in found(error))
             return
@@ -195,10 +248,22 @@ class _References:
             yield Problem(place, error.message)
             return
         try:
-            self._tried(step, optional=False)
+            lacks = [words for _, words in self._ill_given(name, self._tried(step, optional=False))]
         except ValidationError as error:
-            said = "; ".join(message for _, message in found(error))
-            yield Problem(place, f"it cannot be done without what is optional: {said}")
+            lacks = [message for _, message in found(error)]
+        if lacks:
+            words = f"it cannot be done without what is optional: {'; '.join(lacks)}"
+            yield Problem(place, words)
+
+    def _ill_given(self, name: str, job: Job) -> list[Problem]:
+        """What a pipeline that is a step is given and does not ask for, and what it lacks."""
+        if not isinstance(job, Pipeline):
+            return []
+        document = self._inside[name].document
+        return [*surplus(job, document), *missing(job, document)]
+
+    def _made_by(self, name: str, job: Job) -> dict[str, Port]:
+        return self._inside[name].gives if isinstance(job, Pipeline) else made_by(job)
 
     def _tried(self, step: Step, *, optional: bool) -> Job:
         """The step's job with stand-ins for what its references mean, or all but optional ones."""
@@ -214,12 +279,19 @@ class _References:
         return step_job(step, given, "/output", {})
 
     def _places(self, place: Place, step: Step) -> Iterator[Problem]:
-        for where, value in written(step.fields):
-            if words := self._misplaced(step, where, From.model_validate(value).from_):
+        for where, value in written(step):
+            reference = From.model_validate(value).from_
+            if words := self._misplaced(step, self._taken(place, step, where), where, reference):
                 yield Problem((*place, *where), words)
 
-    def _misplaced(self, step: Step, where: Place, reference: str) -> str | None:
-        taken = taken_at(step.kind, where)
+    def _taken(self, place: Place, step: Step, where: Place) -> Taken | None:
+        inner = self._inside.get(str(place[-1]))
+        asked = takes(inner.document, where) if inner else None
+        return asked or taken_at(step.kind, where)
+
+    def _misplaced(
+        self, step: Step, taken: Taken | None, where: Place, reference: str
+    ) -> str | None:
         if taken is None:
             there = ", ".join(TAKES[step.kind]) or "nowhere"
             return f"no reference may stand here; of kind {step.kind} it may at: {there}"
@@ -261,10 +333,11 @@ class _References:
             step = self._document.steps[name]
             for field in STEPS[step.kind].WRITES:
                 for path in places(step.fields, field):
-                    if path in taken:
+                    place = within("", path)
+                    if place in taken:
                         here = ("steps", name, *field.split("."))
-                        yield Problem(here, f"step {taken[path]} writes {path}, too")
-                    taken[path] = name
+                        yield Problem(here, f"step {taken[place]} writes {path}, too")
+                    taken[place] = name
 
 
 def _port(given: Input | TextInput) -> Port:
@@ -281,17 +354,27 @@ def _stand_ins(reference: str, port: Port) -> Sequence[str]:
 
 def _addresses(place: Place, step: Step) -> Iterator[Problem]:
     """A file that a document names itself must be found from anywhere."""
+    if step.kind == "batch" and isinstance(each := step.fields.get("job"), Mapping):
+        kind = str(each.get("kind", DEFAULT_KIND))
+        moved = with_files(each, kind, lambda uri: uri if _is_address(uri) else "/")
+        if moved != dict(each):
+            words = "it names a file: write its absolute path or a URI"
+            yield Problem((*place, "job"), words)
     for path in TAKES[step.kind]:
         names = path.split(".")
         if taken_at(step.kind, names) in ("text", "language"):
             continue
         for uri in places(step.fields, path):
-            if not uri.startswith(("/", "file:")) and "://" not in uri:
+            if not _is_address(uri):
                 yield Problem(
                     (*place, *names),
                     f"{uri!r} is no address: refer to an input or a step, such as "
                     "{from: inputs.video}, or write an absolute path or a URI",
                 )
+
+
+def _is_address(uri: str) -> bool:
+    return uri.startswith(("/", "file:")) or "://" in uri
 
 
 def _paths(place: Place, step: Step) -> Iterator[Problem]:
@@ -301,4 +384,9 @@ def _paths(place: Place, step: Step) -> Iterator[Problem]:
                 yield Problem(
                     (*place, *field.split(".")),
                     f"{path!r}: an output is a path in the pipeline's folder, such as film.mp4",
+                )
+            elif step.kind == "pipeline" and PurePosixPath(path) == PurePosixPath():
+                yield Problem(
+                    (*place, field),
+                    f"{path!r}: a pipeline that is a step has a folder of its own, such as extras",
                 )

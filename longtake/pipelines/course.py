@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from longtake.contracts.batch import Batch
 from longtake.contracts.job import Job
 from longtake.contracts.pipeline import (
     Facts,
@@ -20,7 +21,7 @@ from longtake.contracts.pipeline import (
     StepStatus,
 )
 from longtake.contracts.result import JobError, JobResult, Output, Stats
-from longtake.contracts.steps.pipeline import PipelinePlan, StepAsked, StepTold
+from longtake.contracts.steps.pipeline import Gate, PipelinePlan, StepAsked, StepTold
 from longtake.kinds import to_json
 from longtake.pipelines.check import GIVEN, played_input, published
 from longtake.pipelines.conditions import why_not
@@ -52,7 +53,7 @@ class Course:
         self._facts: dict[str, Facts] = dict(plan.facts)
 
     def moves(self, approved: set[str]) -> Moves:
-        """What follows now. What is skipped by it counts as ended, and what waits as gated."""
+        """What follows now. What is skipped by it counts as ended."""
         running = [name for name, status in self.statuses.items() if status.state == "running"]
         moves = self.graph.moves(
             Standing(self._ended, running, approved), there=self._is_there, holds=self._why_not
@@ -60,8 +61,6 @@ class Course:
         for name, skipped in moves.skipped.items():
             self._ended[name] = skipped.end
             self.set(name, state="skipped", why=skipped.why)
-        for name in moves.gated:
-            self.set(name, state="gated")
         return moves
 
     def set(self, name: str, **fields: Any) -> None:
@@ -74,10 +73,13 @@ class Course:
         told = {"outputs": result.outputs, "reused": reused, "why": why, "fraction": 1.0}
         self.set(name, state="done", **told)
 
-    def failed(self, name: str, error: JobError) -> None:
-        """A step has failed."""
+    def failed(self, name: str, error: JobError, made: JobResult | None = None) -> None:
+        """A step has failed. `made`: what it published all the same, as a batch its report."""
         self._ended[name] = "failed"
         self.set(name, state="failed", error=error)
+        if made:
+            self._results[name] = made
+            self.set(name, outputs=made.outputs)
 
     def given(self, reference: From) -> tuple[str, ...]:
         """The URIs or words that a reference means."""
@@ -101,7 +103,10 @@ class Course:
         fields = STEPS[step.kind].model_fields
         if "overwrite" in fields:  # what is kept is the pipeline's own
             mine["overwrite"] = self.may_replace(name)
-        return step_job(step, self.given, self.folder(name), mine)
+        job = step_job(step, self.given, self.folder(name), mine)
+        if isinstance(job, Batch) and self.may_replace(name):
+            return job.model_copy(update={"job": {**job.job, "overwrite": True}})
+        return job
 
     def step(self, name: str) -> Step:
         """A step as it is written, or the one on cancel."""
@@ -118,8 +123,9 @@ class Course:
         """Whether a step may replace what lies in the places of its outputs."""
         return self._job.overwrite or self.folder(name) != self._job.output
 
-    def asked(self, name: str, job: Job) -> StepAsked:
-        """What must be known before a step runs: its job, and what that reads."""
+    def asked(self, name: str, job: Job, *, approved: bool = False) -> StepAsked:
+        """What must be known before a step runs: its job, what that reads, and whether a person
+        has let it through."""
         step = self.step(name)
         made = {
             reference.from_: self._hash(reference)
@@ -134,7 +140,18 @@ class Course:
             made=made,
             kept=self._plan.kept,
             folder=self.folder(name),
+            gate=Gate(before=self._before(name), approved=approved) if step.gate else None,
         )
+
+    def _before(self, name: str) -> str:
+        """Of all that a person may have looked at: the files given, and what was made of them."""
+        given = [source.sha256 for source in self._plan.sources]
+        made = [
+            [other, [output.sha256 for output in self._results[other].outputs]]
+            for other in self.graph.before(name)
+            if other in self._results
+        ]
+        return hashlib.sha256(json.dumps([given, made]).encode()).hexdigest()
 
     def told(self, name: str) -> tuple[StepTold, ...]:
         """What a report tells of the steps that it needs."""
@@ -201,7 +218,7 @@ class Course:
             cpu_s=round(sum(each.cpu_s for each in ran), 3),
             bytes_read=sum(each.bytes_read for each in ran),
             bytes_written=sum(each.bytes_written for each in ran),
-            chunks=len(self._results),
+            chunks=sum(status.state == "done" for status in self.statuses.values()),
             chunks_reused=sum(status.reused for status in self.statuses.values()),
             retries=sum(each.retries for each in ran),
             peak_memory_bytes=max((each.peak_memory_bytes for each in ran), default=0),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from longtake.contracts.base import Contract
-from longtake.contracts.pipeline import Input, Pipeline, PipelineDocument, TextInput
-from longtake.documents import Document, Place, read_with_lines
+from longtake.contracts.pipeline import Pipeline, PipelineDocument
+from longtake.documents import Document, in_a_line, read_with_lines
 from longtake.errors import InvalidJob
-from longtake.pipelines.check import Problem, look
+from longtake.pipelines.check import look
+from longtake.pipelines.given import Problem, missing, surplus, uneven
+from longtake.pipelines.nested import MOST_LEVELS, whole
 from longtake.pipelines.ports import Port
-from longtake.pipelines.references import written
 from longtake.presets import application_root, found
 
 
@@ -21,6 +21,11 @@ def pipeline_presets() -> dict[str, PipelineDocument]:
     """The pipelines that come with Longtake, by name."""
     folder = application_root() / "presets" / "pipelines"
     return {path.stem: read_pipeline(path) for path in sorted(folder.glob("*.yaml"))}
+
+
+def names_file(text: str) -> bool:
+    """Whether what stands for a document is a file's path, and no preset's name."""
+    return text.endswith((".yaml", ".yml", ".json")) or "/" in text
 
 
 def find_pipeline(name: str) -> PipelineDocument:
@@ -34,8 +39,11 @@ def find_pipeline(name: str) -> PipelineDocument:
     return presets[name]
 
 
-def read_pipeline(path: Path) -> PipelineDocument:
-    """A document from a YAML or JSON file, checked.
+def read_pipeline(path: Path, within: tuple[Path, ...] = ()) -> PipelineDocument:
+    """A document from a YAML or JSON file, checked, with those in it that its steps name. A file's
+    name counts from the folder of the document that names it.
+
+    `within`: the documents that it is a step in, the outermost first.
 
     Raises InvalidJob that tells every problem in a line of its own: `upload.yaml:12: steps.film.…`.
     """
@@ -46,15 +54,28 @@ def read_pipeline(path: Path) -> PipelineDocument:
     except OSError as error:
         raise InvalidJob(f"pipeline {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidJob(f"pipeline {path} is not YAML: {error}") from error
+        raise InvalidJob(f"pipeline {path} is not YAML: {in_a_line(error)}") from error
     try:
         pipeline = PipelineDocument.model_validate(document.content)
     except ValidationError as error:
         wrong = [Problem(place, words) for place, words in found(error)]
         raise _invalid(path.name, document, wrong) from error
-    if wrong := look(pipeline).problems:
+    pipeline, wrong = whole(pipeline, lambda name: _named(name, (*within, path)))
+    if wrong := wrong or look(pipeline).problems:
         raise _invalid(path.name, document, wrong)
     return pipeline
+
+
+def _named(name: str, within: tuple[Path, ...]) -> PipelineDocument:
+    """The document that a step of another one names, a preset or a file."""
+    if not names_file(name):
+        return find_pipeline(name)
+    if len(within) == MOST_LEVELS:
+        chain = " → ".join([*(path.name for path in within), Path(name).name])
+        raise InvalidJob(
+            f"pipelines stand in one another {MOST_LEVELS} levels deep, and no deeper: {chain}"
+        )
+    return read_pipeline(within[-1].parent / name, within)
 
 
 class Prepared(Contract):
@@ -65,20 +86,31 @@ class Prepared(Contract):
 
 
 def document_of(job: Pipeline) -> PipelineDocument:
-    """A job's document, not yet checked. Raises InvalidJob for a preset that is not there."""
-    return find_pipeline(job.pipeline) if isinstance(job.pipeline, str) else job.pipeline
+    """A job's document, with those in it that its steps name; not yet checked. Raises InvalidJob
+    for a preset that is not there."""
+    named = find_pipeline(job.pipeline) if isinstance(job.pipeline, str) else job.pipeline
+    document, wrong = whole(named, _preset)
+    if wrong:
+        raise InvalidJob("\n".join(map(_told, wrong)))
+    return document
 
 
-def prepare(job: Pipeline, *, whole: bool = True) -> Prepared:
+def _preset(name: str) -> PipelineDocument:
+    if names_file(name):
+        raise InvalidJob(f"{name!r} is a file, which only a document in a file of its own may name")
+    return find_pipeline(name)
+
+
+def prepare(job: Pipeline, *, complete: bool = True) -> Prepared:
     """Check a job's document, and what the job gives to it. Reads presets. Raises InvalidJob.
 
-    Not `whole`: others add to the job, each in their own way; what is missing is not told.
+    Not `complete`: others add to the job, each in their own way; what is missing is not told.
     """
     document = document_of(job)
     looked = look(document)
-    wrong = looked.problems or [*_given(job, document)]
-    if whole and not wrong:
-        wrong = [*_missing(job, document)] or [*_uneven(job, document)]
+    wrong = looked.problems or [*surplus(job, document)]
+    if complete and not wrong:
+        wrong = [*missing(job, document)] or [*uneven(job, document)]
     if wrong:
         raise InvalidJob("\n".join(map(_told, wrong)))
     return Prepared(document=document, ports=looked.ports)
@@ -92,77 +124,3 @@ def _invalid(name: str, document: Document, wrong: list[Problem]) -> InvalidJob:
 def _told(problem: Problem) -> str:
     place = ".".join(map(str, problem.place))
     return f"{place}: {problem.words}" if place else problem.words
-
-
-def _given(job: Pipeline, document: PipelineDocument) -> Iterator[Problem]:
-    """Files and words that the document does not ask for, or not for so many."""
-    yield from _unasked("inputs", job.inputs, document.inputs)
-    yield from _unasked("texts", job.texts, document.texts)
-    for name, asked in document.inputs.items():
-        yield from _too_many(("inputs", name), job.inputs.get(name), asked)
-    for name, words in document.texts.items():
-        yield from _too_many(("texts", name), job.texts.get(name), words)
-
-
-def _missing(job: Pipeline, document: PipelineDocument) -> Iterator[Problem]:
-    """Files and words that the document cannot do without."""
-    for name, asked in document.inputs.items():
-        if name not in job.inputs and not asked.optional:
-            what = "files" if asked.many else "a file"
-            yield Problem(("inputs", name), f"{what} must be given{_about(asked)}")
-    for name, words in document.texts.items():
-        if name not in job.texts and not words.optional and words.default is None:
-            yield Problem(("texts", name), f"words must be given{_about(words)}")
-
-
-def _too_many(
-    place: Place, given: str | tuple[str, ...] | None, asked: Input | TextInput
-) -> Iterator[Problem]:
-    if not asked.many and isinstance(given, tuple) and len(given) != 1:
-        yield Problem(place, f"it is one, not {len(given)}")
-
-
-def _uneven(job: Pipeline, document: PipelineDocument) -> Iterator[Problem]:
-    """Files and words that stand in one entry of a list, and of which there are not as many."""
-    counts = {
-        **{f"inputs.{name}": len(_listed(job.inputs.get(name))) for name in _many(document.inputs)},
-        **{f"texts.{name}": len(_listed(job.texts.get(name))) for name in _many(document.texts)},
-    }
-    for step in document.steps.values():
-        entries: dict[Place, list[str]] = {}
-        for place, value in written(step.fields):
-            if counts.get(value["from"]):
-                entries.setdefault(_entry(place), []).append(value["from"])
-        for first, *others in entries.values():
-            for other in others:
-                if counts[other] != counts[first]:
-                    words = f"there are {counts[other]} for {counts[first]} {first}: give as many"
-                    yield Problem(tuple(other.split(".")), words)
-
-
-def _entry(place: Place) -> Place:
-    """The entry of a list in which a place lies."""
-    numbers = [at for at, part in enumerate(place) if isinstance(part, int)]
-    return place[: numbers[-1] + 1] if numbers else place
-
-
-def _many(asked: Mapping[str, Input] | Mapping[str, TextInput]) -> list[str]:
-    return [name for name, each in asked.items() if each.many]
-
-
-def _listed(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else given or ()
-
-
-def _unasked(
-    kind: str, given: Mapping[str, object], asked: Mapping[str, object]
-) -> Iterator[Problem]:
-    known = ", ".join(asked) or "none"
-    for name in given:
-        if name not in asked:
-            words = f"the pipeline asks for no such thing; it takes {kind}: {known}"
-            yield Problem((kind, name), words)
-
-
-def _about(asked: Input | TextInput) -> str:
-    return f": {asked.description}" if asked.description else ""

@@ -14,7 +14,7 @@ from longtake.contracts.encode import EncodeSettings
 from longtake.contracts.job import Job
 from longtake.contracts.normalize import Normalize
 from longtake.contracts.package import Package, PackageOptions
-from longtake.contracts.pipeline import Checksums, Facts, PipelineDocument, ProbeStep
+from longtake.contracts.pipeline import Checksums, Facts, Pipeline, PipelineDocument, ProbeStep
 from longtake.contracts.preview import Preview
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
@@ -60,6 +60,10 @@ def estimate(
     costs: dict[str, float | None] = {}
     for name in Graph(document).order:
         read = list(_read(document, name, facts))
+        if isinstance(job := jobs[name], Pipeline):
+            costs[name] = _inside(document, name, job, facts)
+            facts[name] = tuple(read[:1])
+            continue
         if not jobs[name].READS:
             costs[name] = 0.0
             continue
@@ -69,15 +73,32 @@ def estimate(
     return costs
 
 
+def _inside(
+    document: PipelineDocument, name: str, job: Pipeline, facts: Mapping[str, Sequence[Facts]]
+) -> float | None:
+    """What all steps of a pipeline cost that is a step itself."""
+    assert isinstance(job.pipeline, PipelineDocument)
+    given: dict[str, list[Facts]] = {}
+    for place, reference in written(document.steps[name]):
+        if place[0] == "inputs":
+            given.setdefault(str(place[1]), []).extend(_of(reference["from"], facts))
+    costs = [cost for cost in estimate(job.pipeline, given).values() if cost is not None]
+    return sum(costs) if costs else None
+
+
 def _read(
     document: PipelineDocument, name: str, facts: Mapping[str, Sequence[Facts]]
 ) -> Iterator[Facts]:
     """Facts of the media that a step reads."""
     step = document.steps[name]
-    for place, reference in written(step.fields):
+    for place, reference in written(step):
         if taken_at(step.kind, place) in ("media", "file"):
-            source = reference["from"]
-            yield from facts.get(source) or facts.get(source.partition(".")[0], ())
+            yield from _of(reference["from"], facts)
+
+
+def _of(reference: str, facts: Mapping[str, Sequence[Facts]]) -> Sequence[Facts]:
+    """Facts of what a reference means, or of all that its step makes."""
+    return facts.get(reference) or facts.get(reference.partition(".")[0], ())
 
 
 def _made(job: Job, read: Sequence[Facts]) -> Facts:

@@ -5,6 +5,7 @@ What a step that did not succeed means for those that need it is decided here al
 - It was skipped, for its `when` did not hold or what it refers to is not there; or it failed with
   `on_error: continue`: it made nothing. A step that refers to its outputs is skipped, unless it
   says `optional`; one that only `needs` it begins.
+  A batch that failed in this way made its report all the same.
 - It failed with `on_error: skip`: all that need it, in whatever way, are skipped, and what needs
   those.
 - It failed with `on_error: fail`: the pipeline fails, and nothing begins any more.
@@ -78,6 +79,14 @@ class Graph:
             return tuple(reversed(error.args[1][1:]))
         return ()
 
+    def before(self, name: str) -> tuple[str, ...]:
+        """All steps that one needs, and those that these need, in order."""
+        found = set(self.needs[name])
+        for other in reversed(self.order):
+            if other in found:
+                found |= set(self.needs[other])
+        return tuple(other for other in self.order if other in found)
+
     @cached_property
     def order(self) -> tuple[str, ...]:
         """The steps, each behind all that it needs; else as they are written. Of a graph
@@ -105,8 +114,8 @@ class Graph:
         """What may begin, waits for approval, or is skipped, now.
 
         `there` says whether a reference such as `inputs.video` or `normalize.audio` means anything;
-        of steps, it is asked of those alone that are done. `holds` says why a step's `when` does
-        not hold, None if it does; it is asked once the file is there.
+        of steps, it is asked of those alone that are done or failed. `holds` says why a step's
+        `when` does not hold, None if it does; it is asked once the file is there.
         """
         failed = tuple(
             name
@@ -151,7 +160,7 @@ class Graph:
                 return Skipped("dropped", f"it needs {other}, which failed")
         for reference in self._wanted[name]:
             source = reference.partition(".")[0]
-            if ended.get(source, "done") != "done" or not there(reference):
+            if ended.get(source, "done") not in ("done", "failed") or not there(reference):
                 return Skipped("unwanted", f"there is no {reference}{_because(reference, ended)}")
         why = holds(self.steps[name]) if self.steps[name].when else None
         return Skipped("unwanted", why) if why else None

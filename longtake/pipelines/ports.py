@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Literal, get_args
 
 from longtake.contracts.base import Contract
+from longtake.contracts.batch import Batch
 from longtake.contracts.command import Command
 from longtake.contracts.containers import ANIMATIONS, CONTAINER_OF_SUFFIX, CONTAINERS
 from longtake.contracts.job import Job
@@ -15,6 +16,7 @@ from longtake.contracts.package import Package
 from longtake.contracts.pipeline import (
     Checksums,
     FileType,
+    Pipeline,
     PipelineReport,
     ProbeStep,
     ValueType,
@@ -58,11 +60,17 @@ TAKES: Mapping[str, Mapping[str, Taken]] = {
         "prompt": "text",
         "hot_words": "text",
     },
+    "batch": {"input": "files"},
+    "pipeline": {"inputs.*": "file", "texts.*": "text"},
     "probe": {"input": "media"},
     "checksums": {"files": "file"},
     "report": {},
 }
-"""Where references may stand, by a step's kind; a list's numbers are left out, `*` is any name."""
+"""Where references may stand, by a step's kind; a list's numbers are left out, `*` is any name.
+What a pipeline's inputs and texts take, its document says more exactly."""
+
+OPAQUE: Mapping[str, str] = {"pipeline": "pipeline", "batch": "job"}
+"""Fields, by a step's kind, in which references are not this document's."""
 
 _SOUND_ALONE = {".mka", ".aac"}.union(
     *(holds.suffixes for holds in CONTAINERS.values() if holds.video == ())
@@ -76,6 +84,8 @@ STEPS: Mapping[str, type[Job]] = {
     "stitch": Stitch,
     "package": Package,
     "transcribe": Transcribe,
+    "batch": Batch,
+    "pipeline": Pipeline,
     "probe": ProbeStep,
     "checksums": Checksums,
     "report": PipelineReport,
@@ -103,6 +113,7 @@ _WORDS: Mapping[Taken, str] = {
     "text": "words",
     "language": "a language",
     "file": "a file",
+    "files": "a pattern, a folder or a list of files",
 }
 
 _TRANSCRIBED: Mapping[str, FileType] = {
@@ -149,7 +160,7 @@ def taken_at(kind: str, place: Sequence[int | str]) -> Taken | None:
 def fits(given: FileType | ValueType, taken: Taken) -> bool:
     """Whether what is given may stand where `taken` is wanted. Media may turn out to be either."""
     if taken == "file":
-        return given in get_args(FileType)
+        return given in get_args(FileType) and given != "files"
     if taken == "text":
         return given in get_args(ValueType)
     if "media" in (given, taken):
@@ -168,8 +179,8 @@ def suffix_of(uri: str) -> str:
 
 
 def made_by(job: Job) -> dict[str, Port]:
-    """What a step's job gives, by the name that references use. Raises InvalidJob as the job's
-    presets do."""
+    """What a step's job gives, by the name that references use; what a pipeline gives, its document
+    says (`nested.gives`). Raises InvalidJob as the job's presets do."""
     return dict(_made_by(job))
 
 
@@ -185,6 +196,8 @@ def _made_by(job: Job) -> Iterator[tuple[str, Port]]:
             yield from _programme(resolve_stitch(job))
         case Package():
             yield from _package(job)
+        case Batch():
+            yield "report", Port(type="data", suffix=".jsonl", role="report")
         case ProbeStep():
             yield "facts", Port(type="data", suffix=suffix_of(job.output))
         case Checksums():

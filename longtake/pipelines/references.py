@@ -9,7 +9,7 @@ from longtake.contracts.job import Job
 from longtake.contracts.pipeline import From, PipelineDocument, Step
 from longtake.documents import Place
 from longtake.errors import InvalidJob
-from longtake.pipelines.ports import STEPS, taken_at
+from longtake.pipelines.ports import OPAQUE, STEPS, taken_at
 from longtake.places import moved
 
 Given = Callable[[From], Sequence[str]]
@@ -21,22 +21,29 @@ def is_reference(value: object) -> bool:
     return isinstance(value, Mapping) and "from" in value
 
 
-def written(value: object, place: Place = ()) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """Each reference in a step's fields as it is written, with its place."""
+def written(step: Step) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """Each reference in a step's fields as it is written, with its place. Those of a pipeline that
+    is itself the step are its own."""
+    for name, value in step.fields.items():
+        if name != OPAQUE.get(step.kind):
+            yield from _written(value, (name,))
+
+
+def _written(value: object, place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     if isinstance(value, Mapping):
         if is_reference(value):
             yield place, value
             return
         for name, inner in value.items():
-            yield from written(inner, (*place, name))
+            yield from _written(inner, (*place, name))
     elif isinstance(value, list | tuple):
         for number, inner in enumerate(value):
-            yield from written(inner, (*place, number))
+            yield from _written(inner, (*place, number))
 
 
 def references(step: Step) -> list[From]:
     """All references of a step whose document was checked."""
-    return [From.model_validate(value) for _, value in written(step.fields)]
+    return [From.model_validate(value) for _, value in written(step)]
 
 
 def needs(document: PipelineDocument, name: str) -> tuple[str, ...]:
@@ -56,7 +63,10 @@ def filled(step: Step, given: Given) -> dict[str, Any]:
     entry of a list, the whole entry. An entry that refers to several files or words stands there
     once for each of them. Raises InvalidJob where it refers to more of one than of another.
     """
-    return _Filling(step.kind, given).object(step.fields, ())
+    opaque = OPAQUE.get(step.kind, "")
+    own = {name: value for name, value in step.fields.items() if name != opaque}
+    as_it_is = {opaque: step.fields[opaque]} if opaque in step.fields else {}
+    return {**_Filling(step.kind, given).object(own, ()), **as_it_is}
 
 
 class _Filling:
@@ -73,13 +83,13 @@ class _Filling:
         if is_reference(value):
             return list(self._given(From.model_validate(value)))
         if isinstance(value, list | tuple):
-            return [
-                [
-                    each
-                    for number, entry in enumerate(value)
-                    for each in self._entries(entry, (*place, number))
-                ]
+            entries = [
+                each
+                for number, entry in enumerate(value)
+                for each in self._entries(entry, (*place, number))
             ]
+            # No file of several is an input that was left out.
+            return [] if self._kind == "pipeline" and value and not entries else [entries]
         return [self.object(value, place)] if isinstance(value, Mapping) else [value]
 
     def _entries(self, value: Any, place: Place) -> list[Any]:

@@ -17,6 +17,12 @@ function fill(id, first, names) {
   at(id).closest("label").hidden = !names.length;
 }
 
+function holdsWhatComes() {
+  const {buffered, currentTime} = film;
+  return Array.from({length: buffered.length}, (_, place) => place).some((place) =>
+    buffered.start(place) <= currentTime && currentTime + 0.2 < buffered.end(place));
+}
+
 function chosen(id, act) {
   at(id).addEventListener("change", (event) => act(Number(event.target.value)));
 }
@@ -114,7 +120,9 @@ function playByHlsJs(config) {
   });
   hls.on(Hls.Events.ERROR, (_, told) => {
     const seekEndedIt = told.details === Hls.ErrorDetails.INTERNAL_ABORTED;
-    if (!seekEndedIt) tell(failure(told));
+    // The picture stands still though the film is there: a slow machine, no trouble of the package.
+    const isSlow = told.details === Hls.ErrorDetails.BUFFER_STALLED_ERROR && holdsWhatComes();
+    if (!seekEndedIt && !isSlow) tell(failure(told));
   });
   chosen("quality", (place) => { hls.nextLevel = place; });
   chosen("captions", (place) => { hls.subtitleTrack = place; });

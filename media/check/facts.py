@@ -343,3 +343,11 @@ class Package:
     findings: list[RuleFinding] = field(default_factory=list)
     pictures: dict[str, Picture] = field(default_factory=dict)
     """First keyframes that were decoded, by path of the init segment."""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a playlist or an init segment says that anything is."""
+        pieces = (piece for playlist in self.playlists.values() for piece in playlist.pieces)
+        return any(piece.key for piece in pieces) or any(
+            track.protection for track in self.tracks.values()
+        )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from longtake.errors import InputForbidden, InputNotFound, InvalidJob
+from longtake.keys import read_key
 from media.check.boxes import Malformed
 from media.check.facts import Listed, Package, Piece, Segment, Track
 from media.check.folder import Folder
@@ -41,6 +42,8 @@ def read_package(path: str) -> Package:
         raise InputForbidden(f"{error.filename} may not be read; check its permissions") from error
     if Path(path).is_dir() and (root / LISTING).is_file():
         reader.read_listing()
+    if Path(path).is_dir() and reader.package.is_encrypted:
+        reader.look_for_keys()
     return reader.package
 
 
@@ -61,6 +64,18 @@ def _manifests(path: Path) -> tuple[Path, str | None, str | None]:
     if path.suffix.lower() == ".mpd":
         return path.parent, None, path.name
     raise InvalidJob(f"{path} is no package; name a folder, a .m3u8 or a .mpd")
+
+
+_LONGEST_KEY = 64
+"""Bytes: hexadecimal digits with white space."""
+
+
+def _is_key(data: bytes) -> bool:
+    try:
+        read_key(data)
+    except InvalidJob:
+        return False
+    return True
 
 
 class _Reader:
@@ -84,6 +99,13 @@ class _Reader:
         named = [*(each.path for each in master.media), *(each.path for each in streams)]
         for name in sorted(filter(None, dict.fromkeys(named)), key=named.index):
             self._playlist(name)
+
+    def look_for_keys(self) -> None:
+        """Files that would open an encrypted package, whatever they are called."""
+        for name in sorted(self._folder.files()):
+            data = (self._folder.root / name).open("rb").read(_LONGEST_KEY + 1)
+            if len(data) <= _LONGEST_KEY and _is_key(data):
+                self._folder.note("key-in-package", name, "its content has the form of a key")
 
     def _playlist(self, path: str) -> None:
         try:

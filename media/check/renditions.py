@@ -89,14 +89,18 @@ class Rendition:
         fragments = [each for segment in self.media for each in segment.fragments]
         lengths = {fragment.longest for fragment in fragments}
         lengths |= {fragment.shortest for fragment in fragments[:-1]}
-        return len(lengths) == 1
+        last = fragments[-1]
+        others = last.longest * (last.samples - 1)
+        return len(lengths) == 1 and last.duration == others + last.shortest
 
     def has_rate(self, declared: Fraction) -> bool:
         """Whether a rate in Hz is that of its frames, or lies between those of the longest and the
         shortest: on a clock of milliseconds no two are quite alike."""
         fragments = [each for segment in self.media for each in segment.fragments]
         longest = self.seconds(max(each.longest for each in fragments))
-        lengths = [self.seconds(each.shortest) for each in fragments[:-1]]
+        # The film's end may cut its last frame short, which makes no rate of equal ones.
+        counted = fragments[:-1] if self.is_constant else fragments
+        lengths = [self.seconds(max(each.shortest, 1)) for each in counted]
         shortest = min([self.frame_s, *lengths])
         return (1 - _CLOSE) / longest <= declared <= (1 + _CLOSE) / shortest
 

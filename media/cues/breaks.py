@@ -10,21 +10,30 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
-from media.cues.letters import ends_sentence, ends_with
+from media.cues.letters import ends_sentence, ends_with, parting
 from media.cues.pieces import LINE, Piece
 
 LONGEST_S = Fraction(7)
 SHORTEST_S = Fraction(1)
 COLUMNS_A_SECOND = 20
 
-_CLAUSE = frozenset(",;:–—，、；：､،؛")
+_CLAUSE = frozenset(",;:–—，、；：､،؛፣၊·")
 _OPENERS = {
     "en": "and but or so that which who when where while if although though whether because since "
     "before after until than for with from to of in on at by as into",
     "de": "und aber oder denn weil dass der die das wenn wo während ob als für mit von zu in auf "
     "an bei damit obwohl",
-    "fr": "et mais ou donc car que qui quand où si comme pour avec de à dans sur par parce lorsque",
+    "fr": "et mais ou donc car que qui quand où si comme pour avec de à dans sur par parce "
+    "lorsque puisque qu d lorsqu puisqu",
     "es": "y pero o porque que quien cuando donde si como para con de a en por aunque mientras",
+    "it": "e ed ma o perché che chi quando dove se come per con di a da in su mentre anche",
+    "nl": "en maar of want omdat dat die wie wanneer waar als terwijl voor met van te in op aan "
+    "bij om hoewel",
+    "pl": "i a ale lub albo bo ponieważ że który która które kto kiedy gdzie jeśli jak dla z ze do "
+    "w we na przy żeby",
+    "pt": "e mas ou porque que quem quando onde se como para com de a em por embora enquanto",
+    "ru": "и а но или потому что который которая которые кто когда где если как для с со из к в во "
+    "на о об у чтобы хотя",
 }
 """Words in front of which a clause or a phrase begins: better to break there than behind them."""
 
@@ -126,8 +135,15 @@ def _break_cost(left: Piece, right: Piece, openers: frozenset[str]) -> float:
         cost = 0.0
     elif ends_with(left.text, _CLAUSE):
         cost = 0.3
-    elif left.text.lower() in openers:
+    elif _opener(left.text) in openers:
         cost = 1.2
+    elif _opener(right.text) in openers:
+        cost = 0.6
     else:
-        cost = 0.6 if right.text.lower() in openers else 1.0
+        cost = parting(left.text, right.text, right.spaced)
     return cost * (1 - 0.7 * max(0.0, pause_s))
+
+
+def _opener(word: str) -> str:
+    """A word as it stands among the openers: of "qu'il" the "qu", of "¿Cuando" the word."""
+    return word.lower().lstrip("¿¡\"'«“„(").replace("’", "'").partition("'")[0]

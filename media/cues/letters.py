@@ -11,18 +11,29 @@ _HANGUL = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF
 """Wide, but Korean has spaces between its words."""
 _SPACELESS = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))
 """Thai and Lao, Burmese, Khmer: narrow, and without spaces between words."""
+_LEADING = ((0x0E40, 0x0E44), (0x0EC0, 0x0EC4))
+"""Vowels of Thai and Lao that stand in front of their consonant."""
+_FOLLOWING = frozenset("\u0e2f\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3")
+"""Vowels of Thai and Lao, and the mark of what is cut short, that stand behind and are letters to
+Unicode (UAX 14, class SA, leaves them to a dictionary)."""
+_HIRAGANA, _KATAKANA = ((0x3041, 0x309F),), ((0x30A0, 0x30FF),)
 _OPENING = {"Ps", "Pi"}
 _CLOSING = {"Pe", "Pf", "Po", "Lm", "Sk"}
 _SMALL = frozenset("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ")
 """Kana that belong to the one in front (JIS X 4051)."""
 
-_SENTENCE = frozenset(".!?…。！？｡؟۔।")
+_SENTENCE = frozenset(".!?…。．！？｡؟۔।॥។။։።\u037e")
+"""Of Greek, too, whose question mark looks like a semicolon; of India, Khmer, Burma, Armenia and
+Ethiopia."""
 _QUOTES = "\"'”’»)]』」）】"
+_SPACES = " \u00a0\u202f"
+_BEHIND_A_SPACE, _IN_FRONT_OF_ONE = frozenset("?!:;»›%"), frozenset("«‹")
+"""Marks of French, which a space parts from their words and no line may."""
 
 
 def ends_with(text: str, marks: Container[str]) -> bool:
     """Whether its last sign, quotes and brackets apart, is one of these."""
-    return text.rstrip(_QUOTES)[-1:] in marks
+    return text.rstrip(_QUOTES + _SPACES)[-1:] in marks
 
 
 def ends_sentence(text: str) -> bool:
@@ -67,14 +78,42 @@ def may_part(left: str, right: str) -> bool:
     if not (_spaceless(before) or _spaceless(behind)):
         return False
     closes = unicodedata.category(behind) in _CLOSING or behind in _SMALL
-    closes = closes or _stands_on_another(behind) or before == _JOINER
-    return not closes and unicodedata.category(before) not in _OPENING
+    closes = closes or behind in _FOLLOWING or _stands_on_another(behind) or before == _JOINER
+    opens = unicodedata.category(before) in _OPENING or _within(before, _LEADING)
+    return not closes and not opens
+
+
+def keeps(left: str, right: str) -> bool:
+    """Whether a space between two pieces of text is one at which no line ends."""
+    return set(right) <= _BEHIND_A_SPACE or set(left) <= _IN_FRONT_OF_ONE
+
+
+def parting(left: str, right: str, spaced: bool) -> float:
+    """How a break between two pieces of a phrase reads: 1 between words; nearer to 0, the more
+    likely a clause ends there, and more than 1 where it may part a word.
+
+    In scripts without spaces a model's words may be parts of words. A space ends a clause there. In
+    Japanese most phrases end with hiragana, in front of another script.
+    """
+    before, behind = left[-1], right[0]
+    if not (_spaceless(before) and _spaceless(behind)):
+        return 1.0
+    if spaced:
+        return 0.3
+    foreign = _within(before, _KATAKANA) and _within(behind, _KATAKANA)
+    if _within(before, _SPACELESS) or _within(behind, _HIRAGANA) or foreign:
+        return 2.0
+    return 0.6 if _within(before, _HIRAGANA) else 1.0
 
 
 def joint(left: str, right: str) -> str:
-    """What stands between two sentences: nothing in Chinese and Japanese, else a space."""
-    both = left[-1:] + right[:1]
-    return "" if both and any(_wide_and_spaceless(letter) for letter in both) else " "
+    """What stands between two segments: nothing behind a mark of Chinese and Japanese, else a
+    space; there it stands for the mark that models often leave out."""
+    return "" if _wide_and_spaceless(left[-1:] or " ") and _is_mark(left[-1]) else " "
+
+
+def _is_mark(letter: str) -> bool:
+    return unicodedata.category(letter).startswith("P")
 
 
 def _spaceless(letter: str) -> bool:

@@ -9,8 +9,8 @@ from fractions import Fraction
 from itertools import pairwise
 
 from longtake.contracts.transcript import Segment
-from media.captions import shown
-from media.cues.letters import clusters, joint, may_part, width
+from media.cue_text import shown
+from media.cues.letters import clusters, joint, keeps, may_part, width
 
 LINE = 42
 """Columns of a line."""
@@ -103,13 +103,21 @@ def _joined(found: Iterator[Piece]) -> Iterator[Piece]:
     for piece in found:
         if held is None:
             held = piece
-        elif piece.spaced or may_part(held.text, piece.text):
+        elif _may_end(held.text, piece):
             yield held
             held = piece
         else:
-            held = replace(held, end_s=max(held.end_s, piece.end_s), text=held.text + piece.text)
+            text = f"{held.text} {piece.text}" if piece.spaced else held.text + piece.text
+            held = replace(held, end_s=max(held.end_s, piece.end_s), text=text)
     if held is not None:
         yield held
+
+
+def _may_end(text: str, following: Piece) -> bool:
+    """Whether a line may end behind this text."""
+    if following.spaced:
+        return not keeps(text, following.text)
+    return may_part(text, following.text)
 
 
 def _split(piece: Piece) -> Iterator[Piece]:

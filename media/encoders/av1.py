@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from media.encoders.base import Arguments, Encoder, Pass, keyframes
+from media.light import for_svt_av1
 
 if TYPE_CHECKING:
     from media.plan import VideoPlan
@@ -18,8 +19,12 @@ def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
         *("-c:v", "libsvtav1", "-preset", str(video.settings.speed), *_quality(video, which)),
         *("-pix_fmt", video.pixel_format.replace("yuva", "yuv")),
         *keyframes(video),
-        *("-svtav1-params", f"lp={video.threads}"),
+        *("-svtav1-params", ":".join((f"lp={video.threads}", *_light(video)))),
     )
+
+
+def _light(video: VideoPlan) -> Arguments:
+    return for_svt_av1(video.light) if video.light else ()
 
 
 def _quality(video: VideoPlan, which: Pass | None) -> Arguments:

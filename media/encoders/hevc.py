@@ -15,6 +15,7 @@ from media.encoders.base import (
     logged,
     rate,
 )
+from media.light import for_x265
 
 if TYPE_CHECKING:
     from media.plan import VideoPlan
@@ -48,6 +49,7 @@ def _parameters(video: VideoPlan) -> str:
             # A chunk is joined to others: no picture may reach behind its keyframe.
             "open-gop=0",
             *half_full(video),
+            *(for_x265(video.light) if video.light else ()),
             *(("lossless=1",) if video.settings.crf == 0 else ()),
         )
     )

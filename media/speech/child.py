@@ -35,12 +35,16 @@ class Listener(WhisperModel):  # type: ignore[misc]
     draws hang on all that the process has drawn before.
     """
 
+    circled = False
+    """Whether the likeliest words of this half minute ran in circles."""
+
     def generate_with_fallback(
         self, encoder_output: Any, prompt: list[int], tokenizer: Any, options: Any
     ) -> Any:
         """The likeliest words; where they run in circles, the likeliest that do not."""
         first = super().generate_with_fallback(encoder_output, prompt, tokenizer, options)
-        if first[3] <= options.compression_ratio_threshold:
+        self.circled = first[3] > options.compression_ratio_threshold
+        if not self.circled:
             return first
         steady = dataclasses.replace(options, no_repeat_ngram_size=3)
         second = super().generate_with_fallback(encoder_output, prompt, tokenizer, steady)
@@ -89,6 +93,7 @@ class Child:
                     "avg_logprob": float(segment.avg_logprob),
                     "no_speech_prob": float(segment.no_speech_prob),
                     "compression_ratio": float(segment.compression_ratio),
+                    "circled": self._model.circled,
                 }
             )
         return heard

@@ -11,17 +11,18 @@ import contextlib
 import importlib.util
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from longtake.contracts.speech import RATE_HZ, Span, Window
+from longtake.contracts.speech import Span, Window
 from longtake.contracts.transcribe import SpeechSettings
 from longtake.contracts.transcript import LanguageFound, Segment
 from longtake.errors import CapabilityMissing, InputUnsupported, ResourceExhausted
 from media.dialogue import Dialogue, Message
 from media.process import Limits
+from media.speech.circles import circles, retold, sentences
 from media.speech.guards import guarded
 from media.speech.heard import Heard, as_segments, read_answer
 from media.speech.models import Model, require_language
@@ -29,20 +30,19 @@ from media.speech.profanity import masked
 from media.speech.skips import filled, holes
 from media.speech.sound import SpeechSound
 from media.speech.spans import NOT_INSTALLED
-from media.speech.windows import Clock, listened
+from media.speech.windows import Clock, half_minutes, listened
 
 Device = Literal["cpu", "cuda"]
 OnTick = Callable[[float], None]
 """Told how much of a window has been listened to, in seconds."""
+_Place = tuple[Window, tuple[Span, ...]]
 
 PRECISION: dict[Device, str] = {"cpu": "int8", "cuda": "float16"}
-HEARD_S = 30.0
-"""Whisper hears half a minute at a time."""
 PLACES = 5
 """That a language is heard in."""
 NOBODY_SPEAKS = LanguageFound(code="und", probability=0.0, asked=False)
 
-RULES = 2
+RULES = 5
 """Counts up when the engine's own rules change what becomes of the same sound."""
 _LIBRARIES = ("faster-whisper", "ctranslate2", "onnxruntime")
 _PROGRAM = Path(__file__).with_name("child.py")
@@ -73,6 +73,10 @@ class SpeechEngine:
     def pid(self) -> int | None:
         """Of the child, while there is one."""
         return self._dialogue.pid if self._dialogue and self._dialogue.open else None
+
+    def has(self, model: Model) -> bool:
+        """Whether its child has that model, so that nothing is loaded when it is asked."""
+        return self.pid is not None and self._model == model
 
     async def transcribe(
         self,
@@ -105,6 +109,9 @@ class SpeechEngine:
             return guarded(read_answer(answer, Clock(pieces)), window.spans)
 
         heard = await hear(listened(window), on_tick)
+        for circle in circles(heard, window):
+            again = {each: await hear([each], lambda _: None) for each in sentences(circle, window)}
+            heard = retold(heard, again, circle)
         for hole in holes(heard, window):
             heard = filled(heard, await hear([hole.piece(window)], lambda _: None), hole)
         return as_segments(masked(heard, language) if settings.mask_profanity else heard)
@@ -112,22 +119,24 @@ class SpeechEngine:
     async def detect_language(
         self, model: Model, sound: SpeechSound, windows: Sequence[Window]
     ) -> LanguageFound:
-        """The language that is likeliest over several windows: the mean of what each is heard as.
+        """The language that is likeliest in several half minutes of the windows: the mean of what
+        each is heard as, by its length.
 
         Raises what `transcribe` raises.
         """
         if not model.multilingual:
             return LanguageFound(code="en", probability=1.0, asked=False)
-        places = spread([window for window in windows if window.spans], PLACES)
-        if not places:
+        heard = [(window, part) for window in windows for part in half_minutes(window)]
+        if not heard:
             return NOBODY_SPEAKS
+        places = spread(heard, PLACES)
+        whole = sum(_samples(part) for _, part in places)
         summed: dict[str, float] = defaultdict(float)
-        for window in places:
-            pieces = _opening(listened(window))
-            question = _about(sound, window.channel, pieces) | {"ask": "language"}
+        for window, part in places:
+            question = _about(sound, window.channel, part) | {"ask": "language"}
             answer = await self._ask(model, question, lambda _: None)
             for code, probability in answer.items():
-                summed[code] += probability / len(places)
+                summed[code] += probability * _samples(part) / whole
         code = max(summed, key=lambda each: (summed[each], each))
         # What is heard is never certain: 1 says that the model knows no other language.
         return LanguageFound(code=code, probability=round(min(0.999, summed[code]), 3), asked=False)
@@ -157,7 +166,7 @@ class SpeechEngine:
 
     async def _child(self, model: Model) -> Dialogue:
         """The child with that model."""
-        if self._dialogue is None or not self._dialogue.open or self._model != model:
+        if self._dialogue is None or not self.has(model):
             await self.close()
             if importlib.util.find_spec("faster_whisper") is None:
                 raise CapabilityMissing(NOT_INSTALLED)
@@ -185,13 +194,21 @@ class SpeechEngines:
         self._idle: list[SpeechEngine] = []
 
     @contextlib.asynccontextmanager
-    async def lent(self) -> AsyncIterator[SpeechEngine]:
-        """An engine that nobody else uses, the one that was used last if there is a choice."""
-        engine = self._idle.pop() if self._idle else SpeechEngine(self._device, self._threads)
+    async def lent(self, model: Model) -> AsyncIterator[SpeechEngine]:
+        """An engine that nobody else uses: one that has the model loaded if there is such a one,
+        and of these the one that was used last."""
+        engine = self._idle.pop(self._best(model)) if self._idle else self._new()
         try:
             yield engine
         finally:
             self._idle.append(engine)
+
+    def _best(self, model: Model) -> int:
+        """Which of the idle ones."""
+        return max(range(len(self._idle)), key=lambda at: (self._idle[at].has(model), at))
+
+    def _new(self) -> SpeechEngine:
+        return SpeechEngine(self._device, self._threads)
 
     async def close(self) -> None:
         """End all children that nobody uses."""
@@ -199,11 +216,11 @@ class SpeechEngines:
             await self._idle.pop().close()
 
 
-def spread(windows: Sequence[Window], count: int) -> list[Window]:
-    """At most so many of the windows, evenly over all, the first and the last among them."""
-    if len(windows) <= count:
-        return list(windows)
-    return [windows[round(n * (len(windows) - 1) / (count - 1))] for n in range(count)]
+def spread(places: Sequence[_Place], count: int) -> list[_Place]:
+    """At most so many of the places, evenly over all, the first and the last among them."""
+    if len(places) <= count:
+        return list(places)
+    return [places[round(n * (len(places) - 1) / (count - 1))] for n in range(count)]
 
 
 def _about(sound: SpeechSound, channel: int, pieces: Sequence[Span]) -> Message:
@@ -215,12 +232,5 @@ def _about(sound: SpeechSound, channel: int, pieces: Sequence[Span]) -> Message:
     }
 
 
-def _opening(pieces: Sequence[Span]) -> list[Span]:
-    """The pieces up to half a minute."""
-    left, opening = round(HEARD_S * RATE_HZ), []
-    for piece in pieces:
-        if left <= 0:
-            break
-        opening.append(Span(first=piece.first, end=min(piece.end, piece.first + left)))
-        left -= piece.samples
-    return opening
+def _samples(pieces: Iterable[Span]) -> int:
+    return sum(piece.samples for piece in pieces)

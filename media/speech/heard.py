@@ -31,6 +31,8 @@ class Heard:
     """How likely nobody speaks."""
     compression_ratio: float
     """How much smaller the text is compressed: what repeats itself has a high one."""
+    circled: bool = False
+    """Whether the likeliest text ran in circles, so that this may be another one."""
 
     def with_words(self, words: Iterable[HeardWord]) -> Heard:
         """The same with other words."""
@@ -48,6 +50,7 @@ def read_answer(answer: Sequence[dict[str, Any]], clock: Clock) -> tuple[Heard, 
             segment["avg_logprob"],
             segment["no_speech_prob"],
             segment["compression_ratio"],
+            segment["circled"],
         )
         for segment in answer
     )

@@ -76,6 +76,11 @@ def filled(heard: Sequence[Heard], again: Iterable[Heard], hole: Hole) -> tuple[
     lost = [word for word in _words(heard) if hole.holds(word.start_s)]
     if _different(found) < _different(lost) + MORE or 2 * _different(found) < len(found):
         return tuple(heard)
+    return replaced(heard, inside, hole)
+
+
+def replaced(heard: Iterable[Heard], inside: Iterable[Heard], hole: Hole) -> tuple[Heard, ...]:
+    """What was heard, with `inside` in place of what stands in the hole."""
     kept = [part for each in heard for part in _around(each, hole) if part.words]
     return tuple(sorted((*kept, *inside), key=lambda each: each.words[0].start_s))
 

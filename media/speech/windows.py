@@ -7,7 +7,7 @@ long silences inside a window are left out, for models hear words in them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from longtake.contracts.speech import RATE_HZ, Span, Window
@@ -19,6 +19,8 @@ PAD_S = 0.4
 KEPT_SILENCE_S = 6.0
 """A silence of less, inside a window, is listened to as it is: sentences hang together, and a model
 that hears them come one upon the other takes them for repetitions (decision 40)."""
+HEARD_S = 30.0
+"""Whisper hears half a minute at a time."""
 
 
 def plan_windows(
@@ -62,15 +64,43 @@ def _border(spans: Sequence[Span], begin: int, longest: int) -> int:
 
 
 def listened(window: Window) -> tuple[Span, ...]:
-    """What of a window is listened to, in order."""
+    """What of a window is listened to, in order.
+
+    A silence in which two windows meet is as one inside: of a short one, each listens to its half.
+    Silero misses words, and the more of them are lost the less is heard beside its spans.
+    """
     pad, kept = round(PAD_S * RATE_HZ), round(KEPT_SILENCE_S * RATE_HZ)
     pieces: list[Span] = []
+    before = window.first - kept // 2
     for span in window.spans:
-        first, end = max(window.first, span.first - pad), min(window.end, span.end + pad)
-        if pieces and span.first - (pieces[-1].end - pad) <= kept:
-            first = pieces.pop().first
-        pieces.append(Span(first=first, end=end))
-    return tuple(pieces)
+        near = span.first - before <= kept
+        first = span.first - pad
+        if near:
+            first = pieces.pop().first if pieces else window.first
+        pieces.append(Span(first=max(window.first, first), end=min(window.end, span.end + pad)))
+        before = span.end
+    last = pieces.pop()
+    near = window.end + kept // 2 - before <= kept
+    return (*pieces, Span(first=last.first, end=window.end if near else last.end))
+
+
+def half_minutes(window: Window) -> Iterator[tuple[Span, ...]]:
+    """What of a window is listened to, in the half minutes that Whisper hears; the last one is
+    shorter."""
+    longest = round(HEARD_S * RATE_HZ)
+    part: list[Span] = []
+    left = longest
+    for piece in listened(window):
+        first = piece.first
+        while first < piece.end:
+            end = min(piece.end, first + left)
+            part.append(Span(first=first, end=end))
+            first, left = end, left - (end - first)
+            if not left:
+                yield tuple(part)
+                part, left = [], longest
+    if part:
+        yield tuple(part)
 
 
 class Clock:

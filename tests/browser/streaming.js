@@ -20,7 +20,7 @@ function held() {
 
 function state() {
   return `at ${media.currentTime} s, ${media.videoWidth}x${media.videoHeight}, ` +
-    `buffered ${held().map((range) => range.join("-"))}, troubles: ${troubles}`;
+    `buffered ${held().map((range) => range.join("-"))}, troubles: ${troubles}, ${player.tells()}`;
 }
 
 class HlsJs {
@@ -55,6 +55,7 @@ class HlsJs {
   }
   drawCaptions(drawn) { this.hls.subtitleDisplay = drawn; }
   stalls() { return 0; }  // hls.js tells of each as an error
+  tells() { return `level ${this.shown}`; }
 }
 
 class ShakaPlayer {
@@ -102,6 +103,7 @@ class ShakaPlayer {
     const {stallsDetected, gapsJumped} = this.shaka.getStats();
     return stallsDetected + gapsJumped;
   }
+  tells() { return JSON.stringify(this.shaka.getBufferedInfo()); }
 }
 
 // What is on the screen: time and size of the last frame that was presented, and while the film
@@ -160,18 +162,24 @@ async function chooseNow(rung) {
 }
 
 // The picture at a time while it stands still; waits for the frame that belongs there, for a while.
+// A player that still changes the rung may throw away what it was about to show: sought once more.
 async function seek(seconds, frame_s) {
   media.pause();
-  presented = null;
-  const there = happens("seeked");
-  media.currentTime = seconds;
-  await there;
   const right = () => presented && Math.abs(presented.time + frame_s / 2 - seconds) < frame_s / 2;
-  const giveUp = performance.now() + 5_000;
-  await until(() => right() || (presented && performance.now() > giveUp),
-    () => `no frame comes at ${seconds} s`);
+  for (const patience_ms of [2_000, 5_000]) {
+    presented = null;
+    const there = happens("seeked");
+    media.currentTime = seconds;
+    await there;
+    const giveUp = performance.now() + patience_ms;
+    await until(() => right() || (presented && performance.now() > giveUp),
+      () => `no frame comes at ${seconds} s`);
+    if (right()) break;
+  }
   return presented;
 }
+
+const captioned = () => until(() => player.captions().length, () => "no caption comes");
 
 // While it plays.
 async function jump(seconds) {

@@ -34,8 +34,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("counted")
-    blocks = (f"00:{c.start_s:06.3f} --> 00:{c.end_s:06.3f}\n{c.text}\n" for c in CUES)
-    (folder / "words.vtt").write_text("\n".join(("WEBVTT\n", *blocks)))
+    blocks = (
+        f"00:{c.start_s:06.3f} --> 00:{c.end_s:06.3f} line:0 position:5%,line-left align:left\n"
+        f"<v Ann><i>{c.text}</i></v>\n"
+        for c in CUES
+    )
+    head = "WEBVTT\n", "STYLE\n::cue(i) { color: yellow }\n"
+    (folder / "words.vtt").write_text("\n".join((*head, *blocks)))
     (folder / "key").write_bytes(KEY)
     return counted(folder / "film.mkv", rate="30000/1001", seconds=SECONDS)
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from tests import forked
 from tests.client.fixtures import clip, control, cpu, temporal
-from tests.patience import WAIT_S
 
 __all__ = ["clip", "control", "cpu", "temporal"]
 
@@ -52,15 +52,16 @@ class Command:
             *(sys.executable, "-m", "longtake", *arguments),
             cwd=self.folder,
             env=self.environment,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
 
-    async def __call__(self, *arguments: str) -> Done:
-        process = await self.start(*arguments)
-        out, err = await asyncio.wait_for(process.communicate(), WAIT_S)
-        assert process.returncode is not None
-        done = Done(process.returncode, out.decode(), err.decode())
+    async def __call__(self, *arguments: str, given: str = "") -> Done:
+        ended = await asyncio.to_thread(
+            forked.run, arguments, self.environment, self.folder, given.encode()
+        )
+        done = Done(ended.returncode, ended.stdout, ended.stderr)
         assert "Traceback" not in done.err, done.err
         return done
 
@@ -75,4 +76,5 @@ def alone(clip: Path) -> Command:
 def longtake(alone: Command, temporal: Client) -> Command:
     """The command with a service."""
     alone.environment["TEMPORAL_ADDRESS"] = temporal.service_client.config.target_host
+    alone.environment["TEMPORAL_NAMESPACE"] = temporal.namespace
     return alone

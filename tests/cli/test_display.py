@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from longtake import Progress
-from longtake.cli import display
+from longtake.cli import console, display
 from longtake.contracts.result import Stage
 
 
@@ -51,6 +55,41 @@ def test_lines_come_seldom_unless_the_job_turns(
         lines.show(progress)
     shown = [line.split()[1] for line in capsys.readouterr().err.splitlines()]
     assert shown == ["10%", "30%", "90%", "95%"]
+
+
+def tries(count: int) -> Iterator[Progress]:
+    """A step that fails again and again; now and then it is seen as it is tried."""
+    for attempt in range(1, count):
+        yield at(0, waiting_for=f"another try of find_model (attempt {attempt}), after: {REASON}")
+        yield at(0)
+
+
+REASON = "no speech model is called 'small' here. " + 30 * "How to get it. "
+
+
+def test_what_is_tried_again_and_again_is_told_once(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = display.Lines()
+    lines.show(at(0))
+    for progress in tries(50):
+        clock[0] += 5
+        lines.show(progress)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_terminal_shows_in_full_what_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Console(file=StringIO(), force_terminal=True, soft_wrap=True, highlight=False)
+    for module in (display, console):
+        monkeypatch.setattr(module, "err", terminal)
+    bar = display.Bar()
+    for progress in tries(50):
+        bar.show(progress)
+    bar.close()
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert shown.count(REASON.strip()) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Command
+from tests.patience import becomes
 
 ASKED = ("transcode", "talk.mov", "-o", "talk.mp4", "--id", "mine")
 
@@ -44,8 +45,12 @@ async def test_failed_jobs_are_found_and_run_once_more_by_their_error(longtake: 
         words = ("--id", name, "--label", f"fail={error}")
         await longtake("transcode", "talk.mov", "-o", f"{name}.mp4", *words)
     found = ("--error", "StorageUnavailable", "--since", "1h", "--json")
-    listed = (await longtake("list", "--state", "failed", *found)).document
-    assert {job["job_id"] for job in listed} == {"b", "c"}
+
+    async def listed() -> set[str]:
+        jobs = (await longtake("list", "--state", "failed", *found)).document
+        return {job["job_id"] for job in jobs}
+
+    await becomes(listed, {"b", "c"})
     again = (await longtake("retry", "--all", *found)).document
     assert {(job["job_id"], job["state"]) for job in again} == {("b", "queued"), ("c", "queued")}
     several = await longtake("retry", "a", "nothing", "--json")
@@ -61,6 +66,7 @@ async def test_failed_jobs_are_found_and_run_once_more_by_their_error(longtake: 
         (("mine", "--all"), "name the jobs, or say --all"),
         (("mine", "--error", "Poisoned"), "name the jobs, or say --all"),
         (("--all", "--error", "Poison"), "there is no error 'Poison'"),
+        (("--all", "--kind", "fax"), "there is no job of kind 'fax'"),
         (("--all", "--since", "soon"), "'soon' is no time"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -73,11 +79,23 @@ async def test_which_jobs_to_retry_is_said_in_one_way(
     assert words in done.err
 
 
+async def test_a_kind_that_is_none_is_no_empty_list(longtake: Command) -> None:
+    done = await longtake("list", "--kind", "fax")
+    assert done.code == 2
+    assert "there is no job of kind 'fax'; use one of: transcode," in done.err
+
+
 @pytest.mark.usefixtures("control")
 async def test_jobs_are_listed(longtake: Command) -> None:
     assert "no jobs" in (await longtake("list")).err
     assert (await longtake("list", "--json")).document == []
     await longtake(*ASKED)
+
+    async def succeeded() -> list[str]:
+        jobs = (await longtake("list", "--state", "succeeded", "--json")).document
+        return [job["job_id"] for job in jobs]
+
+    await becomes(succeeded, ["mine"])
     listed = await longtake("list")
     assert "mine" in listed.out
     assert "succeeded" in listed.out

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from longtake import Transcode, __version__
+from longtake.cli.app import app
 from longtake.contracts import Probe
+from longtake.kinds import KINDS
 from tests.cli.conftest import Command
 from tests.media.engine import run
 
@@ -28,6 +32,17 @@ async def test_schemas_are_published(alone: Command) -> None:
     assert schemas["Transcode"] == Transcode.model_json_schema()
     assert (await alone("schema", "Progress")).document["title"] == "Progress"
     assert (await alone("schema", "Nothing")).code == 2
+
+
+def test_every_command_that_starts_a_job_takes_the_whole_envelope() -> None:
+    commands: Any = typer.main.get_command(app)
+    options = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in commands.commands.items()
+    }
+    envelope = {"--id", "--tenant", "--priority", "--label", "--notify", "--deadline", "--group"}
+    for name in {*KINDS, "run"} - {"pipeline"}:
+        assert envelope <= options[name], name
 
 
 async def test_a_probe_shows_what_is_in_a_file(alone: Command, sound: Path) -> None:
@@ -82,3 +97,16 @@ def sound(tmp_path: Path) -> Path:
         file.setframerate(8_000)
         file.writeframes(b"\0\1" * 8_000)
     return path
+
+
+async def test_every_mistake_of_a_pipeline_has_a_line_of_its_own(alone: Command) -> None:
+    steps = "steps:\n  film: {kind: transcode, input: {from: inputs.vido}, output: a.mp4}\n"
+    text = f"inputs: {{video: {{type: video}}}}\n{steps}outputs:\n  film: {{from: flim.video}}\n"
+    (alone.folder / "site.yaml").write_text(text)
+    run = ("run", "site.yaml", "--input", "video=talk.mov", "-o", "out", "--plan")
+    told = (await alone(*run)).err.splitlines()
+    assert told[0] == "error: InvalidJob:"
+    assert [line.partition(" ")[0] for line in told[1:]] == ["site.yaml:3:", "site.yaml:5:"]
+    (alone.folder / "site.yaml").write_text("inputs: {video: [\n")
+    (line,) = (await alone(*run)).err.splitlines()
+    assert "is not YAML" in line

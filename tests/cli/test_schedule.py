@@ -2,13 +2,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import pytest
+from temporalio.client import Client
 
 from tests.cli.conftest import Command
+from tests.dev_server import dev_server
 from tests.patience import WAIT_S
 
 pytestmark = pytest.mark.usefixtures("control")
+
+
+@pytest.fixture
+async def temporal() -> AsyncIterator[Client]:
+    """A server of its own, whose schedules nobody else keeps busy."""
+    async with dev_server() as client:
+        yield client
 
 
 async def test_a_schedule_is_made_shown_and_steered(longtake: Command) -> None:
@@ -36,6 +46,27 @@ async def test_a_schedule_is_made_shown_and_steered(longtake: Command) -> None:
     assert (await longtake("schedule", "backfill", "nightly", "--from", "2d")).code == 0
     assert (await longtake("schedule", "delete", "nightly")).code == 0
     assert "no schedule 'nightly'" in (await longtake("schedule", "show", "nightly")).err
+
+
+async def test_a_schedule_takes_a_pipeline_that_lies_beside_its_file(longtake: Command) -> None:
+    folder = longtake.folder / "jobs"
+    folder.mkdir()
+    (folder / "site.yaml").write_text(
+        "title: A film for our site\ninputs: {film: {type: video}}\nsteps:\n"
+        "  film: {kind: transcode, input: {from: inputs.film}, output: film.mp4}\n"
+        "outputs: {film: {from: film.video}}\n"
+    )
+    for job in (
+        "kind: pipeline\npipeline: site.yaml\ninputs: {film: ../talk.mov}\noutput: ../out\n",
+        "kind: batch\ninput: ../*.mov\noutput: ../out\npipeline_input: film\n"
+        "job: {kind: pipeline, pipeline: ./site.yaml}\n",
+    ):
+        (folder / "nightly.yaml").write_text(job)
+        words = ("schedule", "create", "nightly", str(folder / "nightly.yaml"), "--every", "1d")
+        made = (await longtake(*words, "--json")).document["job"]
+        each = made.get("job", made)
+        assert each["pipeline"]["title"] == "A film for our site"
+        assert (await longtake("schedule", "delete", "nightly")).code == 0
 
 
 @pytest.mark.parametrize(

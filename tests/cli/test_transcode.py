@@ -136,6 +136,7 @@ async def test_an_unreachable_service_is_exit_code_3(alone: Command) -> None:
     ("asked", "said"),
     [
         (("gone.mov", "-o", "talk.mp4"), "error: InputNotFound: there is no file"),
+        ((".", "-o", "talk.mp4"), "is a folder; name a media file"),
         (("talk.mov", "-o", "."), "error: OutputConflict: . is a folder; name a file in it"),
         (("talk.mov", "-o", "talk.avi"), "error: InvalidJob: output ends in '.avi': use one of"),
         (("talk.mov", "-o", "talk.mov"), "error: InvalidJob: output"),

@@ -12,13 +12,12 @@ from temporalio.worker import Worker
 from longtake import Longtake
 from longtake.queues import CONTROL_QUEUE, task_queue
 from tests.client.stand_in import StandIn, encode_chunk
-from tests.dev_server import dev_server
+from tests.dev_server import namespace
 
 
 @pytest.fixture
-async def temporal() -> AsyncIterator[Client]:
-    async with dev_server() as client:
-        yield client
+async def temporal(temporal_address: str) -> Client:
+    return await namespace(temporal_address)
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution
 from temporalio.worker import Worker
 
 from longtake import (
@@ -25,11 +25,21 @@ from longtake import (
 from longtake.queues import CONTROL_QUEUE
 from tests.client.stand_in import StandIn
 from tests.dev_server import dev_server
+from tests.patience import becomes, until
 
 
 def job(clip: Path, **asked: Any) -> Transcode:
     output = str(clip.with_name("talk.mp4"))
     return Transcode.model_validate({"input": str(clip), "output": output, **asked})
+
+
+def ids(longtake: Longtake, **wanted: Any) -> Callable[[], Awaitable[list[str]]]:
+    """Asks for the jobs that are listed."""
+
+    async def look() -> list[str]:
+        return [summary.job_id for summary in await longtake.list(**wanted)]
+
+    return look
 
 
 @contextmanager
@@ -64,7 +74,7 @@ async def test_the_same_job_twice_at_once_is_one_job(longtake: Longtake, clip: P
     third = await longtake.start(held)
     assert first.id == second.id == third.id
     assert third.found == "running"
-    assert len(await longtake.list()) == 1
+    await becomes(ids(longtake), [first.id])
 
 
 @pytest.mark.usefixtures("control")
@@ -160,7 +170,7 @@ async def test_a_cancelled_job_says_so_and_why(
     with pytest.raises(JobCanceled, match="wrong file"):
         await handle.result()
     assert (await handle.status()).state == "canceled"
-    assert [job.job_id for job in await longtake.list(state="canceled")] == [handle.id]
+    await becomes(ids(longtake, state="canceled"), [handle.id])
     assert await longtake.list(state="failed") == ()
 
 
@@ -210,9 +220,12 @@ async def test_a_failed_job_is_retried_as_it_was_asked_for(
     again = await longtake.retry(first.id)
     with pytest.raises(Poisoned):
         await again.result()
-    runs = [run async for run in temporal.list_workflows(f"WorkflowId = '{first.id}'")]
-    memos = [(await run.memo())["job"] for run in runs]
-    assert len(memos) == 2
+
+    async def both() -> list[WorkflowExecution]:
+        runs = [run async for run in temporal.list_workflows(f"WorkflowId = '{first.id}'")]
+        return runs if len(runs) == 2 else []
+
+    memos = [(await run.memo())["job"] for run in await until(both)]
     assert all(memo["priority"] == 2 for memo in memos)
     assert sum("deadline" in memo for memo in memos) == 1
 
@@ -227,7 +240,7 @@ async def test_a_job_started_by_another_sdk_is_like_any_other(
     assert (await longtake.start(job(clip, id="theirs"))).found == "done"
     with pytest.raises(InvalidJob, match="belongs to another job"):
         await longtake.start(job(clip, id="theirs", video={"crf": 20}))
-    assert [summary.job_id for summary in await longtake.list()] == ["theirs"]
+    await becomes(ids(longtake), ["theirs"])
 
 
 @pytest.mark.usefixtures("control")

@@ -39,3 +39,17 @@ def test_public_names_are_there_and_no_others() -> None:
     assert all(hasattr(longtake, name) for name in longtake.__all__)
     assert set(dir(longtake)) == set(longtake.__all__)
     assert not hasattr(longtake, "nothing_of_this_name")
+
+
+def test_garbage_is_looked_for_again_once_all_is_imported() -> None:
+    code = """
+import gc
+from longtake.importing import without_collecting
+try:
+    with without_collecting():
+        print(gc.isenabled())
+        import no_such_module
+except ImportError:
+    print(gc.isenabled(), gc.get_freeze_count() > 0)
+"""
+    assert fresh(code).split() == ["False", "True", "True"]

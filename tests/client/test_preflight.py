@@ -11,7 +11,6 @@ from longtake import (
     CapabilityMissing,
     InputForbidden,
     InputNotFound,
-    InputUnsupported,
     InvalidJob,
     Longtake,
     LongtakeError,
@@ -48,7 +47,7 @@ def secret(clip: Path) -> Path:
     ("asked", "error", "words"),
     [
         ({"input": "gone.mov"}, InputNotFound, "there is no file"),
-        ({"input": "."}, InputUnsupported, "is a folder"),
+        ({"input": "."}, InvalidJob, "is a folder"),
         ({"preset": "web-4k"}, InvalidJob, "there is no preset 'web-4k'"),
         ({"video": {"crf": 0, "max_bitrate_bps": 10_000}}, InvalidJob, "lossless"),
         ({"output": "nowhere/talk.mp4"}, OutputConflict, "there is no folder"),

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from longtake import Progress
@@ -72,6 +72,8 @@ beats = st.lists(
 )
 
 
+@example([(0, 0, 0.0, [{"fps": 1e308}, {"fps": 1e308}])])
+@example([(0, 1, 0.0, [{"fps": 1e-300, "fraction": 0.1, "frames": 1e307}])])
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.floats(0, 1), beats)))
 def test_whatever_beats_say_the_fraction_rises_within_its_bounds(
     told: list[tuple[int, int, float, list[dict[str, Any]]]],

@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -82,6 +82,7 @@ def lengths(count: int) -> list[int]:
     place=st.floats(0.35, 0.55),
     seed=st.integers(0, 1000),
 )
+@example(codec="h264", target=80.0, count=12, place=0.5, seed=12)  # a chunk scores 0 both times
 def test_the_whole_reaches_its_target_however_much_scenes_differ(
     codec: str, target: float, count: int, place: float, seed: int
 ) -> None:
@@ -97,8 +98,8 @@ def test_the_whole_reaches_its_target_however_much_scenes_differ(
     assert max([each.number for each in tried].count(n) for n in crfs) <= MOST_TRIES
 
 
-@pytest.mark.parametrize(("count", "extra"), [(16, 0.08), (60, 0.04)])
-def test_few_frames_are_encoded_twice(count: int, extra: float) -> None:
+@pytest.mark.parametrize(("count", "extra", "most"), [(16, 0.03, 0.08), (60, 0.018, 0.09)])
+def test_few_frames_are_encoded_twice(count: int, extra: float, most: float) -> None:
     """The mean over films whose CRF nobody could guess, and the worst of ten."""
     costs = []
     for seed in range(60):
@@ -107,7 +108,7 @@ def test_few_frames_are_encoded_twice(count: int, extra: float) -> None:
         _, tried = aim(film, 95)
         costs.append(sum(film.frames[each.number] for each in tried) / sum(film.frames) - 1)
     assert sum(costs) / len(costs) <= extra
-    assert sorted(costs)[54] <= 2.5 * extra
+    assert sorted(costs)[54] <= most
 
 
 def test_an_even_film_that_is_as_usual_has_one_crf() -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -16,11 +15,19 @@ from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, Sch
 from longtake import InvalidJob, JobNotFound, Longtake, Timetable, Transcode
 from longtake.contracts.schedule import Overlap, ScheduleFacts
 from longtake.kinds import to_json
-from tests.patience import WAIT_S
+from tests.dev_server import dev_server
+from tests.patience import until
 
 pytestmark = pytest.mark.usefixtures("control")
 
 NIGHTLY = Timetable(cron=("30 3 * * *",), time_zone="Europe/Berlin")
+
+
+@pytest.fixture
+async def temporal() -> AsyncIterator[Client]:
+    """A server of its own, whose schedules nobody else keeps busy."""
+    async with dev_server() as client:
+        yield client
 
 
 def job(clip: Path, **asked: Any) -> Transcode:
@@ -30,13 +37,6 @@ def job(clip: Path, **asked: Any) -> Transcode:
 
 def every(seconds: float, overlap: Overlap = "skip") -> Timetable:
     return Timetable(every_s=Fraction(seconds), overlap=overlap, catch_up_s=Fraction(10))
-
-
-async def until(claim: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(WAIT_S):
-        while not (found := await claim()):  # noqa: ASYNC110 what is waited for has no event
-            await asyncio.sleep(0.1)
-    return found
 
 
 async def started(longtake: Longtake, schedule_id: str, least: int) -> ScheduleFacts:
@@ -80,8 +80,12 @@ async def test_it_starts_a_job_at_each_time_that_is_due(longtake: Longtake, clip
         begun = datetime.fromisoformat(run.started_at)
         assert begun - datetime.fromisoformat(run.due_at) < timedelta(seconds=5)
         assert (await longtake.result(run.job_id)).state == "succeeded"
-    listed = {summary.job_id for summary in await longtake.list()}
-    assert listed >= {run.job_id for run in facts.recent}, "it starts jobs like any others"
+    due_jobs = {run.job_id for run in facts.recent}
+
+    async def are_listed() -> bool:
+        return {summary.job_id for summary in await longtake.list()} >= due_jobs
+
+    await until(are_listed)  # it starts jobs like any others
 
 
 async def test_a_job_that_still_runs_is_not_overlapped(longtake: Longtake, clip: Path) -> None:
@@ -140,6 +144,13 @@ async def test_what_cannot_be_is_told(longtake: Longtake, clip: Path) -> None:
     nowhere = Timetable(cron=("1 3 * * *",), time_zone="Atlantis")
     with pytest.raises(InvalidJob, match="Atlantis"):
         await schedules.create("other", job(clip), nowhere)
+    with pytest.raises(InvalidJob, match="no such time comes"):
+        await schedules.create("other", job(clip), Timetable(cron=("0 0 31 2 *",)))
+    hourly = Timetable(every_s=Fraction(3600), time_zone="Europe/Berlin")
+    with pytest.raises(InvalidJob, match="time_zone is of cron"):
+        await schedules.create("other", job(clip), hourly)
+    with pytest.raises(JobNotFound):
+        await schedules.get("other")
     for act in (schedules.get, schedules.pause, schedules.trigger, schedules.delete):
         with pytest.raises(JobNotFound, match="there is no schedule 'nothing'"):
             await act("nothing")
@@ -166,3 +177,15 @@ async def test_a_schedule_that_was_made_by_temporal_alone_is_one_like_others(
     facts = await started(longtake, "bare", 1)
     assert facts.paused
     assert (await longtake.result(facts.recent[0].job_id)).state == "succeeded"
+
+
+async def test_of_two_changes_at_once_both_are_made(longtake: Longtake, clip: Path) -> None:
+    """Temporal alone would lose some of the first."""
+    schedules = longtake.schedules
+    for number in range(10):
+        schedule_id = f"both-{number}"
+        await schedules.create(schedule_id, job(clip), NIGHTLY)
+        await schedules.pause(schedule_id, "no")
+        await schedules.trigger(schedule_id)
+        facts = await schedules.get(schedule_id)
+        assert (facts.paused, facts.note) == (True, "no")

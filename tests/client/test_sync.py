@@ -9,12 +9,14 @@ import pytest
 from temporalio.client import Client
 
 from longtake import InputCorrupt, JobCanceled, LongtakeSync, Transcode
+from tests.e2e.service import until
 from tests.patience import WAIT_S
 
 
 @pytest.fixture
 def environment(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal.service_client.config.target_host)
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", temporal.namespace)
 
 
 def job(clip: Path, **labels: str) -> Transcode:
@@ -27,7 +29,8 @@ def whole_life(clip: Path) -> None:
         assert result.state == "succeeded"
         assert longtake.get(result.job_id).state == "succeeded"
         assert longtake.result(result.job_id) == result
-        assert [summary.job_id for summary in longtake.list()] == [result.job_id]
+        (listed,) = until(longtake.list, 30, "it is listed")
+        assert listed.job_id == result.job_id
         assert [progress.fraction for progress in longtake.progress(result.job_id)] == [1.0]
 
 

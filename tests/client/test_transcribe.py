@@ -54,6 +54,7 @@ def test_a_film_keeps_its_container_where_that_holds_text(
         ({"model": "models/small"}, "absolute path"),
         ({"language": "English"}, "use auto"),
         ({"formats": ["doc"]}, "formats"),
+        ({"track": 0}, "track: 0 will not do; a track is a number from 1 to 64, or a language"),
     ],
 )
 def test_a_transcription_that_cannot_be_is_refused(asked: dict[str, object], words: str) -> None:

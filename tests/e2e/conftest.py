@@ -31,10 +31,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 s of 720p with noise: busy enough to be killed in the middle."""
+    """12 s of 480p with noise: busy enough to be killed in the middle."""
     target = tmp_path_factory.mktemp("film") / "film.mp4"
     run(
-        *("-f", "lavfi", "-i", "testsrc2=s=1280x720:r=25:d=12", "-f", "lavfi"),
+        *("-f", "lavfi", "-i", "testsrc2=s=854x480:r=25:d=12", "-f", "lavfi"),
         *("-i", "sine=440:r=48000:d=12", "-vf", "noise=alls=12:allf=t", "-c:v", "libx264"),
         *("-preset", "ultrafast", "-g", "50", "-crf", "24", "-pix_fmt", "yuv420p"),
         *("-c:a", "aac", "-b:a", "64k", target),

@@ -5,17 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from longtake.embedded import server_binary
-from longtake.starting import SEARCH_ATTRIBUTES
-from tests.e2e.service import Service, until
+from tests.e2e.service import Service
 from tests.storage.bucket import CREDENTIALS, Bucket
 from tests.storage.faulty import FaultyProxy
 
@@ -50,34 +45,6 @@ def signal_all(processes: list[psutil.Process], number: signal.Signals) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-
-
-@contextlib.contextmanager
-def temporal_server() -> Iterator[str]:
-    """`host:port` of a dev server in memory, which ends with the test."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    attributes = [
-        w for name in SEARCH_ATTRIBUTES for w in ("--search-attribute", f"{name}=Keyword")
-    ]
-    command = [server_binary(), "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
-    process = subprocess.Popen(
-        [*map(str, command), "--port", str(port), *attributes],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: _answers(port), 60, "a Temporal server")
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _answers(port: int) -> bool:
-    with socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
 
 
 def chunks(box: Bucket) -> dict[str, Any]:

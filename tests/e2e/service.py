@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from tests import forked
 from tests.patience import SLACK, WAIT_S
 
 CLI = (sys.executable, "-m", "longtake")
@@ -37,14 +38,8 @@ class Service:
 
     def run(self, *arguments: Any, timeout: float = WAIT_S) -> subprocess.CompletedProcess[str]:
         """A command to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-        )
+        words = [str(argument) for argument in arguments]
+        return forked.run(words, self.environment, Path.cwd(), timeout=timeout)
 
     def json(self, *arguments: Any, code: int = 0) -> Any:
         """The JSON document that a command prints; it must end with `code`."""
@@ -118,12 +113,13 @@ class Service:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(command.pid, signal.SIGKILL)
             command.wait()
-        if "TEMPORAL_ADDRESS" not in self.environment:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.run("down", timeout=WAIT_S)
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        # One that is asked to stop drains first, which nobody waits for here; and a supervisor may
+        # start a worker while its siblings are killed.
+        while family := self.processes():
+            for process in family:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(family, timeout=15)
 
 
 def until(claim: Callable[[], Any], seconds: float, what: str) -> Any:

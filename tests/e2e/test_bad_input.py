@@ -43,7 +43,7 @@ def nothing_is_left(service: Service) -> Iterator[None]:
     assert not left, f"left behind: {left}"
     assert not service.encoders()
     if (service.home / "server" / "service.json").exists():
-        assert not asyncio.run(running(service))
+        until(lambda: not asyncio.run(running(service)), 10, "no workflow is open")
     assert not list((service.home / "work" / "tmp").glob("*"))
 
 

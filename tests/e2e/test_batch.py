@@ -129,8 +129,9 @@ def test_a_pipeline_for_each_file(service: Service, folder: Path, tmp_path: Path
     assert (good["state"], bad["state"]) == ("succeeded", "failed")
     assert bad["error"]["type"] == "InputUnsupported"
     assert bad["error"]["message"].startswith("step film: ")
-    steps = service.json("list", "--of", good["job_id"])
-    assert {step["job_id"] for step in steps} == {f"{good['job_id']}.film"}
+    parts = ("list", "--of", good["job_id"])
+    film = {f"{good['job_id']}.film"}
+    until(lambda: {job["job_id"] for job in service.json(*parts)} == film, 30, "it is listed")
 
     shutil.copyfile(folder / "00.mp4", folder / "bad.mp4")
     again = service.run(*command, "--text", "title=Our talk", "--json", timeout=WAIT_S)
@@ -190,7 +191,8 @@ def test_a_cancelled_batch_leaves_no_item(service: Service, folder: Path) -> Non
     assert f"{output}/stop.jsonl tells of each item" in status["error"]["message"]
     assert [each["state"] for each in report(output)] == ["canceled"] * 2
     until(lambda: not service.encoders(), 20, "no encoder left")
-    assert service.json("list", "--of", "stop", "--state", "running") == []
+    running = ("list", "--of", "stop", "--state", "running")
+    until(lambda: service.json(*running) == [], 20, "no item runs")
     assert not list(output.glob(".*.part"))
 
 

@@ -50,8 +50,12 @@ def test_a_command_is_run_verified_and_published(service: Service, clip: Path) -
     assert shown == [md5 for _, md5 in frames(clip, "yuv420p", "hflip")][5:]
     again = service.run("command", clip, "-o", output, "--json", *words)
     assert "done before" in again.stderr
-    (listed,) = service.json("list", "--kind", "command")
-    assert (listed["input"], listed["output"]) == (str(clip), str(output))
+
+    def listed() -> list[tuple[str, str]]:
+        jobs = service.json("list", "--kind", "command")
+        return [(job["input"], job["output"]) for job in jobs]
+
+    until(lambda: listed().count((str(clip), str(output))) == 1, 30, "it is listed, once")
 
 
 def test_a_refused_argument_names_itself_and_costs_nothing(
@@ -110,7 +114,7 @@ def test_a_late_command_fails_by_its_deadline(service: Service, clip: Path) -> N
     assert done.returncode == 1
     assert "DeadlineExceeded" in done.stderr
     assert not output.exists()
-    assert not service.encoders()
+    until(lambda: not service.encoders(), 10, "no encoder left")
 
 
 def test_the_example_runs_as_it_stands(service: Service, clip: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,21 +16,9 @@ from tests.e2e.collector import Collector, Span, collecting
 from tests.e2e.service import Service, running, until
 from tests.media.engine import run
 from tests.patience import WAIT_S
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
-
-
-def free_ports() -> int:
-    """A port of ours that is free, and so is the next."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 @dataclass(frozen=True)
@@ -58,7 +45,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    folder, port = tmp_path_factory.mktemp("watched"), free_ports()
+    folder, port = tmp_path_factory.mktemp("watched"), free_ports(2)
     source = folder / "clip.mp4"
     run(
         *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=6", "-f", "lavfi", "-i"),

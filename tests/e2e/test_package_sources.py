@@ -102,8 +102,10 @@ def assert_frames_are_the_sources(source: Path, out: Path) -> None:
     ids=lambda path: path.name,
 )
 def test_films_of_the_corpus(service: Service, source: Path, preset: Path) -> None:
-    out, _ = package(service, source, "-p", preset)
+    out, told = package(service, source, "-p", preset)
     assert_frames_are_the_sources(source, out)
+    if list(out.glob("captions-*")):
+        assert not [each for each in told["warnings"] if "subtitle" in each], "they are carried"
 
 
 @pytest.mark.parametrize("name", ["h264.avi", "interlaced.ts", "start-offset.mp4"])
@@ -234,6 +236,13 @@ def test_hdr_stays_hdr_in_hevc_and_becomes_sdr_in_h264(
     variants = re.findall(r"^#EXT-X-STREAM-INF:(.*)$", master, flags=re.MULTILINE)
     ranges = {"hvc1" in line: re.findall(r"VIDEO-RANGE=(\w+)", line)[0] for line in variants}
     assert ranges == {True: name, False: "SDR"}
+    manifest = (out / "manifest.mpd").read_text()
+    transfers = {
+        "hvc1" in each: re.findall(r'TransferCharacteristics" value="(\d+)"', each)
+        for each in re.findall("<AdaptationSet.*?</AdaptationSet>", manifest, re.DOTALL)
+        if "video" in each
+    }
+    assert transfers == {True: [{"HLG": "18", "PQ": "16"}[name]], False: ["1"]}
 
 
 def test_a_package_in_a_bucket_is_the_one_in_a_folder(
@@ -256,3 +265,73 @@ def test_a_package_in_a_bucket_is_the_one_in_a_folder(
     assert {"application/vnd.apple.mpegurl", "application/dash+xml"} <= types
     findings = service.json("check", "s3://packages/talk")["findings"]
     assert not [each for each in findings if each["severity"] == "error"]
+
+
+def test_a_key_from_a_bucket_lies_nowhere(
+    service: Service, server: str, tmp_path: Path, preset: Path
+) -> None:
+    """Neither in the host's cache nor in the work store, history, logs or results."""
+    key = bytes.fromhex("6c6f6e6774616b652d6b65792d303031")
+    uri = bucket(server, "keys").put("talk.key", key.hex().encode() + b"\n")
+    source, out = make("closed-gop.mp4", tmp_path), tmp_path / "out"
+    asked = ("--encrypt", "cbcs", "--key-file", uri, "--key-uri", "https://keys.example/talk")
+    told = service.json("package", source, "-o", out, "-p", preset, *asked)
+    assert key.hex() not in json.dumps(told)
+    files = [path for folder in (service.home, out) for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 20
+    assert not [path for path in files if key.hex().encode() in path.read_bytes()]
+    assert not [path for path in files if key in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("cues", "words"),
+    [
+        ([f"{n}" for n in range(50_001)], "50001 captions; at most 50000"),
+        ([f"{n} " * 2_000 for n in range(1_600)], "more than 10 MiB as WebVTT"),
+    ],
+    ids=["too many", "too long"],
+)
+def test_a_text_track_that_is_too_heavy_is_left_out_with_a_warning(
+    service: Service, tmp_path: Path, preset: Path, cues: list[str], words: str
+) -> None:
+    """Asked for as a file it is refused; of the source's own track it is a pity alone."""
+    captions, source = tmp_path / "heavy.srt", tmp_path / "heavy.mkv"
+    spans = [f"00:00:00,{at % 900:03} --> 00:00:00,{at % 900 + 1:03}" for at in range(len(cues))]
+    captions.write_text("".join(f"{n}\n{spans[n]}\n{text}\n\n" for n, text in enumerate(cues)))
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=1")
+    run(*picture, "-i", captions, "-map", "0", "-map", "1", "-c:s", "srt", source)
+    out, told = package(service, source, "-p", preset, "--overwrite")
+    assert [w for w in told["warnings"] if "stream 1 (subtitle) is left out" in w and words in w]
+    assert not list(out.glob("captions-*"))
+    done = service.run("package", source, "-o", tmp_path / "b", "--captions", f"en={captions}")
+    assert done.returncode == 1
+    assert not (tmp_path / "b").exists()
+
+
+def test_styles_and_places_of_captions_come_into_the_package(
+    service: Service, tmp_path: Path, preset: Path
+) -> None:
+    """Of a file, of one in UTF-16, and of a text track of the source."""
+    source, ours, theirs = tmp_path / "styled.mkv", tmp_path / "a.vtt", tmp_path / "b.srt"
+    ours.write_text(
+        "WEBVTT\n\nSTYLE\n::cue(v) { color: lime; background: url(https://evil.example/) }\n\n"
+        "00:01.000 --> 00:02.000 line:0 position:10% align:left\n<v Ann><i>one</i>, {two}</v>\n"
+    )
+    theirs.write_bytes(
+        "\ufeff1\n00:00:01,000 --> 00:00:02,000\n{\\an8}<u>Grüße</u>\n".encode("utf-16-le")
+    )
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:01,000 --> 00:00:02,000\n<b>three</b>\n")
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=3")
+    run(*picture, "-i", words, "-map", "0", "-map", "1", "-c:s", "ass", source)
+    asked = ("--captions", f"en={ours}", "--captions", f"de={theirs}")
+    out, _ = package(service, source, "-p", preset, *asked)
+    found = [path.read_text("utf-8") for path in sorted(out.glob("captions-*/00001.vtt"))]
+    head = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n"
+    times = "00:00:01.000 --> 00:00:02.000"
+    assert found == [
+        f"{head}{times} line:0\n<u>Grüße</u>\n",
+        f"{head}STYLE\n::cue(v) {{ color: lime }}\n\n{times} line:0 position:10% align:left\n"
+        "<v Ann><i>one</i>, {two}</v>\n",
+        f"{head}{times}\n<b>three</b>\n",
+    ]

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.dev_server import temporal_server
 from tests.e2e.fleet import (
     STORE,
     Host,
@@ -23,7 +24,6 @@ from tests.e2e.fleet import (
     forget_work,
     freeze,
     signal_all,
-    temporal_server,
 )
 from tests.e2e.service import until
 from tests.media.engine import run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
 import sys
 import time
@@ -23,6 +23,7 @@ from tests.storage.bucket import CREDENTIALS, Bucket, bucket, s3_server
 pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+Start = Callable[[int, dict[str, str], Path], subprocess.Popen[bytes]]
 SECRET = "whsec_bG9uZ3Rha2UtbG9uZ3Rha2UtbG9uZ3Rha2U="
 
 
@@ -32,6 +33,7 @@ class App:
 
     address: str
     service: Service
+    pid: int
 
     def post(self, path: str, **sent: Any) -> httpx.Response:
         return httpx.post(f"{self.address}{path}", timeout=WAIT_S, **sent)
@@ -96,22 +98,31 @@ def app(
         "LONGTAKE_WEBHOOK_SECRET_SITE": SECRET,
         "LONGTAKE_WEBHOOK_ALLOW": f"127.0.0.1:{port}",
     }
-    start: Callable[[int, dict[str, str], Path], subprocess.Popen[bytes]] = request.param
-    with running(folder, **shared, **told) as service:
-        environment = {
-            **service.environment,
-            "S3_BUCKET": "podcast",
-            "HOOK_URL": f"http://127.0.0.1:{port}/hooks/longtake",
-            "HOOK_SECRET": SECRET,
-            "DATABASE": str(folder / "episodes.sqlite"),
-            "DJANGO_SETTINGS_MODULE": "settings",
-        }
-        process = start(port, environment, folder)
-        try:
-            yield App(f"http://127.0.0.1:{port}", service)
-        finally:
-            process.kill()
-            process.wait()
+    start: Start = request.param
+    with running(folder, **shared, **told) as service, site(start, port, service, folder) as app:
+        yield app
+
+
+@contextlib.contextmanager
+def site(start: Start, port: int, service: Service, folder: Path, **more: str) -> Iterator[App]:
+    """A site with a database of its own."""
+    environment = {
+        **service.environment,
+        "S3_BUCKET": "podcast",
+        "HOOK_URL": f"http://127.0.0.1:{port}/hooks/longtake",
+        "HOOK_SECRET": SECRET,
+        "DATABASE": str(folder / "episodes.sqlite"),
+        "DJANGO_SETTINGS_MODULE": "settings",
+        **more,
+    }
+    process = start(port, environment, folder)
+    try:
+        app = App(f"http://127.0.0.1:{port}", service, process.pid)
+        until(lambda: _answers(app), 60, "the site is up, and takes no unsigned message")
+        yield app
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _answers(app: App) -> bool:
@@ -122,7 +133,6 @@ def _answers(app: App) -> bool:
 
 
 def test_an_episode_goes_from_its_draft_to_the_bucket(app: App, box: Bucket, audio: bytes) -> None:
-    until(lambda: _answers(app), 60, "the site is up, and takes no unsigned message")
     number = app.post("/episodes", data={"title": "The first"}).json()["id"]
     assert app.episode(number)["stage"] == "DRAFT"
     began = time.monotonic()
@@ -140,8 +150,21 @@ def test_an_episode_goes_from_its_draft_to_the_bucket(app: App, box: Bucket, aud
     assert app.publish(number, audio).json()["job"] == published["job"]
 
 
+def test_what_was_published_is_known_to_a_new_database(
+    app: App, audio: bytes, box: Bucket, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    number = app.post("/episodes", data={"title": "The first"}).json()["id"]
+    app.publish(number, audio)
+    until(lambda: app.episode(number)["stage"] == "PUBLISHED", 90, "it is out")
+    start: Start = request.node.callspec.params["app"]
+    with site(start, free_port(), app.service, tmp_path) as new:
+        while (again := new.post("/episodes", data={"title": "The first"}).json()["id"]) < number:
+            pass
+        answer = new.publish(again, audio).json()
+    assert answer == app.episode(number)
+
+
 def test_what_cannot_be_published_goes_back_to_its_draft(app: App, audio: bytes) -> None:
-    until(lambda: _answers(app), 60, "the site is up")
     number = app.post("/episodes", data={"title": "Broken"}).json()["id"]
     assert app.publish(number, b"no audio at all, but plenty of words").status_code in (202, 422)
     failed = until(
@@ -153,31 +176,15 @@ def test_what_cannot_be_published_goes_back_to_its_draft(app: App, audio: bytes)
 def test_a_service_that_is_down_leaves_the_draft_where_it_was(
     app: App, audio: bytes, box: Bucket, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    port = free_port()
-    start = request.node.callspec.params["app"]
-    environment = {
-        **os.environ,
-        **app.service.environment,
-        "TEMPORAL_ADDRESS": "127.0.0.1:1",
-        "S3_BUCKET": "podcast",
-        "HOOK_URL": f"http://127.0.0.1:{port}/hooks/longtake",
-        "HOOK_SECRET": SECRET,
-        "DATABASE": str(tmp_path / "episodes.sqlite"),
-        "DJANGO_SETTINGS_MODULE": "settings",
-    }
-    process = start(port, environment, tmp_path)
-    try:
-        alone = App(f"http://127.0.0.1:{port}", app.service)
-        until(lambda: _answers(alone), 60, "the site is up")
+    start: Start = request.node.callspec.params["app"]
+    nowhere = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    with site(start, free_port(), app.service, tmp_path, **nowhere) as alone:
         number = alone.post("/episodes", data={"title": "Patient"}).json()["id"]
         answer = alone.publish(number, audio)
         assert answer.status_code == 503
         assert "not published, try again" in answer.text
         assert alone.episode(number)["stage"] == "DRAFT"
         children = subprocess.run(
-            ("ps", "--ppid", str(process.pid), "-o", "comm="), capture_output=True, text=True
+            ("ps", "--ppid", str(alone.pid), "-o", "comm="), capture_output=True, text=True
         )
         assert "ffmpeg" not in children.stdout
-    finally:
-        process.kill()
-        process.wait()

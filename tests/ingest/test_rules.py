@@ -26,6 +26,7 @@ SOUND = {
     "output": "/sound",
     "suffix": ".mp3",
 }
+EPISODE = {"kind": "pipeline", "pipeline": "podcast-episode", "texts": {"title": "Monday"}}
 PACKAGES = {"name": "pack", "under": "/in", "job": {"kind": "package"}, "output": "/out"}
 RULES = Ingest.model_validate({"rules": [SMALL, LARGE, SOUND, PACKAGES]})
 
@@ -75,6 +76,18 @@ def test_outputs_are_called_as_the_objects_are(uri: str, output: str) -> None:
     assert (job.sources[0], job.targets[0]) == (uri, output)
 
 
+def test_no_two_objects_share_an_output() -> None:
+    names = [
+        f"{stem}{suffix}"
+        for stem in ("a", "a.v2", "a.media")
+        for suffix in ("", ".mov", ".mp4", ".mov.mp4", ".mp4.mp4", ".mov.mp4.mp4", ".media.mp4")
+    ]
+    arrived = [Arrived(f"s3://in/films/{name}", 1) for name in dict.fromkeys(names)]
+    outputs = [job_for(RULES.rules[0], each).targets[0].rpartition("/")[2] for each in arrived]
+    assert len({*outputs}) == len(outputs), outputs
+    assert {"a.mov.mp4", "a.mp4", "a.v2.mp4", "a.media.mp4"} <= {*outputs}
+
+
 def test_no_object_is_written_outside_of_the_outputs_folder() -> None:
     arrived = Arrived("/in/x/../../etc/a.mp4", 1)
     rule = rule_for(RULES, arrived)
@@ -91,6 +104,14 @@ def test_a_job_has_what_its_rule_says() -> None:
     assert (large.group, large.overwrite) == ("large", False)
 
 
+def test_a_pipeline_reads_other_files_beside_the_object() -> None:
+    job = {**EPISODE, "inputs": {"intro": "/jingle.wav"}}
+    rules = Ingest.model_validate({"rules": [{**SOUND, "job": job, "input": "parts"}]})
+    check(rules)
+    made = job_for(rules.rules[0], Arrived("s3://in/monday.wav", 1))
+    assert made.sources == ("/jingle.wav", "s3://in/monday.wav")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -100,6 +121,8 @@ def test_a_job_has_what_its_rule_says() -> None:
         ({"job": {"preset": "web-480p", "crff": 3}}, "crff: Extra inputs"),
         ({"job": {"preset": "web-48p"}}, "there is no preset 'web-48p'"),
         ({"job": {"kind": "pipeline", "pipeline": "upload"}, "input": "video"}, "there is no pip"),
+        ({"job": {**EPISODE, "inputs": {"parts": "/a.wav"}}, "input": "parts"}, "job.inputs: file"),
+        ({"job": {**EPISODE, "inputs": {"outtro": "/a.wav"}}, "input": "parts"}, "inputs.outtro:"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -107,6 +130,11 @@ def test_a_rule_that_could_start_nothing_is_told(change: dict[str, Any], words: 
     rules = Ingest.model_validate({"rules": [{**SMALL, **change}]})
     with pytest.raises(InvalidJob, match=f"rule small: {words}"):
         check(rules)
+
+
+def test_sizes_that_no_object_has_are_refused() -> None:
+    with pytest.raises(ValueError, match="nothing has at least 10 and at most 5 bytes"):
+        Ingest.model_validate({"rules": [{**SMALL, "bytes": {"at_least": 10, "at_most": 5}}]})
 
 
 def test_two_rules_of_one_name_are_refused() -> None:

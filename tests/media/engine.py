@@ -25,7 +25,7 @@ from media.assemble import assemble, verify
 from media.audio import encode_audio
 from media.borders import find_borders
 from media.breaks import find_chapters
-from media.captions import read_captions
+from media.caption_sources import read_captions
 from media.fragments import Joining
 from media.index import Index
 from media.isolate import inspect_in_child

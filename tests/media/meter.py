@@ -11,7 +11,7 @@ import pyloudnorm
 from longtake.contracts.loudness import Loudness
 from media.command import Ffmpeg
 from media.formats import sniff
-from media.loudness import Measured, measure_windows
+from media.loudness import Measured, measure
 from tests.media.engine import no_tick, run
 
 
@@ -22,8 +22,9 @@ async def loudness(path: Path, rate: int = 48_000) -> Loudness:
 
 async def windows(path: Path, rate: int = 48_000) -> Measured:
     """The same with its windows."""
-    command = Ffmpeg.quiet().read(path, sniff(path)).then("-map", "0:a:0")
-    found, _ = await measure_windows(command, (), rate, path.with_suffix(".report"), no_tick)
+    command = Ffmpeg.quiet().read(path, sniff(path))
+    report = path.with_suffix(".report")
+    found, _ = await measure(command, "0:a:0", (), rate, report, no_tick)
     return found
 
 

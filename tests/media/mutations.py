@@ -62,6 +62,15 @@ def data(name: str, change: Callable[[bytearray], bytes | bytearray]) -> Change:
     return changed
 
 
+def added(name: str, content: bytes) -> Change:
+    """Put a file there that was not."""
+
+    def change(out: Path) -> None:
+        (out / name).write_bytes(content)
+
+    return change
+
+
 def all_of(*changes: Change) -> Change:
     def change(out: Path) -> None:
         for each in changes:
@@ -357,6 +366,8 @@ ENCRYPTED = [
     Mutation("hls-key", playlist(r"IV=0x\w+", "IV=0x1234")),
     Mutation("hls-key", playlist(r',URI="[^"]*"')),
     Mutation("hls-key-ctr", playlist(_KEY, "METHOD=SAMPLE-AES-CTR,")),
+    Mutation("key-in-package", added("a/k.txt", b"%032x\n" % 0x5EC12E7)),
+    Mutation("key-in-package", added("key", bytes(range(16)))),
     Mutation("key-in-package", playlist(r'URI="https[^"]*"', 'URI="key.bin"')),
     Mutation("key-in-package", playlist(r'URI="https[^"]*"', 'URI="data:;base64,AAAA"')),
     Mutation("encryption-boxes", playlist(r"^#EXT-X-KEY.*\n")),

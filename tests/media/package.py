@@ -18,6 +18,7 @@ from media.renditions import Text, Track
 from media.video import CMAF
 from tests.media.engine import no_tick, run
 
+DASH = {"": "urn:mpeg:dash:schema:mpd:2011"}
 SEGMENT_S, GOP_S = 4, 2
 KEY = bytes.fromhex("00c4a1f67e0d4b3f9a5588c2e1b7d603")
 _RATE = Fraction(30000, 1001)
@@ -146,3 +147,22 @@ def tree(package: Path) -> dict[str, str]:
         for path in sorted(package.rglob("*"))
         if path.is_file()
     }
+
+
+def made_tracks(folder: Path) -> list[Track]:
+    """Two rungs, English in stereo and 5.1, German in stereo; in a folder of an awkward name."""
+    made = folder / "a,b=c $Number$ 'd'"
+    made.mkdir()
+    return [
+        Track(picture(made / "low.mp4"), "h264-90p", "video"),
+        Track(picture(made / "high.mp4", size="320x180"), "h264-180p", "video"),
+        Track(sound(made / "en.m4a"), "audio-en", "audio", "en", "English", default=True),
+        Track(sound(made / "de.m4a", hz=300), "audio-de", "audio", "de", "Deutsch"),
+        Track(
+            sound(made / "en51.m4a", channels=6, length_s=5),
+            "audio-en-51",
+            "audio",
+            "en",
+            group="audio-51",
+        ),
+    ]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from longtake.contracts.transcript import LanguageFound, Segment, Transcript, Word
 from media.captions import Cue
 from media.cues import layout
-from media.cues.letters import clusters, width
+from media.cues.letters import clusters, ends_sentence, may_part, parting, width
+from media.cues.pieces import pieces
 
 LINE, COLUMNS_A_SECOND = 42, 20
 TALK = (
@@ -314,3 +315,82 @@ def test_nothing_said_is_no_caption() -> None:
     assert layout(transcript(duration_s=10)) == ()
     empty = Segment(start_s=1, end_s=2, text=" ", confidence=0)
     assert layout(transcript(empty)) == ()
+
+
+def test_marks_of_french_stay_with_their_words() -> None:
+    """A model hears a question mark, and what quotes, as words of their own."""
+    said = segment(["Il", "lit", "quoi", "?", "«", "Le", "petit", "prince", "»", "!"], 9)
+    assert [piece.text for piece in pieces([said])] == [
+        *("Il", "lit", "quoi ?", "« Le", "petit", "prince » !")
+    ]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "พู|ด|เร็|ว|มา|ก|ก|ว่า|เธ|อ",
+        "ເວົ້າ|ພາ|ສາ|ລາ|ວ|ແລະ",
+        "「今|日」|は|キャ|ベ|ツ、|で|す。",
+    ],
+)
+def test_a_letter_stays_with_what_it_leans_on(parts: str) -> None:
+    letters = list(clusters(parts.replace("|", "")))
+    free = [left + "|" * may_part(left, right) for left, right in pairwise(letters)]
+    assert "".join((*free, letters[-1])) == parts
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        (("もう一度", True, "あの"), ("場所へ", False, "行きたい")),
+        (("ไปบ้าน", True, "แล้ว"), ("big", True, "house")),
+        (("場所へ", False, "行きたい"), ("日", False, "本")),
+        (("日", False, "本"), ("行", False, "きたい")),
+        (("日", False, "本"), ("デパ", False, "ート")),
+        (("big", True, "house"), ("พู", False, "ด")),
+    ],
+)
+def test_a_line_breaks_where_a_phrase_may_end(
+    better: tuple[str, bool, str], worse: tuple[str, bool, str]
+) -> None:
+    costs = [parting(left, right, spaced) for left, spaced, right in (better, worse)]
+    assert costs[0] < costs[1]
+
+
+def test_thai_breaks_at_its_spaces() -> None:
+    """Though behind another letter the lines would be more even."""
+    lines = ["กินข้าวกับเพื่อนที่บ้าน", "แล้วไปทำงานที่โรงเรียนใหญ่มากทุกวัน"]
+    said = segment(list("".join(lines)), 12, glue="").model_copy(update={"text": " ".join(lines)})
+    assert shown(layout(transcript(said, language="th"))) == [lines]
+
+
+def test_a_segment_without_a_mark_does_not_run_into_the_next() -> None:
+    first = segment(list("おはようございます"), 12, glue="")
+    second = segment(list("天気について話します。"), 12, start_s=first.end_s + 0.4, glue="")
+    third = segment(list("はい。"), 12, start_s=second.end_s + 0.1, glue="")
+    cues = shown(layout(transcript(first, second, third, language="ja")))
+    told = "\n".join(line for cue in cues for line in cue)
+    assert "ます天気" not in told
+    assert "話します。 はい" not in told
+
+
+@pytest.mark.parametrize("mark", ".!?…。．！？｡؟۔।॥។။։።")
+def test_sentences_end_with_the_marks_of_their_script(mark: str) -> None:
+    assert ends_sentence(f"x{mark}")
+
+
+def test_a_question_of_french_and_greek_ends_a_sentence() -> None:
+    assert ends_sentence("« la gare ? »")
+    assert ends_sentence("σταθμός\u037e")
+    assert not ends_sentence("la gare :")
+
+
+@pytest.mark.parametrize(
+    ("language", "opener"),
+    [("fr", "qu'il"), ("es", "¿cuando"), ("it", "perché"), ("ru", "потому"), ("pl", "że")],
+)
+def test_a_line_breaks_in_front_of_what_opens_a_clause(language: str, opener: str) -> None:
+    """Behind it the lines would be more even."""
+    words = ["m" * 10, "n" * 10, opener, "o" * 10, "p" * 11]
+    (lines,) = shown(layout(transcript(segment(words, 14), language=language)))
+    assert lines[1].startswith(opener)

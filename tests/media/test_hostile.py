@@ -171,7 +171,7 @@ async def test_a_watermark_that_grows_beyond_the_limit_is_not_decoded(tmp_path: 
 _READS_CAPTIONS = """
 import av.logging, sys
 from fractions import Fraction
-from media.captions import read_stream
+from media.caption_sources import read_stream
 av.logging.set_level(av.logging.ERROR)
 with av.logging.Capture(local=False) as told:
     print(read_stream(sys.argv[1], 1, Fraction(0)).cues[0].text)

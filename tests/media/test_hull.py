@@ -8,8 +8,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.ladder import Rung, rate_at
 from longtake.contracts.ladder import LadderChoice, Trial
 from media.hull import BAD_LINE_BPS, NEAR, SEEN, TOP, choose_ladder, mean_trials
+from media.ladder import auto_ladder, fixed_ladder
+from media.ladder_worth import expected
+from tests.media.test_picture import video
 
 SIZES = ((1920, 1080), (1280, 720), (854, 480), (640, 360))
 CRFS = (22, 30, 38)
@@ -148,3 +152,38 @@ def test_samples_are_averaged_test_by_test() -> None:
         round((one.bps + other.bps) / 2) for one, other in zip(some, others, strict=True)
     ]
     assert [(m.height, m.crf) for m in means] == [(t.height, t.crf) for t in some]
+
+
+@given(st.floats(20, 5000), st.floats(0, 40), st.floats(0.03, 0.2), st.integers(18, 32))
+def test_at_equal_quality_no_film_takes_more_than_with_the_fixed_ladder(
+    richness: float, detail: float, decay: float, crf: int
+) -> None:
+    trials = [
+        each.model_copy(update={"crf": each.crf - 4}) for each in made(richness, detail, decay)
+    ]
+    facts = video(width=1920, height=1080)
+    sizes = [[each for each in trials if each.height == height] for _, height in SIZES]
+    usual = [
+        expected(rung, crf, own)
+        for rung, own in zip(fixed_ladder(facts, ("h264",)), sizes, strict=True)
+    ]
+    for choice in auto_ladder(facts, ("h264",), [trials], {"h264": crf}):
+        rungs = [Rung("", rung.bps, rung.vmaf) for rung in choice.rungs]
+        same = [rate_at(rungs, min(each.vmaf, TOP)) for each in usual]
+        if choice.is_fixed:
+            assert choice.rungs[: len(usual)] == tuple(usual)
+            assert all(rung.bps < usual[-1].bps for rung in choice.rungs[len(usual) :])
+        elif rungs[0].bps > BAD_LINE_BPS:
+            assert sum(same) <= sum(each.bps for each in usual)
+
+
+def test_what_is_expected_of_the_fixed_ladder_lies_on_the_curve_and_under_its_cap() -> None:
+    own = [each for each in made(300, 5) if each.height == 720]
+    rung = fixed_ladder(video(width=1280, height=720), ("h264",))[0]
+    assert expected(rung, own[0].crf, own).bps == own[0].bps < rung.max_bitrate_bps
+    assert expected(rung, own[1].crf, own).vmaf == own[1].vmaf
+    capped = rung.model_copy(update={"max_bitrate_bps": own[1].bps})
+    assert (expected(capped, own[0].crf, own).bps, expected(capped, own[0].crf, own).vmaf) == (
+        own[1].bps,
+        own[1].vmaf,
+    )

@@ -15,6 +15,7 @@ from media.languages import language_name
         ("zh-Hant", "中文 (繁體)"),
         ("tlh", "Klingon"),
         ("qaa", "qaa"),
+        ("und", "Unknown language"),
         ("x-none", "x-none"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from media.command import Ffmpeg
 from media.formats import sniff
 from media.level import ROUNDS, Result, bring_to_level
 from media.limiter import LevelStage
-from media.loudness import measure
+from media.loudness import encode_measured, measure
 from media.pcm import floats
-from media.process import Finished, run_ffmpeg
+from media.process import Finished
+from media.sounds import ENCODERS
 from storage.local import sha256_of
 from tests.media.engine import no_tick, run
-from tests.media.meter import independent_lufs
+from tests.media.meter import independent_lufs, loudness
 from tests.media.programme import rms_db
 
 NOTHING = Finished(0.0, 0.0, 0, "", 0)
@@ -32,16 +34,13 @@ class Encoder:
         self._before, self._loses, self._overshoot = before, loses_lu, overshoot_db
         self._made: dict[str, LevelStage] = {}
 
-    async def render(self, stage: LevelStage, path: Path) -> Finished:
-        self._write(stage, path)
-        return NOTHING
+    async def encode(self, stage: LevelStage, path: Path) -> tuple[Loudness, Finished]:
+        return self.make(stage, path), NOTHING
 
-    def _write(self, stage: LevelStage, path: Path) -> None:
+    def make(self, stage: LevelStage, path: Path) -> Loudness:
         path.write_text(repr(stage))
         self._made[repr(stage)] = stage
-
-    async def measure(self, path: Path) -> tuple[Loudness, Finished]:
-        return self.level(path), NOTHING
+        return self.level(path)
 
     def level(self, path: Path) -> Loudness:
         stage, before = self._made[path.read_text()], self._before
@@ -67,7 +66,7 @@ async def simulate(
     encoder = Encoder(before, loses_lu=0.5, overshoot_db=0.6)
     aim = Aim(integrated_lufs=target, true_peak_dbtp=-1, mode=mode)
     path = folder / "out"
-    made = await bring_to_level(encoder.render, encoder.measure, before, aim, path, lossy=True)
+    made = await bring_to_level(encoder.encode, before, aim, path, lossy=True)
     assert encoder.level(path) == made.best.after, "another round's file was kept"
     assert names(folder) == ["out"]
     return made
@@ -93,15 +92,13 @@ async def test_a_limiter_that_is_lowered_is_sketched_anew(
     encoder = Encoder(before, loses_lu=0.3, overshoot_db=overshoot_db)
     plain = Encoder(before, loses_lu=0.0, overshoot_db=0.0)
 
-    async def sketch(stage: LevelStage) -> tuple[float | None, Finished]:
-        await plain.render(stage, tmp_path / "sketch")
-        return plain.level(tmp_path / "sketch").integrated_lufs, NOTHING
+    async def sketch(stages: Sequence[LevelStage]) -> tuple[Sequence[float | None], Finished]:
+        made = [plain.make(stage, tmp_path / "sketch") for stage in stages]
+        return [each.integrated_lufs for each in made], NOTHING
 
     aim = Aim(integrated_lufs=-16, true_peak_dbtp=-1, mode="limit")
     path = tmp_path / "out"
-    made = await bring_to_level(
-        encoder.render, encoder.measure, before, aim, path, lossy=True, sketch=sketch
-    )
+    made = await bring_to_level(encoder.encode, before, aim, path, lossy=True, sketch=sketch)
     assert made.rounds == 2
     assert abs(made.best.short_lu) <= 0.02
     assert made.best.excess_db <= 0
@@ -142,20 +139,42 @@ async def level(source: Path, target: Path, aim: Aim, *encoder: str) -> Result:
     """Bring a file to a level: what a job does to each track, without plan or container."""
     lossy = "flac" not in encoder
 
-    def read(path: Path) -> Ffmpeg:
-        return Ffmpeg.quiet().read(path, sniff(path)).then("-map", "0:a:0")
+    read = Ffmpeg.quiet().read(source, sniff(source))
 
-    async def render(stage: LevelStage, path: Path) -> Finished:
+    async def encode(stage: LevelStage, path: Path) -> tuple[Loudness, Finished]:
         filters = ",".join(stage.filters(RATE))
-        command = read(source).then("-af", filters, *encoder, "-fflags", "+bitexact")
+        command = read.then("-map", "0:a:0", "-af", filters, *encoder, "-fflags", "+bitexact")
         muxer = {".mp3": "mp3", ".m4a": "ipod", ".flac": "flac"}[target.suffix]
-        return await run_ffmpeg(command.write(path, muxer).arguments())
+        found, finished = await encode_measured(command.write(path, muxer), RATE, path, no_tick)
+        return found.loudness, finished
 
-    async def remeasure(path: Path) -> tuple[Loudness, Finished]:
-        return await measure(read(path), (), RATE, path, no_tick)
+    before = await loudness(source, RATE)
+    return await bring_to_level(encode, before, aim, target, lossy=lossy)
 
-    before, _ = await remeasure(source)
-    return await bring_to_level(render, remeasure, before, aim, target, lossy=lossy)
+
+@pytest.mark.parametrize("codec", list(ENCODERS))
+async def test_what_is_measured_as_it_is_encoded_is_what_the_file_measures(
+    codec: str, peaky: Path, tmp_path: Path
+) -> None:
+    """AAC's last frame is not cut there: up to 1023 samples more, of silence."""
+    carrier = ENCODERS[codec]
+    library = {"mp3": "libmp3lame", "opus": "libopus", "pcm": "pcm_s24le"}.get(codec, codec)
+    rate = 48_000
+    made = tmp_path / "made"
+    command = Ffmpeg.quiet().read(peaky, "wav").then("-map", "0:a:0", "-ar", str(rate))
+    command = command.then("-af", "volume=-12dB", "-c:a", library).write(made, carrier.muxer)
+    told, _ = await encode_measured(command, rate, made, no_tick)
+    assert names(tmp_path) == ["made"]
+    read = Ffmpeg.quiet().read(made, carrier.demuxer)
+    found, _ = await measure(read, "0:a:0", (), rate, tmp_path / "report", no_tick)
+    if codec == "aac":
+        assert len(told.momentary) - len(found.momentary) in (0, 1)
+        assert told.loudness.integrated_lufs == pytest.approx(
+            found.loudness.integrated_lufs, abs=0.005
+        )
+        assert told.loudness.true_peak_dbtp == found.loudness.true_peak_dbtp
+    else:
+        assert told == found
 
 
 @pytest.mark.parametrize(

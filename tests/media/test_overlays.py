@@ -18,10 +18,12 @@ from longtake.errors import (
 )
 from longtake.kinds import parse
 from longtake.presets import resolve
-from media.captions import Cue, ass_document, plain, read_file, unknown_letters
+from media.burnt_in import ass_document, unknown_letters
+from media.caption_files import read_file
+from media.captions import Cue
+from media.cue_text import words
 from media.geometry import geometry
 from media.watermark import png_size
-from media.webvtt import document
 from tests.media.engine import run, transcode
 from tests.media.pixels import Shot, shot
 from tests.media.test_filters import EXACT, QUIET, SRT, logo, picture
@@ -138,16 +140,16 @@ def test_webvtt_and_ass_give_words_and_times_alone(tmp_path: Path) -> None:
         "Dialogue: 0,0:00:01.50,0:00:02.00,Default,,0,0,0,,{\\fnEvil\\an8}Fish, and\\Nchips\n"
         "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 9{\\p0}\n", "utf-8",
     )  # fmt: skip
-    assert read_file(vtt).cues == (
-        Cue(start_ms=1500, end_ms=2000, text="Fish & chips", voices=("Ann",)),
-    )
-    assert read_file(ass).cues == (Cue(start_ms=1500, end_ms=2000, text="Fish, and\nchips"),)
+    found = [
+        (cue.start_ms, cue.end_ms, cue.text) for path in (vtt, ass) for cue in read_file(path).cues
+    ]
+    assert found == [(1500, 2000, "Fish & chips"), (1500, 2000, "Fish, and\nchips")]
 
 
 def test_nothing_in_a_caption_is_a_command() -> None:
     evil = "a{\\pos(0,0)}b\\Nc{unclosed\nDialogue: 0,x\x00\x1b[31m &lbrace;\\p1&rbrace;"
     document = ass_document(
-        [Cue(start_ms=0, end_ms=10, text=plain(evil))], SIZE, 0.05, 0, Fraction(1)
+        [Cue(start_ms=0, end_ms=10, text=words(evil))], SIZE, 0.05, 0, Fraction(1)
     )
     event = document.strip().split("\n")[-1]
     assert document.count("Dialogue:") == 2  # one line, and the words in it
@@ -254,26 +256,9 @@ async def test_a_stream_that_is_no_text_is_refused(tmp_path: Path) -> None:
             await transcode(source, tmp_path / "out.mp4", video={"captions": {"stream": number}})
 
 
-def test_voices_of_webvtt_are_carried_into_the_captions_of_a_package(tmp_path: Path) -> None:
-    """The way of a package's captions: any caption file is read, and WebVTT is written."""
-    spoken = tmp_path / "a.vtt"
-    spoken.write_text(
-        "WEBVTT\n\n00:01.000 --> 00:02.000\n<v.loud Ann &amp; Co>Hello\nyou two</v>\n\n"
-        "00:03.000 --> 00:04.000\n<v Ann>Ready?</v> <v Ben><i>Yes.</i>\n\n"
-        "00:05.000 --> 00:06.000\nNobody\n", "utf-8",
-    )  # fmt: skip
-    cues = read_file(spoken).cues
-    assert [cue.voices for cue in cues] == [("Ann & Co", "Ann & Co"), ("Ann", "Ben"), ()]
-    assert document(cues, 10).split("\n\n")[1:] == [
-        "00:00:01.000 --> 00:00:02.000\n<v Ann &amp; Co>Hello\nyou two</v>",
-        "00:00:03.000 --> 00:00:04.000\n<v Ann>Ready?</v>\n<v Ben>Yes.</v>",
-        "00:00:05.000 --> 00:00:06.000\nNobody\n",
-    ]
-
-
 def test_what_joins_and_orders_letters_is_kept() -> None:
     """Half spaces of Persian, emoji of several parts, marks of direction; no other odd space."""
-    assert plain("می\u200cخواهم 👩\u200d🚀 \u2067שלום\u2069") == (
+    assert words("می\u200cخواهم 👩\u200d🚀 \u2067שלום\u2069") == (
         "می\u200cخواهم 👩\u200d🚀 \u2067שלום\u2069"
     )
-    assert plain("Bonjour\u00a0!\u3000Oui\u202f?\x07") == "Bonjour ! Oui ?"
+    assert words("Bonjour\u00a0!\u3000Oui\u202f?\x07") == "Bonjour ! Oui ?"

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from longtake.contracts.package import Package
@@ -103,6 +104,25 @@ async def test_less_than_two_frames_need_no_lead_in(tmp_path: Path) -> None:
     assert found.start_s == Fraction(1, 25)
     for path in found.paths.values():
         assert len(presentation_times(path)) == 25
+
+
+async def test_a_film_whose_keyframes_are_none_is_encoded_in_one_piece(tmp_path: Path) -> None:
+    """Some recorders mark pictures as keyframes that need those before them."""
+    true, source = tmp_path / "true.mkv", tmp_path / "in.mkv"
+    once = "keyint=9999:min-keyint=9999:scenecut=0:log-level=none"
+    picture = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=12")
+    run(*picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", once, true)
+    with av.open(str(true)) as film, av.open(str(source), "w") as untrue:
+        track = untrue.add_stream_from_template(film.streams.video[0])
+        for number, packet in enumerate(each for each in film.demux() if each.size):
+            packet.is_keyframe = number % 50 == 0
+            packet.stream = track
+            untrue.mux(packet)
+    found = await make_renditions(source, tmp_path)
+    assert found.fell_back
+    for path in found.paths.values():
+        assert len(presentation_times(path)) == 300
+        assert fragment_times(path) == [0, 2, 4, 6, 8, 10]
 
 
 @pytest.mark.parametrize("codec", ["hevc", "av1"])

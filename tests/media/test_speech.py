@@ -2,98 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-import signal
-import subprocess
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 
-import jiwer
-import psutil
 import pytest
+import pytest_asyncio
 
-from longtake.contracts.speech import RATE_HZ, Window
 from longtake.contracts.transcribe import SpeechSettings
 from longtake.contracts.transcript import Segment
-from longtake.errors import CapabilityMissing, InvalidJob, ProcessKilled
-from media.isolate import inspect_in_child
-from media.speech.engine import NOBODY_SPEAKS, SpeechEngine, SpeechEngines
-from media.speech.models import Model, find_model, require_language
-from media.speech.sound import SAMPLE_BYTES, SpeechSound, prepare_sound
-from media.speech.spans import find_spans
-from media.speech.windows import plan_windows
-from media.tools import ffmpeg
+from media.speech.engine import SpeechEngine
+from media.speech.models import Model
 from tests import speech
+from tests.media.hearing import (
+    SAID,
+    SETTINGS,
+    errors,
+    hear,
+    made,
+    sound_of,
+    text_of,
+    windows_of,
+)
 
-SETTINGS = SpeechSettings()
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def engine() -> AsyncIterator[SpeechEngine]:
+    """One for all: what it hears does not depend on what it heard before."""
     engine = SpeechEngine()
     yield engine
     await engine.close()
-
-
-@pytest.fixture(scope="session")
-def model() -> Model:
-    return find_model("tiny.en", ())
-
-
-@pytest.fixture(scope="session")
-def talk() -> speech.Speech:
-    return speech.speech(50, seed=8)
-
-
-async def sound_of(file: Path, *, split: bool = False) -> SpeechSound:
-    facts, _ = await inspect_in_child(file)
-    target = file.with_suffix(".s16")
-    sound, _ = await prepare_sound(file, facts.container, facts.audio[0], target, split=split)
-    return sound
-
-
-async def windows_of(
-    sound: SpeechSound, *, channel: int = 0, longest_s: float = 120
-) -> tuple[Window, ...]:
-    spans = await find_spans(sound, channel)
-    return plan_windows(spans, sound.samples, channel=channel, longest_s=longest_s)
-
-
-async def hear(
-    engine: SpeechEngine,
-    model: Model,
-    file: Path,
-    settings: SpeechSettings = SETTINGS,
-    longest_s: float = 120,
-) -> tuple[Segment, ...]:
-    sound = await sound_of(file)
-    heard: list[Segment] = []
-    for window in await windows_of(sound, longest_s=longest_s):
-        heard += await engine.transcribe(model, sound, window, settings, "en")
-    return tuple(heard)
-
-
-def text_of(segments: Sequence[Segment]) -> str:
-    return " ".join(segment.text for segment in segments)
-
-
-def errors(reference: str, heard: str) -> float:
-    """Word error rate."""
-    return jiwer.wer(_plain(reference), _plain(heard))
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.sub(r"[^a-z' ]", " ", text.lower()).split())
-
-
-def made(target: Path, *options: str | Path) -> Path:
-    command = (ffmpeg(), "-v", "error", "-y", *map(str, options), str(target))
-    subprocess.run(command, check=True, timeout=60)
-    return target
 
 
 async def test_a_famous_sentence_is_heard_without_an_error(
@@ -123,26 +63,6 @@ async def test_seams_lose_and_repeat_no_words(
     assert starts == sorted(starts)
 
 
-async def test_the_same_window_gives_the_same_bytes_whatever_was_heard_before(
-    model: Model, talk: speech.Speech, tmp_path: Path
-) -> None:
-    """In a new child, in one that heard others before, and with more threads."""
-    sound = await sound_of(talk.write(tmp_path / "talk.wav"))
-    windows = await windows_of(sound, longest_s=15)
-    heard = []
-    for threads, order in ((1, windows), (1, windows[::-1]), (2, windows)):
-        engine = SpeechEngine(threads=threads)
-        try:
-            found = {
-                window.first: await engine.transcribe(model, sound, window, SETTINGS, "en")
-                for window in order
-            }
-        finally:
-            await engine.close()
-        heard.append([found[window.first] for window in windows])
-    assert heard[0] == heard[1] == heard[2]
-
-
 @pytest.mark.parametrize(
     "source",
     [
@@ -163,7 +83,7 @@ async def test_nothing_is_heard_where_nobody_speaks(
 async def test_telephone_surround_film_and_a_short_clip_are_heard(
     engine: SpeechEngine, model: Model, tmp_path: Path
 ) -> None:
-    said = speech.say("The teacher opened the window in the evening.")
+    said = speech.say("The driver waited for an answer at the station.")
     plain = speech.joined([speech.silence(0.4), said, speech.silence(0.4)]).write(
         tmp_path / "plain.wav"
     )
@@ -184,7 +104,7 @@ async def test_times_count_from_where_the_caller_says(
     engine: SpeechEngine, model: Model, tmp_path: Path
 ) -> None:
     """A file whose sound starts 5 s late has its words 5 s late."""
-    said = speech.say("The captain repaired the broken clock.").write(tmp_path / "said.wav")
+    said = speech.say(SAID).write(tmp_path / "said.wav")
     late = made(
         tmp_path / "late.mkv", "-itsoffset", "5", "-i", said, "-f", "lavfi", "-i",
         "testsrc2=s=160x90:d=8", "-c:v", "mpeg4", "-c:a", "flac",
@@ -242,133 +162,3 @@ async def test_profanity_keeps_its_first_letter(
     masked = await hear(engine, model, file, SpeechSettings(mask_profanity=True))
     assert "b*******" in text_of(masked).lower()
     assert "bullshit" not in str(masked).lower()
-
-
-async def test_a_cancelled_window_ends_at_once_and_leaves_no_process(
-    engine: SpeechEngine, model: Model, tmp_path: Path
-) -> None:
-    sound = long_sound(speech.speech(20, seed=3), tmp_path, times=12)
-    (window,) = await windows_of(sound, longest_s=3600)
-    running = asyncio.create_task(engine.transcribe(model, sound, window, SETTINGS, "en"))
-    while engine.pid is None or psutil.Process(engine.pid).cpu_times().user < 1.5:
-        assert not running.done()
-        await asyncio.sleep(0.05)
-    group = engine.pid
-    began = time.monotonic()
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    assert time.monotonic() - began < 3
-    assert not lives(group)
-    short = await windows_of(sound, longest_s=10)
-    assert await engine.transcribe(model, sound, short[0], SETTINGS, "en")
-
-
-async def test_a_killed_child_is_told_and_the_next_window_has_a_new_one(
-    engine: SpeechEngine, model: Model, tmp_path: Path
-) -> None:
-    sound = long_sound(speech.speech(20, seed=3), tmp_path, times=6)
-    (window,) = await windows_of(sound, longest_s=3600)
-    short = (await windows_of(sound, longest_s=10))[0]
-    whole = await engine.transcribe(model, sound, short, SETTINGS, "en")
-    assert engine.pid is not None
-    told = asyncio.Event()
-    running = asyncio.create_task(
-        engine.transcribe(model, sound, window, SETTINGS, "en", lambda _: told.set())
-    )
-    await told.wait()
-    os.killpg(engine.pid, signal.SIGKILL)
-    with pytest.raises(ProcessKilled, match="speech engine ended"):
-        await running
-    assert await engine.transcribe(model, sound, short, SETTINGS, "en") == whole
-
-
-async def test_memory_is_flat_and_the_model_is_loaded_once(
-    engine: SpeechEngine, model: Model, talk: speech.Speech, tmp_path: Path
-) -> None:
-    sound = await sound_of(talk.write(tmp_path / "talk.wav"))
-    windows = await windows_of(sound, longest_s=15)
-    resident, pids = [], set()
-    for turn in range(12):
-        await engine.transcribe(model, sound, windows[turn % len(windows)], SETTINGS, "en")
-        assert engine.pid is not None
-        pids.add(engine.pid)
-        resident.append(psutil.Process(engine.pid).memory_info().rss)
-    assert len(pids) == 1
-    assert max(resident[6:]) < 1.1 * max(resident[:6])
-
-
-async def test_idle_engines_are_lent_again_and_closed(
-    model: Model, talk: speech.Speech, tmp_path: Path
-) -> None:
-    sound = await sound_of(talk.write(tmp_path / "talk.wav"))
-    window = (await windows_of(sound, longest_s=10))[0]
-    engines, pids = SpeechEngines(), set()
-    for _ in range(2):
-        async with engines.lent() as engine:
-            await engine.transcribe(model, sound, window, SETTINGS, "en")
-            assert engine.pid is not None
-            pids.add(engine.pid)
-    assert len(pids) == 1
-    await engines.close()
-    assert not lives(pids.pop())
-
-
-async def test_the_language_of_an_english_model_is_english(
-    engine: SpeechEngine, model: Model, talk: speech.Speech, tmp_path: Path
-) -> None:
-    sound = await sound_of(talk.write(tmp_path / "talk.wav"))
-    found = await engine.detect_language(model, sound, await windows_of(sound))
-    assert (found.code, found.asked) == ("en", False)
-    assert NOBODY_SPEAKS.code == "und"
-    with pytest.raises(InvalidJob, match=r"tiny\.en knows English only, not 'de'"):
-        require_language(model, "de")
-
-
-def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
-    with pytest.raises(CapabilityMissing, match=r"download_model\('small'") as caught:
-        find_model("small", (tmp_path,))
-    assert str(tmp_path) in str(caught.value)
-    assert "tiny.en" in str(caught.value)
-
-
-def test_a_model_is_found_by_name_and_by_path_and_is_the_same(model: Model, tmp_path: Path) -> None:
-    (tmp_path / "mine").symlink_to(model.path)
-    assert find_model("mine", (tmp_path,)).sha256 == model.sha256
-    assert find_model(str(tmp_path / "mine"), ()).sha256 == model.sha256
-    (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "model.bin").touch()
-    with pytest.raises(CapabilityMissing, match=r"lacks config\.json, tokenizer\.json"):
-        find_model("half", (tmp_path,))
-
-
-async def test_a_model_that_is_none_is_told(
-    engine: SpeechEngine, model: Model, tmp_path: Path
-) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
-        (broken / name).write_bytes((model.path / name).read_bytes())
-    (broken / "model.bin").write_bytes(b"no model")
-    sound = long_sound(speech.say("The captain."), tmp_path, times=1)
-    window = (await windows_of(sound))[0]
-    with pytest.raises(CapabilityMissing, match="broken cannot be used"):
-        await engine.transcribe(find_model(str(broken), ()), sound, window, SETTINGS, "en")
-
-
-def long_sound(said: speech.Speech, folder: Path, *, times: int) -> SpeechSound:
-    """The same again and again, in the form that models hear."""
-    once = said.write(folder / "once.wav")
-    made(folder / "once.s16", "-i", once, "-ar", str(RATE_HZ), "-f", "s16le")
-    path = folder / "long.s16"
-    path.write_bytes((folder / "once.s16").read_bytes() * times)
-    assert path.stat().st_size % SAMPLE_BYTES == 0
-    return SpeechSound(path, 1)
-
-
-def lives(pid: int) -> bool:
-    return any(
-        process.pid == pid or os.getpgid(process.pid) == pid
-        for process in psutil.process_iter()
-        if psutil.pid_exists(process.pid)
-    )

@@ -19,7 +19,7 @@ from media.speech.sound import prepare_sound
 from media.speech.spans import find_spans
 from media.speech.windows import plan_windows
 from tests import raw_whisper, speech
-from tests.media.test_speech import made
+from tests.media.hearing import made
 from tests.words import Heard, errors, starts_apart
 
 MODEL = find_model("tiny.en", ())
@@ -60,11 +60,11 @@ async def hear(engine: SpeechEngine, file: Path, longest_s: float) -> tuple[list
 async def test_words_of_a_made_talk_begin_as_in_a_single_pass(
     engine: SpeechEngine, tmp_path: Path
 ) -> None:
-    talk = speech.speech(150, seed=3)
+    talk = speech.speech(75, seed=3)
     file = talk.write(tmp_path / "talk.wav")
     whole = raw_whisper.hear(MODEL.path, file)
-    cut, windows = await hear(engine, file, longest_s=50)
-    assert windows >= 4
+    cut, windows = await hear(engine, file, longest_s=25)
+    assert windows >= 3
     assert starts_apart(whole, cut) < 0.15
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from media.speech.plan import HeardWindow, SpeechPlan
 from media.speech.profanity import can_mask, mask
 from media.speech.spans import CHUNK, LONGEST_S, spans_of
 from media.speech.transcript import join_windows
-from media.speech.windows import Clock, listened, plan_windows
+from media.speech.windows import Clock, half_minutes, listened, plan_windows
 
 
 @st.composite
@@ -50,6 +51,27 @@ def test_windows_tile_the_channel_and_hold_every_span_once(
         assert pieces[-1].end <= window.end
         for span in window.spans:
             assert any(p.first <= span.first and span.end <= p.end for p in pieces)
+
+
+@given(recordings())
+def test_half_minutes_hold_all_that_is_listened_to(
+    recording: tuple[tuple[Span, ...], int],
+) -> None:
+    for window in plan_windows(*recording):
+        halves = list(half_minutes(window))
+        lengths = [sum(span.samples for span in half) for half in halves]
+        assert all(length == 30 * RATE_HZ for length in lengths[:-1])
+        assert 0 < lengths[-1] <= 30 * RATE_HZ
+        assert joined(span for half in halves for span in half) == listened(window)
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans that meet as one."""
+    found: list[Span] = []
+    for span in spans:
+        begins = found.pop().first if found and found[-1].end == span.first else span.first
+        found.append(Span(first=begins, end=span.end))
+    return tuple(found)
 
 
 @given(recordings(), st.floats(0, 1), st.floats(0, 5))
@@ -163,3 +185,20 @@ def test_one_voice_in_both_channels_is_told(late_s: float, told: bool) -> None:
     language = LanguageFound(code="en", probability=1, asked=True)
     joined = join_windows(plan, windows, model="tiny.en", language=language, speech_s=8)
     assert any("Speaker 1 and Speaker 2 say the same" in each for each in joined.warnings) == told
+
+
+@pytest.mark.parametrize(("silence_s", "of_it_s"), [(1, (0.5, 0.5)), (6, (3, 3)), (7, (0.4, 0.4))])
+def test_of_a_short_silence_each_window_listens_to_its_half(
+    silence_s: int, of_it_s: tuple[float, float]
+) -> None:
+    """What Silero misses there is heard as it is within a window."""
+    spans = (
+        Span(first=0, end=50 * RATE_HZ),
+        Span(first=(50 + silence_s) * RATE_HZ, end=100 * RATE_HZ),
+    )
+    one, other = plan_windows(spans, 100 * RATE_HZ, longest_s=60)
+    (before,), (behind,) = listened(one), listened(other)
+    heard = (before.end - one.spans[0].end, other.spans[0].first - behind.first)
+    assert heard == tuple(round(s * RATE_HZ) for s in of_it_s)
+    inside = listened(Window(channel=0, first=0, end=100 * RATE_HZ, spans=spans))
+    assert (len(inside) == 1) == (silence_s <= 6)

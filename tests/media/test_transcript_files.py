@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake.contracts.media import Chapter
-from longtake.contracts.transcript import LanguageFound, Segment, Transcript
+from longtake.contracts.transcript import LanguageFound, Segment, Transcript, Word
 from media.captions import Cue
 from media.cues import layout
 from media.paragraphs import LONG, with_paragraphs
@@ -162,6 +162,25 @@ def test_a_chapter_may_begin_within_a_paragraph() -> None:
     assert to_markdown(said, chapters).split("\n") == [
         *("## A", "", "**0:00** One. Two.", "", "## B", "", "**0:04** Three.", "")
     ]
+
+
+def test_a_chapter_may_begin_within_a_segment() -> None:
+    """With a sentence of it: Whisper's segments may have several."""
+    text = "That was it. And now, at last,  the 2nd part: more. Bye."
+    words = tuple(
+        Word(start_s=n, end_s=n + 0.9, text=word, confidence=1)
+        for n, word in enumerate(text.split())
+    )
+    whole = Segment(start_s=0, end_s=12, text=text, words=words, confidence=1)
+    said = transcript().model_copy(update={"segments": (whole,)})
+
+    def told(start_s: float) -> list[str]:
+        return to_markdown(said, (Chapter(start_s=start_s, end_s=12, title="B"),)).split("\n\n")
+
+    first, second, third = "That was it.", "And now, at last, the 2nd part: more.", "Bye."
+    assert told(2.5) == [f"**0:00** {first}", "## B", f"**0:03** {second} {third}\n"]
+    assert told(4) == [f"**0:00** {first} {second}", "## B", f"**0:11** {third}\n"]
+    assert told(12) == [f"**0:00** {first} {second} {third}", "## B\n"]
 
 
 def test_nothing_said_gives_files_that_say_so() -> None:

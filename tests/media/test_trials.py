@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from media.isolate import inspect_in_child
 from media.ladder import auto_ladder
 from media.ladder_plot import HEIGHT, WIDTH, plot
 from media.package_plan import grid_step
+from media.rungs import encode_rungs
 from media.trial_plan import TrialPlan, in_words, plan_trials, record_of, why_not_tried
 from media.trials import measure_trials
 from tests.media.engine import no_tick, run
@@ -64,7 +66,7 @@ async def measured(path: Path, folder: Path, **options: Any) -> list[list[Trial]
 async def chosen(path: Path, folder: Path) -> LadderChoice:
     facts, index = await inspect_in_child(path)
     assert index is not None
-    (choice,) = auto_ladder(facts.video[0], ("h264",), await measured(path, folder))
+    (choice,) = auto_ladder(facts.video[0], ("h264",), await measured(path, folder), {})
     return choice
 
 
@@ -92,6 +94,26 @@ async def test_finer_is_dearer_and_looks_better(tmp_path: Path) -> None:
         assert [t.vmaf for t in trials] == sorted((t.vmaf for t in trials), reverse=True)
     assert sizes[240][0].bps < sizes[360][0].bps
     assert sizes[240][0].vmaf < sizes[360][0].vmaf
+
+
+async def test_each_encode_gets_the_score_that_libvmaf_gives_it_alone(tmp_path: Path) -> None:
+    path = film("rich", tmp_path)
+    trials, index, _ = await planned(path)
+    (first, *_) = await measured(path, tmp_path)
+    sample = trials.at(0)
+    assert sample.chunk.start_pts in (None, index.pts[0]), "the film's first frames"
+    targets = {n: tmp_path / f"{n}.mp4" for n in range(len(first))}
+    await encode_rungs(path, sample.plan, index, sample.chunk, targets, no_tick)
+    for number, target in targets.items():
+        report = tmp_path / "alone.json"
+        run(
+            *("-i", target, "-i", path, "-filter_complex"),
+            f"[0:v]scale=640:360:flags=lanczos[a];[a][1:v]libvmaf=shortest=1:log_fmt=json:log_path={report}",
+            *("-f", "null", "-"),
+        )
+        scores = [each["metrics"]["vmaf"] for each in json.loads(report.read_text())["frames"]]
+        middle = (scores[4] + scores[5]) / 2
+        assert first[number].vmaf == pytest.approx(middle, abs=0.7)
 
 
 @pytest.mark.parametrize(

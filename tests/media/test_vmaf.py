@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,15 +19,17 @@ from longtake.errors import InvalidJob
 from longtake.presets import resolve
 from longtake.quality import every
 from media.analysis import encode_at_quality
+from media.command import Ffmpeg
 from media.fragments import Joining
 from media.index import Index
 from media.isolate import inspect_in_child
 from media.overlays import Beside
 from media.plan import Plan
 from media.planning import make_plan
-from media.video import encode_chunk
-from media.vmaf import check_measurable, score
+from media.video import chunk_command, encode_chunk
+from media.vmaf import Measure, check_measurable, score
 from tests.media.engine import frames, no_tick, run
+from tests.patience import WAIT_S
 
 NOTHING = Beside()
 CODECS: dict[str, dict[str, Any]] = {
@@ -92,6 +96,28 @@ async def test_the_score_is_that_of_the_chunk_and_costs_no_byte(
     ]
     assert len(counted) == 4
     assert score(report) == pytest.approx(sum(counted) / len(counted), abs=0.02)
+
+
+async def test_nothing_is_decoded_again_that_no_score_needs(film: Path, tmp_path: Path) -> None:
+    """Decoding what was encoded is most of what a score costs."""
+    plan, _ = await planned(film, 30, codec="h264", **CODECS["h264"])
+    fourth = Measure(tmp_path / "v.json", first=18, frames=25, every=83)
+    chunk, made = plan.picture.chunks[1], tmp_path / "chunk.mp4"
+    command = chunk_command(film, plan, chunk, made, measure=fourth).measuring()
+    told = run_loudly(replace(command, globals=(*command.globals, "-debug_ts")))
+    assert len(json.loads(fourth.report.read_text())["frames"]) == 2
+    again = [line for line in told.splitlines() if line.startswith("[dec:")]
+    decoded = [line for line in again if "decoder ->" in line]
+    assert 5 <= len(decoded) < 20, "it may run ahead of the filters by some frames"
+    assert len(frames(made, "gray")) == 25
+
+
+def run_loudly(command: Ffmpeg) -> str:
+    """What FFmpeg says on stderr."""
+    done = subprocess.run(
+        command.arguments(), check=True, capture_output=True, text=True, timeout=WAIT_S
+    )
+    return done.stderr
 
 
 async def test_the_score_is_against_what_the_encoder_was_given(film: Path, tmp_path: Path) -> None:

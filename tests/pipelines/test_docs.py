@@ -18,10 +18,12 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_document_shown_is_sound(tmp_path: Path) -> None:
-    (text,) = blocks("yaml")
+    text, *steps = blocks("yaml")
     path = tmp_path / "site.yaml"
-    path.write_text(text)
-    assert set(read_pipeline(path).steps) == {"level", "stream", "pictures"}
+    films = "inputs:\n  films: {type: files}\n"
+    whole = text.replace("\noutputs:", f"\n{''.join(steps)}\noutputs:").replace("inputs:\n", films)
+    path.write_text(whole)
+    assert set(read_pipeline(path).steps) == {"level", "stream", "pictures", "captioned", "web"}
 
 
 def test_the_job_shown_can_be_run() -> None:

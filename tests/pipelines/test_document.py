@@ -114,6 +114,11 @@ WRONG = {
         5,
         "it cannot be done without what is optional",
     ),
+    "two steps, one file in two spellings": (
+        FILM + "  two: {kind: normalize, input: {from: film.video}, output: ./film.mp4}\n",
+        6,
+        "step film writes ./film.mp4, too",
+    ),
     "two steps, one file": (
         FILM + "  two: {kind: normalize, input: {from: film.video}, output: film.mp4}\n",
         6,
@@ -132,6 +137,13 @@ def test_a_mistake_is_told_with_its_line(case: str, tmp_path: Path) -> None:
         read(tmp_path, steps, outputs)
     assert f"pipeline.yaml:{line}: " in refused.value.message
     assert words in refused.value.message
+
+
+def test_a_report_on_cancel_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    outputs = "film: {from: film.video}\non_cancel: {kind: report, output: end.json}\n"
+    words = r"^pipeline\.yaml:\d+: on_cancel\.kind: a step on cancel .*$"
+    with pytest.raises(InvalidJob, match=words):
+        read(tmp_path, FILM, outputs)
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ class Run:
     def there(self, reference: str) -> bool:
         """What a step made is there if it did its job."""
         source = reference.partition(".")[0]
-        assert self.ended[source] == "done", "asked for what was not made"
-        return True
+        assert self.ended[source] in ("done", "failed"), "asked for what was not made"
+        return self.ended[source] == "done"
 
     def refers(self, name: str) -> dict[str, bool]:
         """Steps that a step refers to, and whether it can do without."""

@@ -1,8 +1,10 @@
-"""A bucket behind a proxy that misbehaves when it is told to, and the storage that uses it."""
+"""A bucket behind a proxy that misbehaves when it is told to, a plain web server, and the storages
+that use them."""
 
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from storage import s3_client, trees
 from storage.cache import FingerprintCache
 from storage.folder_store import FolderStore
 from storage.host_cache import HostCache
+from storage.http import HttpStorage
 from storage.s3 import S3Storage
 from tests.storage.bucket import CREDENTIALS, Bucket, bucket, s3_server
 from tests.storage.faulty import FaultyProxy, faulty_proxy
 from tests.storage.published import Place
 from tests.storage.trees import attempts_in
+from tests.storage.web import Web
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +70,17 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def bucket_place(box: Bucket, proxy: FaultyProxy, tmp_path: Path) -> Place:
     return Place(attempts_in(tmp_path, box.name), tmp_path, box)
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+    with Web() as web:
+        monkeypatch.setenv("LONGTAKE_HTTP_ALLOW", web.host)
+        threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True).start()
+        yield web
+        web.shutdown()
+
+
+@pytest.fixture
+def http_storage(cache: HostCache) -> HttpStorage:
+    return HttpStorage(cache)

@@ -16,13 +16,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
 
-Fault = Literal["503", "reset", "truncate", "swallow", "slow", "501", "409", "403", "unconditional"]
+Fault = (
+    Literal["503", "reset", "truncate", "swallow", "slow", "501", "409", "405", "404", "403"]
+    | Literal["unconditional", "bare etags", "no if-match", "capitals", "404 upload"]
+)
 """`swallow`: the request is done, its answer is lost. `truncate`: half the body comes.
-`unconditional`: the request is done, whatever its condition says."""
+`unconditional`: the request is done, whatever its condition says. As Ceph: `bare etags` refuses
+an `If-Match` with quotes, `no if-match` each. As rclone: `capitals` in the names of metadata."""
 _NAMES = {
     "503": "SlowDown",
     "501": "NotImplemented",
+    "412": "PreconditionFailed",
     "409": "ConditionalRequestConflict",
+    "405": "MethodNotAllowed",
+    "404": "NoSuchKey",
+    "404 upload": "NoSuchUpload",
     "403": "AccessDenied",
 }
 
@@ -96,6 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in _NAMES:
             self._note(asked)
             self._refuse(fault)
+        elif self._fails(fault):
+            self._note(asked)
+            self._refuse("412")
         elif fault == "reset":
             self._note(asked)
             self._reset()
@@ -103,6 +114,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._give(asked, self.server.files[self.path])
         else:
             self._answer(asked, body, fault)
+
+    def _fails(self, fault: Fault | None) -> bool:
+        etag = self.headers.get("If-Match") or ""
+        return bool(etag) and (
+            fault == "no if-match" or (fault == "bare etags" and etag.startswith('"'))
+        )
 
     def _answer(self, asked: Asked, body: bytes, fault: Fault | None) -> None:
         conditions = ("if-none-match", "if-match") if fault == "unconditional" else ()
@@ -124,6 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(answer.status)
         for name, told in answer.getheaders():
             value = self._later(told) if name.lower() == "date" else told
+            name = name.title() if fault == "capitals" else name
             if name.lower() not in ("content-length", "transfer-encoding", "connection"):
                 self.send_header(name, value)
         length = answer.getheader("Content-Length") if self.command == "HEAD" else str(whole)
@@ -173,9 +191,9 @@ class _Handler(BaseHTTPRequestHandler):
                 Asked(asked.method, asked.target, asked.span, asked.condition, asked.fault, gave)
             )
 
-    def _refuse(self, status: str) -> None:
-        data = f"<Error><Code>{_NAMES[status]}</Code><Message>told to</Message></Error>".encode()
-        self.send_response_only(int(status))
+    def _refuse(self, told: str) -> None:
+        data = f"<Error><Code>{_NAMES[told]}</Code><Message>told to</Message></Error>".encode()
+        self.send_response_only(int(told.split()[0]))
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

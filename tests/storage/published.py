@@ -12,6 +12,7 @@ from tests.storage.trees import (
     Attempts,
     Files,
     killed,
+    killed_as_it_puts_back,
     package,
     sha256,
 )
@@ -75,6 +76,10 @@ class Place:
     def kill(self, colour: str, before: int, *, overwrite: bool = False) -> None:
         """An attempt is killed as it writes its n-th file."""
         killed(self.scratch, self.box.name if self.box else None, colour, before, overwrite)
+
+    def kill_as_it_puts_back(self) -> None:
+        """What undoes a job is killed as it restores the first file."""
+        killed_as_it_puts_back(self.scratch, self.box.name if self.box else None)
 
     def is_settled(self) -> bool:
         """Nothing of any job is noted as begun, and no upload is open."""

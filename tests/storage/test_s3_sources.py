@@ -19,6 +19,7 @@ from longtake.errors import (
     InputCorrupt,
     InputForbidden,
     InputNotFound,
+    InputTooLarge,
     InvalidJob,
     ResourceExhausted,
     StorageUnavailable,
@@ -38,6 +39,10 @@ DATA = os.urandom(3 * RANGE_BYTES + 12345)
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
+def bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 async def in_a_task(storage: S3Storage, uri: str) -> bytes:
     """What a step sees: it pins a source and reads it."""
     source = await storage.fingerprint(uri)
@@ -54,6 +59,18 @@ async def test_an_object_is_pinned_by_its_content_and_fetched_once(
         assert (await s3.localize(source)).read_bytes() == DATA
     spans = [asked.span for asked in proxy.of("GET", "films")]
     assert len(spans) == len(set(spans)) == 4
+
+
+async def test_a_small_secret_is_read_and_kept_nowhere(
+    s3: S3Storage, box: Bucket, tmp_path: Path
+) -> None:
+    uri = box.put("keys/film.key", b"0123456789abcdef")
+    assert await s3.read_small(uri, 16) == b"0123456789abcdef"
+    assert bytes_below(tmp_path) == 0
+    with pytest.raises(InputTooLarge, match="more than 15 bytes"):
+        await s3.read_small(uri, 15)
+    with pytest.raises(InputNotFound, match=r"gone\.key"):
+        await s3.read_small(f"s3://{box.name}/gone.key", 16)
 
 
 async def test_a_look_tells_a_replaced_object_and_reads_nothing(

@@ -214,6 +214,17 @@ def test_a_folder_that_takes_no_file_is_told_from_one_that_does() -> None:
         files.check_output("/proc/a.mp4", "/media/a.mov", overwrite=False)
 
 
+def test_a_folder_that_went_while_the_job_ran_is_named(tmp_path: Path) -> None:
+    files = LocalStorage(FingerprintCache(tmp_path))
+    output = tmp_path / "episodes" / "a.mp4"
+    output.parent.mkdir()
+    files.check_output(str(output), "/media/a.mov", overwrite=False)
+    output.parent.rmdir()
+    staging = files.staging(str(output), "job")
+    with pytest.raises(OutputConflict, match=f"no folder {output.parent}; make it"), staging:
+        pass
+
+
 def test_drafts_of_dead_processes_are_dropped(store: FolderStore) -> None:
     script = (
         "import os, sys; from pathlib import Path; from storage.folder_store import FolderStore\n"

@@ -30,6 +30,18 @@ async def test_killed_while_it_replaces_and_cancelled_the_old_package_is_whole(
     assert place.is_settled()
 
 
+@pytest.mark.kill
+async def test_killed_while_it_puts_back_what_it_replaced_it_leaves_nothing(place: Place) -> None:
+    await place.attempts.publish(RED, "before")
+    with pytest.raises(Interrupted):
+        await place.attempts.dying(LAST).publish(BLUE, overwrite=True)
+    place.kill_as_it_puts_back()
+    assert place.files() != RED
+    await place.attempts.discard()
+    assert place.files() == RED
+    assert place.is_settled()
+
+
 async def test_what_was_replaced_goes_when_the_new_manifest_is_live_and_not_before(
     place: Place,
 ) -> None:

@@ -166,8 +166,17 @@ def attempts_in(scratch: Path, bucket: str | None) -> Attempts:
 
 def killed(scratch: Path, bucket: str | None, colour: str, before: int, overwrite: bool) -> None:
     """An attempt in a process of its own, which is killed as it writes its n-th file."""
+    _killed(_ATTEMPT, scratch, bucket, colour, str(before), str(overwrite))
+
+
+def killed_as_it_puts_back(scratch: Path, bucket: str | None) -> None:
+    """The same with what ends a job that did not end well."""
+    _killed(_END, scratch, bucket)
+
+
+def _killed(program: str, scratch: Path, bucket: str | None, *arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _KILLED, scratch, bucket or "", colour, str(before), str(overwrite)],
+        [sys.executable, "-c", program, scratch, bucket or "", *arguments],
         capture_output=True,
         text=True,
         timeout=WAIT_S,
@@ -175,7 +184,7 @@ def killed(scratch: Path, bucket: str | None, colour: str, before: int, overwrit
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-_KILLED = """
+_ATTEMPT = """
 import asyncio, sys
 from pathlib import Path
 from storage.tree import Member
@@ -193,4 +202,16 @@ trees.no_waits()
 attempts = trees.attempts_in(Path(scratch), bucket or None).dying(int(before), die_half_way)
 files = trees.package(colour)
 asyncio.run(attempts.publish(files, overwrite=overwrite == "True"))
+"""
+
+_END = """
+import asyncio, sys
+from pathlib import Path
+from storage.local import LocalStorage
+from storage.s3 import S3Storage
+from tests.storage import trees
+
+scratch, bucket = sys.argv[1:]
+LocalStorage.publish = S3Storage.publish = lambda *_, **__: trees.kill()
+asyncio.run(trees.attempts_in(Path(scratch), bucket or None).discard())
 """

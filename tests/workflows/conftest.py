@@ -1,22 +1,21 @@
-"""A Temporal server for each test, and a home."""
+"""A namespace of a Temporal server for each test, and a home."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client
 
 from activities.place import place
-from tests.dev_server import dev_server
+from tests.dev_server import namespace
 from workers.connection import CONVERTER
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with dev_server(data_converter=CONVERTER) as client:
-        yield client
+async def client(temporal_address: str) -> Client:
+    return await namespace(temporal_address, data_converter=CONVERTER)
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
+import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -20,10 +21,12 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from longtake.contracts import Output, Stats
 from longtake.contracts.steps.command import CommandAdmission
 from longtake.contracts.steps.common import EncodeDone, Published, Source
+from longtake.embedded import server_binary
+from longtake.errors import LongtakeError
 from longtake.queues import CONTROL_QUEUE
 from storage.local import sha256_of
 from tests.patience import WAIT_S
-from workers.unfit_signals import UnfitSignals
+from workers.unfit_input import UnfitInput
 
 NO_FILE = "0" * 64
 """Stands for the hash of a file that is not there."""
@@ -75,10 +78,10 @@ def not_published(uri: str, role: str = "main", *, outputs: int = 1) -> Publishe
     return Published(outputs=(output,) * outputs, stats=Stats())
 
 
-async def wait_while(claim: Callable[[], bool]) -> None:
-    """In a step: be at work as long as it holds."""
+async def wait_while(claim: Callable[[], bool], *told: object) -> None:
+    """In a step: be at work as long as it holds; heartbeats say what is `told`."""
     while claim():
-        activity.heartbeat()
+        activity.heartbeat(*told)
         await asyncio.sleep(0.02)
 
 
@@ -93,7 +96,8 @@ async def working(
             task_queue=CONTROL_QUEUE,
             workflows=workflows,
             workflow_runner=UnsandboxedWorkflowRunner(),
-            interceptors=[UnfitSignals()],
+            interceptors=[UnfitInput()],
+            workflow_failure_exception_types=[ValidationError, LongtakeError],
         ),
         *(
             Worker(
@@ -113,13 +117,12 @@ async def working(
         await asyncio.gather(*tasks)
 
 
-async def until(claim: Callable[[], Any]) -> None:
-    """Wait until it holds; a claim may have to ask somebody."""
-    async with asyncio.timeout(WAIT_S):
-        while not await _said(claim):  # noqa: ASYNC110 what is waited for has no event
-            await asyncio.sleep(0.05)
-
-
-async def _said(claim: Callable[[], Any]) -> Any:
-    said = claim()
-    return await said if inspect.isawaitable(said) else said
+async def temporal(client: Client, *words: str) -> str:
+    """The Temporal command, as a person types it; it sends what is typed as JSON."""
+    at = client.service_client.config.target_host
+    where = ("--address", at, "--namespace", client.namespace)
+    command = [str(server_binary()), *words, *where]
+    done = await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=WAIT_S, check=True
+    )
+    return done.stdout

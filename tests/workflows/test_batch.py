@@ -14,7 +14,12 @@ from typing import Any
 
 import pytest
 from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.exceptions import ApplicationError
 
 from activities import batch as steps
@@ -31,13 +36,14 @@ from longtake.contracts.steps.common import (
     PublishRequest,
 )
 from longtake.kinds import to_json
+from longtake.outcome import outcome
+from tests.patience import until
 from tests.workflows.pretend import (
     Steps,
     admission,
     encoded,
     published,
     source_of,
-    until,
     wait_while,
     working,
 )
@@ -145,6 +151,10 @@ async def test_each_item_runs_once_and_is_in_the_report_once_over_many_runs(
     assert f"2 of {ITEMS} items failed" in error.message
     assert "batch.jsonl" in error.message
 
+    ended = await outcome(client, "batch")
+    assert ended.state == "failed"
+    assert [output.uri for output in ended.outputs] == [f"{job.output}/batch.jsonl"]
+
     results = report(job)
     assert [result.number for result in results] == list(range(ITEMS))
     assert set(pretend.ran.values()) == {1}
@@ -154,7 +164,12 @@ async def test_each_item_runs_once_and_is_in_the_report_once_over_many_runs(
     for result in results:
         assert Path(result.output).is_file() == (result.state == "succeeded")
 
-    runs = [run async for run in client.list_workflows("WorkflowId = 'batch'")]
+    async def all_closed() -> list[WorkflowExecution]:
+        runs = [run async for run in client.list_workflows("WorkflowId = 'batch'")]
+        listed = len(runs) >= -(-ITEMS // ITEMS_A_RUN)
+        return runs if listed and all(run.close_time for run in runs) else []
+
+    runs = await until(all_closed)
     assert len(runs) == -(-ITEMS // ITEMS_A_RUN)
     assert max(run.history_length for run in runs) < 40 * ITEMS_A_RUN
 
@@ -229,6 +244,19 @@ async def test_progress_tells_of_all_items_in_every_run(
     assert told[-1].failed == len(BAD)
     assert told[-1].counts == "items"
     await failed(handle)
+
+
+async def test_who_follows_a_batch_sees_how_it_ended(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    handle = await begin(client, job)
+    await until(lambda: pretend.now == PARALLEL)
+    following = Longtake(client).progress("batch")
+    assert (await anext(following)).chunks_done == 0
+    pretend.open.set()
+    await failed(handle)
+    *_, last = [each async for each in following]
+    assert (last.state, last.chunks_done, last.failed) == ("failed", ITEMS, len(BAD))
 
 
 async def until_half_done(handle: WorkflowHandle[Any, Any], pretend: Pretend) -> None:

@@ -30,14 +30,14 @@ from longtake.contracts.steps.common import (
 from longtake.identity import content_hash
 from longtake.kinds import to_json
 from longtake.runs import find_run
-from tests.patience import WAIT_S
+from tests.patience import WAIT_S, becomes, until
 from tests.workflows.pretend import (
     Steps,
     admission,
     encoded,
     no_source,
     not_published,
-    until,
+    temporal,
     wait_while,
     working,
 )
@@ -136,9 +136,12 @@ async def test_a_child_stands_in_temporal_as_if_a_client_had_started_it(
     assert await child.static_summary() == "command in.mov → out.mp4"
     longtake = Longtake(client)
     assert [job.job_id for job in await longtake.list(kind="command")] == []
-    children = await longtake.list(parent=handle.id)
-    assert {job.job_id for job in children} == {f"{handle.id}.0", f"{handle.id}.1"}
-    assert {job.parent for job in children} == {handle.id}
+
+    async def children() -> set[tuple[str, str | None]]:
+        return {(job.job_id, job.parent) for job in await longtake.list(parent=handle.id)}
+
+    both: set[tuple[str, str | None]] = {(f"{handle.id}.{number}", handle.id) for number in (0, 1)}
+    await becomes(children, both)
 
 
 async def test_pause_resume_and_priority_reach_the_child(client: Client, pretend: Pretend) -> None:
@@ -179,8 +182,12 @@ async def test_a_child_fails_its_parent_in_longtakes_words(
     cause = caught.value.cause
     assert isinstance(cause, ApplicationError)
     assert (cause.type, cause.message) == ("InputCorrupt", "not a film")
-    (failed,) = await Longtake(client).list(state="failed", error="InputCorrupt")
-    assert failed.job_id == handle.id
+
+    async def is_listed() -> bool:
+        failed = await Longtake(client).list(state="failed", error="InputCorrupt")
+        return [each.job_id for each in failed] == [handle.id]
+
+    await until(is_listed)  # Temporal's list follows the end of a job, it is not part of it
 
 
 async def test_a_cancelled_parent_waits_for_its_child(client: Client, pretend: Pretend) -> None:
@@ -262,6 +269,38 @@ async def test_a_cancel_that_comes_before_the_job_begins_counts(
         "nobody wants it",
     )
     assert pretend.priorities == [], "no step has run"
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [(42, "42"), ({"by": "é"}, '{"by": "é"}'), (None, "asked by a signal")],
+    ids=str,
+)
+async def test_a_cancel_counts_whatever_its_reason_is(
+    client: Client, pretend: Pretend, reason: Any, words: str
+) -> None:
+    handle = await begin(client)
+    await until(lambda: pretend.running)
+    await handle.signal("cancel", reason)
+    async with asyncio.timeout(WAIT_S):
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert (caught.value.cause.type, caught.value.cause.message) == ("JobCanceled", words)
+
+
+@pytest.mark.parametrize("typed", ["1", '"1"', "1.0"])
+async def test_a_priority_counts_in_each_spelling(
+    client: Client, pretend: Pretend, typed: str
+) -> None:
+    handle = await begin(client)
+    await until(lambda: pretend.running)
+    words = ("--workflow-id", handle.id, "--name", "set_priority", "--input", typed)
+    await temporal(client, "workflow", "signal", *words)
+    pretend.open.set()
+    async with asyncio.timeout(WAIT_S):
+        await handle.result()
+    assert pretend.priorities == [3, 1]
 
 
 @pytest.mark.parametrize(

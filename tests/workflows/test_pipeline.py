@@ -1,5 +1,4 @@
-"""Pipelines on a real Temporal server. Looking, noting and writing are real; the jobs that steps
-run only pretend."""
+"""Pipelines on a real Temporal server: their steps, what they keep, and how they end."""
 
 # ruff: noqa: ASYNC240 - tiny files
 
@@ -8,182 +7,40 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import ApplicationError
+from temporalio.client import WorkflowFailureError
 
-from activities import pipeline as steps
-from activities.conclude import conclude
-from longtake import Longtake
 from longtake.contracts import JobResult
-from longtake.contracts.command import Command
-from longtake.contracts.pipeline import Facts, StepStatus
 from longtake.contracts.result import Progress
-from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission
-from longtake.contracts.steps.common import (
-    PUBLISH,
-    EncodeDone,
-    Published,
-    PublishRequest,
-)
-from longtake.contracts.steps.pipeline import FIND_FACTS, FactsAsked
-from longtake.errors import InvalidJob, StorageUnavailable
+from longtake.errors import StorageUnavailable
 from longtake.runs import find_run
+from storage.folder_store import FolderStore
 from storage.local import LocalStorage, sha256_of
-from tests.workflows.pretend import (
-    Steps,
-    admission,
-    encoded,
-    published,
-    source_of,
-    until,
-    wait_while,
-    working,
+from tests.patience import WAIT_S, until
+from tests.workflows.piped import (
+    DIAMOND,
+    Pipelines,
+    Pretend,
+    command,
+    pipelines,
+    pretend,
+    until_now,
 )
-from workflows.command import CommandWorkflow
-from workflows.pipeline import PipelineWorkflow
 
-
-@dataclass
-class Pretend:
-    """Commands copy their input, and wait or fail where a test says so; by their output's name."""
-
-    begun: list[str] = field(default_factory=list)
-    now: set[str] = field(default_factory=set)
-    together: set[frozenset[str]] = field(default_factory=set)
-    held: set[str] = field(default_factory=set)
-    bad: set[str] = field(default_factory=set)
-    priorities: dict[str, int | None] = field(default_factory=dict)
-
-    @activity.defn(name=ADMIT_COMMAND.name)
-    async def admit(self, job: Command) -> CommandAdmission:
-        return admission(source_of(job.input), job.output)
-
-    @activity.defn(name=RUN_COMMAND.name)
-    async def run(self, admitted: CommandAdmission) -> EncodeDone:
-        name = Path(admitted.writing[0]).stem
-        self.begun.append(name)
-        self.priorities[name] = activity.info().priority.priority_key
-        self.now.add(name)
-        self.together.add(frozenset(self.now))
-        try:
-            await asyncio.sleep(0.1)
-            await wait_while(lambda: name in self.held)
-        finally:
-            self.now.discard(name)
-        if name in self.bad:
-            raise ApplicationError("not a film", type="InputCorrupt", non_retryable=True)
-        return encoded(name, cpu_s=1)
-
-    @activity.defn(name=PUBLISH.name)
-    async def publish(self, request: PublishRequest) -> Published:
-        (uri,) = request.pieces[0].uris
-        output = Path(uri)
-        content = Path(request.source.uri).read_text()
-        output.write_text(f"{content} {output.stem}")
-        return published(uri)
-
-    @activity.defn(name=FIND_FACTS.name)
-    async def facts(self, asked: FactsAsked) -> Facts:
-        return Facts(has_video=True, width=320, height=180, duration_s=1.0)
-
-
-@pytest.fixture
-async def pretend(client: Client, home: Path) -> AsyncIterator[Pretend]:
-    jobs = Pretend()
-    io: Steps = [
-        *(steps.prepare_pipeline, steps.look_at_step, steps.note_step, steps.write_document),
-        *(conclude, jobs.admit, jobs.publish, jobs.facts),
-    ]
-    queues: dict[str, Steps] = {"longtake-io": io, "longtake-cpu": [jobs.run]}
-    async with working(client, [PipelineWorkflow, CommandWorkflow], queues):
-        yield jobs
-        jobs.held.clear()
-
-
-def command(source: str, output: str, **fields: object) -> dict[str, object]:
-    reference = {"from": source}
-    named = {"kind": "command", "input": reference, "output": output, "arguments": ["-vf", "hflip"]}
-    return {**named, **fields}
-
-
-DIAMOND: dict[str, Any] = {
-    "a": command("inputs.film", "a.mp4"),
-    "b": command("a.video", "b.mp4"),
-    "c": command("a.video", "c.mp4"),
-    "d": command("b.video", "d.mp4", needs=["c"]),
-}
-
-
-class Pipelines:
-    """Pipelines of one folder of a test."""
-
-    def __init__(self, client: Client, folder: Path) -> None:
-        self.client, self.folder = client, folder
-        self.longtake = Longtake(client)
-        (folder / "film.mp4").write_text("film")
-
-    async def begin(
-        self, steps: dict[str, Any], output: str | None = None, **fields: Any
-    ) -> WorkflowHandle[Any, Any]:
-        last = output or f"{next(reversed(steps))}.video"
-        document = {
-            "inputs": {"film": {"type": "video"}},
-            "steps": steps,
-            "outputs": {"last": {"from": last}},
-        }
-        on_cancel = fields.pop("on_cancel", None)
-        job = {
-            "kind": "pipeline",
-            "pipeline": document | ({"on_cancel": on_cancel} if on_cancel else {}),
-            "inputs": {"film": str(self.folder / "film.mp4")},
-            "output": str(self.folder / "out"),
-            **fields,
-        }
-        return await self.client.start_workflow(
-            "Pipeline", job, id=f"pipeline-{uuid.uuid4()}", task_queue="longtake"
-        )
-
-    async def run(self, steps: dict[str, Any], **fields: Any) -> tuple[JobResult, dict[str, Any]]:
-        handle = await self.begin(steps, **fields)
-        result = JobResult.model_validate(await handle.result())
-        return result, await self.states(handle)
-
-    async def failure(self, handle: WorkflowHandle[Any, Any]) -> ApplicationError:
-        with pytest.raises(WorkflowFailureError) as caught:
-            await handle.result()
-        assert isinstance(caught.value.cause, ApplicationError)
-        return caught.value.cause
-
-    async def states(self, handle: WorkflowHandle[Any, Any]) -> dict[str, StepStatus]:
-        told = await handle.query("steps")
-        statuses = [StepStatus.model_validate(each) for each in told]
-        return {status.name: status for status in statuses}
-
-
-@pytest.fixture
-def pipelines(client: Client, pretend: Pretend, tmp_path: Path) -> Pipelines:
-    return Pipelines(client, tmp_path)
-
-
-async def until_now(pretend: Pretend, *names: str) -> None:
-    async def runs() -> bool:
-        return pretend.now == set(names)
-
-    await until(runs)
+__all__ = ["pipelines", "pretend"]
 
 
 async def test_steps_run_in_order_and_side_by_side(pipelines: Pipelines, pretend: Pretend) -> None:
-    result, states = await pipelines.run(DIAMOND)
+    pretend.held = {"b", "c"}
+    handle = await pipelines.begin(DIAMOND)
+    await until_now(pretend, "b", "c")
+    pretend.held = set()
+    result = JobResult.model_validate(await handle.result())
+    states = await pipelines.states(handle)
     assert (pretend.begun[0], pretend.begun[-1]) == ("a", "d")
-    assert frozenset({"b", "c"}) in pretend.together
     assert {name: status.state for name, status in states.items()} == dict.fromkeys("abcd", "done")
     (published,) = result.outputs
     assert (published.role, Path(published.uri)) == ("last", pipelines.folder / "out" / "d.mp4")
@@ -266,24 +123,40 @@ async def test_conditions_skip_a_step_and_those_that_read_it(
     assert result.outputs == ()
 
 
-async def test_a_gate_waits_for_a_person(pipelines: Pipelines, pretend: Pretend) -> None:
-    steps = {**DIAMOND, "d": command("b.video", "d.mp4", gate="approval")}
-    handle = await pipelines.begin(steps)
+async def test_what_is_used_again_is_not_swept(
+    pipelines: Pipelines, pretend: Pretend, home: Path
+) -> None:
+    await pipelines.run(DIAMOND)
+    kept = [path for path in (home / "work" / "pipelines").rglob("*") if path.is_file()]
+    assert {path.name for path in kept} >= {"a.mp4", "a.json", "d.json"}
+    written = {path: path.stat().st_mtime_ns - 8 * 86_400_000_000_000 for path in kept}
+    for path, at_ns in written.items():
+        os.utime(path, ns=(at_ns, at_ns))
+    (forgotten := kept[0].with_name("forgotten")).touch()
+    os.utime(forgotten, (0, 0))
+    await pipelines.run(DIAMOND)
+    assert FolderStore(home / "work").sweep(7 * 86_400)[0] == 1
+    assert {path: path.stat().st_mtime_ns for path in kept} == written, "they are the same files"
 
-    async def is_gated() -> bool:
-        status = (await pipelines.states(handle)).get("d")
-        return status is not None and status.state == "gated"
 
-    await until(is_gated)
-    await asyncio.sleep(0.3)
-    assert "d" not in pretend.begun
-    told = Progress.model_validate(await handle.query("progress"))
-    assert told.waiting_for == f"approval of d: `longtake approve {handle.id} d`"
-    with pytest.raises(InvalidJob, match="step e is not there; waiting for approval: d"):
-        await pipelines.longtake.approve(handle.id, "e")
-    await pipelines.longtake.approve(handle.id, "d")
-    result = JobResult.model_validate(await handle.result())
-    assert Path(result.outputs[0].uri).read_text() == "film a b d"
+async def test_what_running_steps_have_done_counts(pipelines: Pipelines, pretend: Pretend) -> None:
+    pretend.held = {"b", "c"}
+    handle = await pipelines.begin(DIAMOND)
+    await until_now(pretend, "b", "c")
+    following = pipelines.longtake.progress(handle.id)
+    async with asyncio.timeout(WAIT_S):
+        seen = [progress.fraction async for progress in _until_half(following)]
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx((1 + 0.5 + 0.5) / 4), "one of four is done, two are half done"
+    pretend.held.clear()
+    await handle.result()
+
+
+async def _until_half(following: AsyncIterator[Progress]) -> AsyncIterator[Progress]:
+    async for progress in following:
+        yield progress
+        if progress.fraction >= 0.5:
+            return
 
 
 async def test_a_cancelled_pipeline_does_its_last_step(
@@ -313,6 +186,31 @@ async def test_a_cancelled_pipeline_does_its_last_step(
         made = pipelines.folder / "out" / "last.mp4"
         assert made.read_text() == "film last"
         made.unlink()
+
+
+@pytest.mark.parametrize(
+    "order", [("signal", "signal"), ("signal", "Temporal"), ("Temporal", "signal")]
+)
+async def test_a_second_cancel_neither_ends_the_last_step_nor_changes_the_reason(
+    pipelines: Pipelines, pretend: Pretend, order: tuple[str, str]
+) -> None:
+    pretend.held = {"b", "c", "last"}
+    handle = await pipelines.begin(DIAMOND, on_cancel=command("inputs.film", "last.mp4"))
+    await until_now(pretend, "b", "c")
+    for by, reason in zip(order, ("the first", "the second"), strict=True):
+        await (handle.signal("cancel", reason) if by == "signal" else handle.cancel(reason=reason))
+        await until_now(pretend, "last")
+    await asyncio.sleep(1)
+    assert pretend.now == {"last"}
+    pretend.held.clear()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert (await pipelines.states(handle))["on_cancel"].state == "done"
+    assert (pipelines.folder / "out" / "last.mp4").read_text() == "film last"
+    job = await pipelines.longtake.get(handle.id)
+    assert job.state == "canceled"
+    assert job.error is not None
+    assert job.error.message.endswith("the first")
 
 
 async def test_a_cancel_removes_what_killed_attempts_left_of_a_document(

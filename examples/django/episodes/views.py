@@ -68,6 +68,10 @@ def publish(request: HttpRequest, number: int) -> JsonResponse:
     Episode.objects.filter(pk=number).update(job=handle.id)
     # A webhook may have been quicker than this line: it knows more.
     Episode.objects.filter(pk=number, sequence__lt=0).update(stage="QUEUED")
+    if handle.found == "done":
+        # It was published before, and told then: perhaps to a database that is gone.
+        outputs = handle.result().model_dump()["outputs"]
+        Episode.objects.filter(pk=number).update(**_published(outputs))
     episode.refresh_from_db()
     return JsonResponse(episode.shown(), status=202)
 
@@ -90,8 +94,7 @@ def told(request: HttpRequest) -> HttpResponse:
 def _changes(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """What an event means for its episode."""
     if kind == "job.completed":
-        audio = next(made["uri"] for made in data["result"]["outputs"] if made["role"] == "main")
-        return {"stage": "PUBLISHED", "percent": 100, "audio": audio, "error": None}
+        return _published(data["result"]["outputs"])
     if kind == "job.failed":
         return {"stage": "DRAFT", "percent": 0, "error": data["result"]["error"]["message"]}
     if kind == "job.canceled":
@@ -99,3 +102,9 @@ def _changes(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     percent = round(100 * data["progress"]["fraction"])
     label = data["progress"].get("label")
     return {"percent": percent, "stage": label} if label else {"percent": percent}
+
+
+def _published(outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    """What becomes of an episode whose job is done."""
+    audio = next(made["uri"] for made in outputs if made["role"] == "main")
+    return {"stage": "PUBLISHED", "percent": 100, "audio": audio, "error": None}

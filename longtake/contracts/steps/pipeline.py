@@ -34,6 +34,15 @@ class PipelinePlan(Contract):
     tenant and this output folder alone, beside the work store."""
 
 
+class Gate(Contract):
+    """What a step waits for a person at."""
+
+    before: str
+    """Hash of all that comes before it."""
+    approved: bool = False
+    """Whether a person has let the step through in this run; else it is only looked at."""
+
+
 class StepAsked(Contract):
     """A step whose turn has come."""
 
@@ -45,6 +54,7 @@ class StepAsked(Contract):
     kept: Uri
     folder: Uri
     """Where its outputs lie."""
+    gate: Gate | None = None
 
 
 class StepLooked(Contract):
@@ -55,6 +65,8 @@ class StepLooked(Contract):
     """What it made in an earlier run, if that is what it would make again."""
     folders: tuple[Uri, ...] = ()
     """That were made for it, each behind those that it lies in."""
+    approved: bool = False
+    """Whether a person has let the same step through in an earlier run, behind the same steps."""
 
 
 class StepDone(Contract):
@@ -70,6 +82,13 @@ class StepNote(Report):
     asked: StepAsked
     result: JobResult
     noted_at: datetime
+
+
+class ApprovalNote(Report):
+    """What lies in `kept` of a step that a person let through."""
+
+    of: str
+    """Hash of the step and all that came before it."""
 
 
 class StepTold(Report):

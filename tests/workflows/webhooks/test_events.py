@@ -21,9 +21,8 @@ from longtake.contracts.webhooks import JobEvent, Webhook
 from longtake.errors import JobNotFound
 from longtake.queues import CONTROL_QUEUE
 from longtake.runs import own_jobs
-from tests.patience import WAIT_S
+from tests.patience import WAIT_S, until
 from tests.receiver import SECRET, Receiver, status
-from tests.workflows.pretend import until
 from tests.workflows.webhooks.telling import ALL, PARTS, Pretend, begin, ended, history, log
 from workflows import outbox
 from workflows import webhooks as delivering

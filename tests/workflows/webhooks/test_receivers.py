@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from longtake import Longtake
 from longtake.contracts import JobResult
 from longtake.contracts.steps.webhooks import (
     Message,
@@ -20,9 +21,8 @@ from longtake.contracts.webhooks import Webhook
 from longtake.fleet import ask_worker
 from longtake.queues import CONTROL_QUEUE, task_queue
 from storage import post as posting
-from tests.patience import WAIT_S
+from tests.patience import WAIT_S, until
 from tests.receiver import Receiver, drip, drop, flood, hang, receiving, status
-from tests.workflows.pretend import until
 from tests.workflows.webhooks.telling import ALL, Pretend, begin, ended, history, log
 from workers.polling import workers_for
 from workers.settings import WorkerSettings
@@ -60,6 +60,22 @@ async def test_a_receiver_that_behaves_badly_gets_all_events_and_the_job_is_unto
         assert [type_ for type_ in receiver.types() if type_ != "job.progress"] == ALL
         assert elsewhere.got == [], "a redirect was followed"
     assert "CHILD_WORKFLOW_EXECUTION_FAILED" not in await history(client, job.id)
+
+
+async def test_nobody_is_told_that_a_job_waits_for_its_receiver(
+    client: Client, pretend: Pretend, receiver: Receiver
+) -> None:
+    receiver.then = status(500)
+    pretend.open.clear()
+    job = await begin(client, receiver)
+    await job.signal("pause")
+    await until(lambda: len(receiver.got) >= 2)
+    told = (await Longtake(client).get(job.id)).progress
+    assert (told.state, told.waiting_for) == ("paused", None)
+    pretend.open.set()
+    await job.signal("resume")
+    await job.result()
+    assert [each.waiting_for async for each in Longtake(client).progress(job.id)] == [None]
 
 
 async def test_an_answer_without_end_is_not_read(

@@ -11,9 +11,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from longtake import deliveries
 from longtake.contracts import JobResult
 from longtake.errors import InvalidJob
-from tests.patience import WAIT_S
+from tests.patience import WAIT_S, until
 from tests.receiver import Receiver, status
-from tests.workflows.pretend import until
 from tests.workflows.webhooks.telling import Pretend, begin, ended, log
 
 

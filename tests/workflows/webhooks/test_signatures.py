@@ -11,8 +11,8 @@ import structlog
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from longtake.contracts.steps.webhooks import delivery_workflow_id
+from tests.patience import until
 from tests.receiver import SECRET, Receiver, status
-from tests.workflows.pretend import until
 from tests.workflows.webhooks.telling import Pretend, begin, ended, history, log
 
 
