@@ -222,7 +222,12 @@ def start(
     cwd: Path | None = None,
     stdin: int = subprocess.PIPE,
 ) -> Child:
-    """Start a program within limits and without a network, in a process group of its own."""
+    """Start a program within limits and without a network, in a process group of its own.
+
+    Not in a session of its own: where Linux shares the processor among sessions (`autogroup`),
+    niceness counts within one alone. Encoders would then not yield to the worker that feeds them,
+    nor would what only looks at the next job yield to them.
+    """
     # Started from this thread, the event loop's: the parent-death signal follows the thread.
     rlimits = ",".join(f"{name}={value}" for name, value in limits.as_rlimits().items())
     file = asked_by(command)
@@ -235,7 +240,7 @@ def start(
         stderr=subprocess.PIPE,
         cwd=cwd,
         env=environment(os.environ) | _ONE_THREAD | _QUIET | {"FONTCONFIG_FILE": str(_FONTS)},
-        start_new_session=True,
+        process_group=0,
         pass_fds=(hand,) if reads else (),
     )
     if reads is not None:
