@@ -79,7 +79,8 @@ async def list_jobs(
     found: dict[str, JobSummary] = {}
     await _take(found, _known(client, wanted), limit)
     shown = _newest_first(found.values())[:limit]
-    # What began before all of a full list would not be shown: nobody needs to ask for it.
+    # What began before all of a full list would not be shown, and what began in the same second as
+    # its last need not be: of a burst that would be hundreds to ask for.
     began = shown[-1].started_at if shown and len(shown) == limit else None
     since = datetime.fromisoformat(began) if began else None
     await _take(found, _forgotten(client, index, wanted, found, since), limit)
@@ -161,10 +162,10 @@ async def _forgotten(
 
 
 def _noted(index: JobIndex, wanted: JobFilter, since: datetime | None) -> Iterator[JobSummary]:
-    """The jobs of the index that are wanted, and began since then."""
+    """The jobs of the index that are wanted, and began after that second."""
     for record in index.newest_first(since, parts=wanted.parent is not None):
         job = record.summary
-        if since and job.started_at and datetime.fromisoformat(job.started_at) < since:
+        if since and job.started_at and datetime.fromisoformat(job.started_at) <= since:
             continue
         why = record.error or job.error
         if wanted.error and (why is None or why.type != wanted.error):
