@@ -24,8 +24,8 @@ HOW = (
     "Clips of {seconds} s of the rich film in 1080p, each a file of its own: `xargs -P {cores}` "
     "with a bare FFmpeg for each of one half, then a job for each of all, started at once by one "
     "client, then `xargs` for the other half. Meanwhile another process asks for the list of jobs "
-    "and for the progress of one, twice a second. Encodes are counted in Temporal's histories. One "
-    "job's time: alone on the same warm service, before the burst."
+    "and for the progress of one, every two seconds. Encodes are counted in Temporal's histories. "
+    "One job's time: alone on the same warm service, before the burst."
 )
 JOBS, QUICK_JOBS = 200, 12
 SECONDS, QUICK_SECONDS = 3, 2
