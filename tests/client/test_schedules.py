@@ -16,7 +16,7 @@ from longtake import InvalidJob, JobNotFound, Longtake, Timetable, Transcode
 from longtake.contracts.schedule import Overlap, ScheduleFacts
 from longtake.kinds import to_json
 from tests.dev_server import dev_server
-from tests.patience import until
+from tests.patience import SLACK, until
 
 pytestmark = pytest.mark.usefixtures("control")
 
@@ -71,14 +71,15 @@ async def test_a_schedule_tells_what_it_starts_and_when(longtake: Longtake, clip
 
 
 async def test_it_starts_a_job_at_each_time_that_is_due(longtake: Longtake, clip: Path) -> None:
-    await longtake.schedules.create("often", job(clip), every(1))
+    # They may overlap: on a busy machine one second is not enough for a job.
+    await longtake.schedules.create("often", job(clip), every(1, "allow-all"))
     facts = await started(longtake, "often", 3)
     await longtake.schedules.delete("often")
     due = [datetime.fromisoformat(run.due_at) for run in reversed(facts.recent)]
     assert all(later - earlier == timedelta(seconds=1) for earlier, later in pairwise(due))
     for run in facts.recent:
-        begun = datetime.fromisoformat(run.started_at)
-        assert begun - datetime.fromisoformat(run.due_at) < timedelta(seconds=5)
+        late = datetime.fromisoformat(run.started_at) - datetime.fromisoformat(run.due_at)
+        assert timedelta() <= late < timedelta(seconds=5 * SLACK)
         assert (await longtake.result(run.job_id)).state == "succeeded"
     due_jobs = {run.job_id for run in facts.recent}
 
