@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from time import monotonic
 
 import pytest
 from temporalio.client import Client
@@ -85,10 +84,8 @@ async def test_ctrl_c_detaches_at_once_and_says_how_to_rejoin(
     asked = ("transcode", "talk.mov", "-o", "talk.mp4", "--id", "mine", "--label", "hold=yes")
     process = await longtake.start(*asked)
     await line_with(process.stderr, "encoding")
-    interrupted = monotonic()
     process.send_signal(signal.SIGINT)
-    assert await asyncio.wait_for(process.wait(), WAIT_S) == 130
-    assert monotonic() - interrupted < 9  # the job itself would go on for ever
+    assert await asyncio.wait_for(process.wait(), WAIT_S) == 130  # the job itself goes on for ever
     assert process.stderr is not None
     said = (await process.stderr.read()).decode()
     assert "longtake watch mine" in said

@@ -30,7 +30,7 @@ from longtake.fleet import ask_worker
 from longtake.queues import task_queue
 from longtake.settings import Home
 from longtake.starting import SEARCH_ATTRIBUTES
-from tests.patience import WAIT_S
+from tests.patience import SLACK, WAIT_S
 from tests.workers.family import SERVER, SUPERVISOR, WORKER, Family, die, eventually
 from workers.namespace import RETENTION
 
@@ -50,7 +50,9 @@ JOIN = "import asyncio; from longtake import service; print(asyncio.run(service.
 async def test_it_is_ready_within_seconds_and_small(home: Home) -> None:
     started = time.monotonic()
     endpoint = await service.resolve()
-    assert time.monotonic() - started < 20  # 1.6 s where nothing else runs: bench/ measures it
+    assert (
+        time.monotonic() - started < 20 * SLACK
+    )  # 1.6 s where nothing else runs: bench/ measures it
 
     client = await service.connect(endpoint)
     facts = [await ask_worker(client, queue) for queue in QUEUES]
