@@ -18,6 +18,7 @@ from media.check.rules.groups import groups
 from media.check.rules.hls import playlists
 from media.check.rules.iframes import held, iframes
 from media.check.rules.master import master
+from media.check.rules.offer import offer
 from media.check.rules.timing import timing
 from media.isolate import in_child
 
@@ -45,6 +46,7 @@ def judged(package: Package) -> Iterator[RuleFinding]:
     """What the rules say of what was read."""
     yield from playlists(package)
     yield from master(package)
+    yield from offer(package)
     yield from groups(package)
     yield from timing(renditions(package))
     yield from iframes(package)

@@ -44,14 +44,17 @@ class Track:
     """As in CODECS (RFC 6381)."""
     config: bytes
     """The codec's configuration record; empty where it has none."""
+    brands: tuple[str, ...] = ()
+    """Of ftyp: the specifications that the file says it keeps."""
     media_time: int = 0
     """Ticks that an edit list cuts from the start."""
     width: int = 0
     height: int = 0
     aspect: Fraction = Fraction(1)
     """Width of a pixel by its height."""
+    primaries: int | None = None
     transfer: int | None = None
-    """Transfer characteristics (ITU-T H.273) of the colr box."""
+    """Colour primaries and transfer characteristics (ITU-T H.273) of the colr box."""
     channels: int = 0
     sample_rate: int = 0
     sample_duration: int = 0
@@ -287,6 +290,10 @@ class AdaptationSet:
     name: str
     attributes: dict[str, str]
     representations: tuple[Representation, ...]
+    roles: tuple[str, ...] = ()
+    """Values of DASH's own scheme."""
+    properties: dict[str, str] = field(default_factory=dict)
+    """Supplemental and essential ones: values by scheme."""
 
 
 @dataclass(frozen=True)
@@ -324,7 +331,9 @@ class Picture:
 
     width: int
     height: int
+    primaries: int
     transfer: int
+    is_interlaced: bool
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 from media.check.boxes import Box, Bytes, Malformed, boxes, find, full, need, number, unpack
@@ -28,7 +29,17 @@ def read_init(data: Bytes) -> Track:
     (trak,) = traks
     kind = _kind(data, trak)
     defaults = _defaults(data, moov)
-    return _track(data, trak, kind, defaults)
+    return replace(_track(data, trak, kind, defaults), brands=_brands(data))
+
+
+def _brands(data: Bytes) -> tuple[str, ...]:
+    """The major one, and those that are compatible."""
+    ftyp = find(data, 0, len(data), "ftyp")
+    if ftyp is None:
+        return ()
+    names = bytes(data[ftyp.start : ftyp.end])
+    told = (names[at : at + 4].decode("latin-1") for at in range(0, len(names) - 3, 4))
+    return tuple(name for at, name in enumerate(told) if at != 1)  # the minor version's number
 
 
 def _kind(data: Bytes, trak: Box) -> Kind:
@@ -65,6 +76,7 @@ def _track(data: Bytes, trak: Box, kind: Kind, defaults: tuple[int, int, int]) -
     name = _original(data, sinf) if sinf else entry.kind
     config = _config(data, inner, entry.end, name)
     width, height, channels, rate = _shape(data, entry, kind)
+    colour = _colour(data, inner, entry.end) if kind == "video" else (None, None)
     return Track(
         kind=kind,
         number=track_id,
@@ -76,7 +88,8 @@ def _track(data: Bytes, trak: Box, kind: Kind, defaults: tuple[int, int, int]) -
         width=width,
         height=height,
         aspect=_aspect(data, inner, entry.end),
-        transfer=_transfer(data, inner, entry.end) if kind == "video" else None,
+        primaries=colour[0],
+        transfer=colour[1],
         channels=channels,
         sample_rate=rate,
         sample_duration=defaults[0],
@@ -113,11 +126,13 @@ def _aspect(data: Bytes, start: int, end: int) -> Fraction:
     return Fraction(across, down) if across and down else Fraction(1)
 
 
-def _transfer(data: Bytes, start: int, end: int) -> int | None:
+def _colour(data: Bytes, start: int, end: int) -> tuple[int | None, int | None]:
+    """Primaries and transfer characteristics."""
     colr = find(data, start, end, "colr")
     if colr is None or bytes(data[colr.start : colr.start + 4]) != b"nclx":
-        return None
-    return number(">H", data, colr.start + 6, colr.end)
+        return None, None
+    primaries, transfer = unpack(">2H", data, colr.start + 4, colr.end)
+    return primaries, transfer
 
 
 def _media_time(data: Bytes, trak: Box) -> int:

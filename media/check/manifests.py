@@ -12,6 +12,7 @@ from media.check.folder import Folder, folder_of
 
 _DASH = "{urn:mpeg:dash:schema:mpd:2011}"
 _CENC = "{urn:mpeg:cenc:2013}"
+_ROLE = "urn:mpeg:dash:role:2011"
 MOST_SEGMENTS = 200_000
 """Of a representation: `r` may say any number."""
 _DURATION = re.compile(
@@ -74,6 +75,16 @@ def _set(folder: Folder, path: str, base: str, element: ET.Element, number: int)
         representations=tuple(
             _representation(folder, path, base, element, each) for each in representations
         ),
+        roles=tuple(
+            each.get("value", "")
+            for each in element.findall(f"{_DASH}Role")
+            if each.get("schemeIdUri") == _ROLE
+        ),
+        properties={
+            each.get("schemeIdUri", ""): each.get("value", "")
+            for kind in ("SupplementalProperty", "EssentialProperty")
+            for each in element.findall(f"{_DASH}{kind}")
+        },
     )
 
 

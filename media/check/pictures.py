@@ -40,4 +40,10 @@ def _one(context: Any, frame: Keyframe) -> Picture | str:
     (picture,) = pictures
     if picture.is_corrupt:
         return "the decoder calls its picture damaged"
-    return Picture(picture.width, picture.height, int(picture.color_trc))
+    return Picture(
+        width=picture.width,
+        height=picture.height,
+        primaries=int(picture.color_primaries),
+        transfer=int(picture.color_trc),
+        is_interlaced=bool(picture.interlaced_frame),
+    )

@@ -11,6 +11,7 @@ from typing import Any
 from m3u8.parser import parse
 
 from longtake.contracts.check import RuleFinding
+from media.check.attributes import wrong_lists
 from media.check.facts import Key, Master, Media, Piece, Playlist, Stream
 from media.check.folder import Folder, folder_of
 from media.check.rules import finding
@@ -80,7 +81,10 @@ def _parsed(folder: Folder, path: str) -> tuple[dict[str, Any], list[str]]:
         data: dict[str, Any] = parse(text)
     except Exception as error:  # m3u8 raises whatever its casts and lookups raise
         raise NotAPlaylist(f"it cannot be read: {type(error).__name__}: {error}") from error
-    return data, text.splitlines()
+    lines = text.splitlines()
+    for number, message in wrong_lists(lines):
+        folder.note("hls-syntax", f"{path}:{number}", message)
+    return data, lines
 
 
 def grammar(path: str, lines: list[str], *, master: bool) -> Iterator[RuleFinding]:

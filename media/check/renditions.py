@@ -16,6 +16,7 @@ from media.check.facts import (
     Playlist,
     Representation,
     Segment,
+    Stream,
     Track,
 )
 
@@ -241,6 +242,18 @@ def of_dash(package: Package) -> Iterator[Rendition]:
             rendition = of_representation(package, representation)
             if rendition is not None:
                 yield rendition
+
+
+def members(package: Package, stream: Stream, kind: str) -> list[Rendition]:
+    """The renditions of the group that a stream names for a kind, such as AUDIO."""
+    group, found = stream.attributes.get(kind.lower()), package.master
+    paths = [
+        media.path
+        for media in (found.media if found else ())
+        if media.attributes.get("group_id") == group and media.attributes.get("type") == kind
+    ]
+    known = [package.playlists[path] for path in paths if path in package.playlists]
+    return [each for playlist in known if (each := of_playlist(package, playlist))]
 
 
 def facts(rendition: Rendition) -> RenditionFacts:

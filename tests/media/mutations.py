@@ -275,7 +275,7 @@ MASTER = [
     Mutation("hls-channels", master('CHANNELS="2"', 'CHANNELS="6"')),
     Mutation("hls-several-rates", master(r"^#EXT-X-STREAM-INF.*\nv90.*\n")),
     Mutation("hls-aspect", master("320x180", "320x240")),
-    Mutation("hls-profile", master(r"avc1\.64000d", "avc1.640033")),
+    Mutation("hls-profile", master(r"avc1\.64000d", "avc1.64003c")),
     Mutation("hls-compatible", master(r"avc1", "hvc1", count=0)),
     Mutation("hls-aac", master(r"mp4a\.40\.2", "ac-3", count=0)),
     Mutation("iframe-missing", master(r"^#EXT-X-I-FRAME.*\n", count=0)),

@@ -11,9 +11,10 @@ from media.check.checking import check, judged
 from media.check.reading import read_package
 from media.check.rules import RULES
 from tests.media.mutations import ENCRYPTED, PLAIN, Mutation
+from tests.media.mutations_of_choice import CHOICE
 from tests.media.packages import RUNGS, package, picture, sound
 
-DECODED = {"iframe-decode", "hls-video-range"}
+DECODED = {"iframe-decode", "hls-video-range", "hls-interlaced"}
 """Rules that need pictures to be decoded, which children do."""
 
 
@@ -69,7 +70,7 @@ async def test_a_good_encrypted_package_breaks_no_rule(encrypted: Path) -> None:
     assert {each.encryption for each in found.renditions if each.kind != "text"} == {"cbcs"}
 
 
-@pytest.mark.parametrize("mutation", PLAIN, ids=str)
+@pytest.mark.parametrize("mutation", [*PLAIN, *CHOICE], ids=str)
 async def test_a_broken_package_breaks_the_rule(
     mutation: Mutation, plain: Path, tmp_path: Path
 ) -> None:
@@ -84,4 +85,4 @@ async def test_a_broken_encrypted_package_breaks_the_rule(
 
 
 def test_every_rule_is_broken_by_a_test() -> None:
-    assert {mutation.rule for mutation in (*PLAIN, *ENCRYPTED)} == set(RULES)
+    assert {mutation.rule for mutation in (*PLAIN, *CHOICE, *ENCRYPTED)} == set(RULES)

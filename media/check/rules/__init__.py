@@ -79,7 +79,7 @@ RULES = {
         f"{HLS} 4.4.6.2, {APPLE} 9.16",
     ),
     "hls-bandwidth": _error(
-        "BANDWIDTH is not less than the peak segment bit rate, with that of the sound",
+        "BANDWIDTH is not less than the peak segment bit rate, with those of sound and captions",
         f"{HLS} 4.4.6.2, {APPLE} 9.13",
     ),
     "hls-bandwidth-over": _error("BANDWIDTH is within 10 % of the measured peak", f"{APPLE} 1.27"),
@@ -108,12 +108,70 @@ RULES = {
         "One of the sounds is DEFAULT: else players choose by their own language", f"{HLS} 4.4.6.1"
     ),
     "hls-channels": _error("CHANNELS is the number of channels of the sound", f"{HLS} 4.4.6.1"),
-    "hls-profile": _warning(
-        "H.264 is at most High, level 4.2; HEVC Main 10, level 5.0", f"{APPLE} 1.3, 1.6"
+    "hls-media-order": _warning(
+        "Of a language's members of a group, the general one stands before those with "
+        "CHARACTERISTICS",
+        f"{APPLE} 9.17",
     ),
-    "hls-compatible": _warning("There is H.264 in SDR, which all play", f"{APPLE} 1.12, 1.24"),
-    "hls-aac": _warning("Where there is sound, there is AAC", f"{APPLE} 2.3"),
-    "hls-several-rates": _warning("There are several bit rates of picture", f"{APPLE} 9.9"),
+    "hls-autoselect": _warning(
+        "Members of a group that players may choose differ in language, FORCED or CHARACTERISTICS",
+        f"{HLS} 4.4.6.1.1",
+    ),
+    "hls-accessible": _error(
+        "What is for people who do not see or hear is AUTOSELECT, and captions for them tell both "
+        "speech and sounds",
+        f"{APPLE} 2.13, 4.5, 4.6",
+    ),
+    "hls-forced": _warning("Forced captions are AUTOSELECT", f"{APPLE} 5.11"),
+    "language-tag": _error(
+        "Languages are tags as BCP 47 has them", f"{HLS} 4.4.6.1, {DASH} 5.3.3.2, RFC 5646 2.1"
+    ),
+    "hls-score": _error("SCORE stands in every stream or in none", f"{APPLE} 9.19"),
+    "hls-closed-captions": _error(
+        "CLOSED-CAPTIONS=NONE stands in every stream or in none", f"{HLS} 4.4.6.2"
+    ),
+    "hls-groups-everywhere": _warning(
+        "Where a stream names sounds or captions, all do: switching must not lose them",
+        f"{HLS} 6.2.4",
+    ),
+    "hls-interlaced": _error("The picture is progressive", f"{APPLE} 1.14"),
+    "hls-picture-codec": _error(
+        "The picture is H.264, HEVC, AV1 or Dolby Vision", f"{APPLE} 1.1"
+    ),
+    "hls-profile": _warning(
+        "H.264 is at most High, level 5.2; HEVC Main 10, level 5.1; AV1 level 6.2",
+        f"{APPLE} 1.3b, 1.6b, 1.37",
+    ),
+    "hls-common-level": _warning(
+        "Some H.264 is at most High, level 4.1; some HEVC Main 10, level 4.0, Main tier",
+        f"{APPLE} 1.3a, 1.6a",
+    ),
+    "hls-high-profile": _warning("H.264 is High profile, not Main or Baseline", f"{APPLE} 1.4"),
+    "hls-level": _warning(
+        "The level of H.264 and HEVC is not far above what size, frame rate and bit rate need",
+        f"{APPLE} 1.11",
+    ),
+    "hls-hdr-depth": _error("PQ and HLG have 10 bits at least", f"{APPLE} 1.7, ITU-R BT.2100"),
+    "hls-colour": _warning("Pictures of one VIDEO-RANGE have one colour space", f"{APPLE} 1.21"),
+    "hls-uhd-rate": _warning(
+        "Of UHD one stream takes at most 15 Mbit/s on average", f"{APPLE} 1.34"
+    ),
+    "hls-compatible": _warning(
+        "There is H.264 in SDR, which all play, of I-frames, too",
+        f"{APPLE} 1.12, 1.24, 6.14, 6.16",
+    ),
+    "hls-aac": _warning("Where there is sound, there is AAC in stereo or mono", f"{APPLE} 2.3"),
+    "hls-he-aac": _warning("HE-AAC takes at most 64 kbit/s", f"{APPLE} 2.4"),
+    "hls-sound-codec": _warning(
+        "Sound is AAC, Apple Lossless, FLAC, AC-3 or E-AC-3", f"{APPLE} 2.2, 2.5"
+    ),
+    "hls-ac3": _warning("Where there is E-AC-3, there is AC-3", f"{APPLE} 2.6"),
+    "hls-audio-only": _warning(
+        "Beside pictures there is no stream of sound alone", f"{APPLE} 9.20 (tvOS)"
+    ),
+    "hls-several-rates": _warning(
+        "There are several bit rates of picture, of each codec", f"{APPLE} 1.23, 9.9"
+    ),
     "hls-aspect": _warning("All variants have one aspect ratio", f"{APPLE} 1.33"),
     # Segments
     "segment-syntax": _error(
@@ -156,6 +214,7 @@ RULES = {
         "Parameter sets stand in the init segment: avc1 and hvc1, not avc3 and hev1",
         f"{APPLE} 1.10",
     ),
+    "cmaf-brand": _warning("Init segments name a brand of CMAF: cmfc or cmf2", f"{CMAF} 7.2"),
     # I-frames
     "iframe-playlist": _error(
         "I-frame playlists say EXT-X-I-FRAMES-ONLY, and their segments are byte ranges",
@@ -169,7 +228,12 @@ RULES = {
         "EXTINF of an I-frame is the time to the next one", f"{HLS} 4.4.3.6"
     ),
     "iframe-decode": _error("Each I-frame decodes to one picture", f"{HLS} 4.4.3.6"),
-    "iframe-missing": _warning("There are I-frame playlists, to scrub with", f"{APPLE} 6.1"),
+    "iframe-missing": _warning(
+        "There are I-frame playlists, to scrub with, of each codec", f"{APPLE} 6.1, 6.13"
+    ),
+    "iframe-several-rates": _warning(
+        "Where there are several bit rates, there are of I-frames, too", f"{APPLE} 6.6"
+    ),
     # Encryption
     "hls-key": _error(
         "EXT-X-KEY has a known METHOD, a URI, and an IV of 128 bits where it has one",
@@ -198,6 +262,9 @@ RULES = {
     "captions-cues": _error(
         "Each segment holds all cues that are shown in its time, and no other", f"{HLS} 3.1.4"
     ),
+    "captions-forced": _warning(
+        "What is in forced captions is in the others of their language, too", f"{APPLE} 5.8"
+    ),
     "captions-cover": _error("Captions last as long as the film", f"{APPLE} 5.5"),
     # DASH
     "dash-syntax": _error("The manifest is XML without DTD, an MPD with its required parts", DASH),
@@ -205,7 +272,12 @@ RULES = {
         "A finished manifest is static, with mediaPresentationDuration, minBufferTime, profiles",
         f"{DASH} 5.3.1.2",
     ),
-    "dash-period": _error("There is one period, and it begins at 0", f"{IOP} (timing model) 8.1"),
+    "dash-period": _error(
+        "There is one period, from 0 to the end", f"{IOP} (timing model) 8.1"
+    ),
+    "dash-longest-segment": _error(
+        "No segment is longer than maxSegmentDuration", f"{DASH} 5.3.1.2"
+    ),
     "dash-duration": _error(
         "mediaPresentationDuration is the film's, within a frame", f"{IOP} (timing model) 6"
     ),
@@ -235,9 +307,29 @@ RULES = {
         f"{DASH} 5.3.7.2",
     ),
     "dash-sets": _error(
-        "Representations have ids of their own; those of a set one kind, codec family and time "
-        "scale, and segmentAlignment",
+        "Sets and representations have ids of their own; representations of a set one kind, codec "
+        "family and time scale, and segmentAlignment",
         f"{DASH} 5.3.3.1, 5.3.5.2, {IOP}",
+    ),
+    "dash-content-type": _error("contentType is that of the tracks", f"{DASH} 5.3.3.2"),
+    "dash-role": _error(
+        "Roles of DASH's own scheme are values that it knows", f"{DASH} 5.8.5.5"
+    ),
+    "dash-main": _warning("Of several sets of sound, one has the role main", IOP),
+    "dash-sap": _error(
+        "Segments begin as startWithSAP says: 1 or 2 is a closed GOP",
+        f"{DASH} 5.3.7.2, ISO/IEC 14496-12 annex I",
+    ),
+    "dash-aspect": _error(
+        "par and sar are the shapes of the picture and of its pixels", f"{DASH} 5.3.3.2, 5.3.7.2"
+    ),
+    "dash-most": _error(
+        "maxWidth, maxHeight and maxFrameRate are not below a representation's",
+        f"{DASH} 5.3.3.2",
+    ),
+    "dash-colour": _error(
+        "TransferCharacteristics are those of the picture, and told of HDR",
+        f"{DASH} 5.8.5.14, ISO/IEC 23091-2",
     ),
     "dash-lang": _warning(
         "Sets of sound and of captions tell their language (`und` where it is not known)",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from longtake.contracts.check import RuleFinding
-from media.check.facts import Captions, Cue, Package, Playlist
+from media.check.facts import Captions, Cue, Media, Package, Playlist
 from media.check.renditions import Rendition, of_hls
 from media.check.rules import finding
 
@@ -14,6 +14,9 @@ _SLACK_S = Fraction(1, 10)
 """Captions are timed in milliseconds, and playlists round."""
 _PLAYED_S = Fraction(1)
 """So much later than 0 the media's clock may begin without a map: an edit list, a late frame."""
+
+
+_Span = tuple[Fraction, Fraction]
 
 
 def captions(package: Package) -> Iterator[RuleFinding]:
@@ -31,6 +34,44 @@ def captions(package: Package) -> Iterator[RuleFinding]:
         yield from _cover(film, playlist)
         if all(files):
             yield from _cues(film, playlist, [each for each in files if each])
+    yield from _forced(package)
+
+
+def _forced(package: Package) -> Iterator[RuleFinding]:
+    """What all viewers need is in the captions of their language, too: one of both is shown."""
+    told = package.master.media if package.master else ()
+    captions = [each for each in told if each.attributes.get("type") == "SUBTITLES"]
+    regular: dict[str | None, list[_Span]] = {}
+    for each in captions:
+        if each.attributes.get("forced") != "YES":
+            own = regular.setdefault(each.attributes.get("language"), [])
+            own += _times(package, each)
+    for each in captions:
+        others = regular.get(each.attributes.get("language"))
+        if each.attributes.get("forced") != "YES" or others is None:
+            continue
+        alone = next(_outside(_times(package, each), others), None)
+        if alone:
+            words = f"the cue from {_s(alone[0])} is not among the others of its language"
+            yield finding("captions-forced", each.where, words)
+
+
+def _outside(spans: list[_Span], others: list[_Span]) -> Iterator[_Span]:
+    """Those in whose time none of the others lies."""
+    ordered, at, reach = sorted(others), 0, Fraction(-1)
+    for begin, end in sorted(spans):
+        while at < len(ordered) and ordered[at][0] < end:
+            reach, at = max(reach, ordered[at][1]), at + 1
+        if reach <= begin:
+            yield begin, end
+
+
+def _times(package: Package, media: Media) -> list[_Span]:
+    playlist = package.playlists.get(media.path or "")
+    files = (
+        [package.captions.get(piece.path or "") for piece in playlist.pieces] if playlist else ()
+    )
+    return [_shown(cue, file) for file in files if file for cue in file.cues]
 
 
 def _clock(film: Rendition, files: Sequence[Captions]) -> Iterator[RuleFinding]:

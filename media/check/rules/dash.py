@@ -13,6 +13,7 @@ from media.check.facts import AdaptationSet, Master, Mpd, Package, Representatio
 from media.check.manifests import seconds
 from media.check.renditions import Rendition, of_dash, of_hls, of_representation
 from media.check.rules import finding
+from media.check.rules.dash_sets import dash_sets
 
 _ROUNDING = Fraction(1001, 1000)
 _MIME = {"video": "video/mp4", "audio": "audio/mp4", "text": "application/mp4"}
@@ -26,9 +27,8 @@ def dash(package: Package) -> Iterator[RuleFinding]:
         return
     yield from _manifest(mpd)
     yield from _duration(package, mpd)
-    yield from _ids(mpd)
+    yield from dash_sets(package, mpd)
     for group in mpd.sets:
-        yield from _set(package, group)
         yield from _cover(mpd, group)
         for each in group.representations:
             yield from _addressing(each)
@@ -52,6 +52,15 @@ def _manifest(mpd: Mpd) -> Iterator[RuleFinding]:
         yield finding("dash-period", mpd.path, f"there are {mpd.periods} periods")
     if seconds(mpd.period.get("start", "PT0S")) != 0:
         yield finding("dash-period", mpd.path, f"the period starts at {mpd.period['start'][:40]}")
+    lasts, whole = seconds(mpd.period.get("duration")), seconds(told.get(wanted[0]))
+    if lasts is not None and whole is not None and lasts != whole:
+        yield finding("dash-period", mpd.path, f"the period lasts {_s(lasts)} of {_s(whole)}")
+    longest = seconds(told.get("maxSegmentDuration"))
+    for each in (each for group in mpd.sets for each in group.representations):
+        length = max((span.duration for span in each.spans), default=0)
+        if longest is not None and each.timescale and Fraction(length, each.timescale) > longest:
+            words = f"{_s(Fraction(length, each.timescale))}; maxSegmentDuration is {_s(longest)}"
+            yield finding("dash-longest-segment", each.name, words)
 
 
 def _duration(package: Package, mpd: Mpd) -> Iterator[RuleFinding]:
@@ -69,30 +78,6 @@ def _duration(package: Package, mpd: Mpd) -> Iterator[RuleFinding]:
             mpd.path,
             f"mediaPresentationDuration is {_s(told)}; the film lasts {_s(max(lengths))}",
         )
-
-
-def _ids(mpd: Mpd) -> Iterator[RuleFinding]:
-    names = [each.attributes.get("id") for group in mpd.sets for each in group.representations]
-    for name in {name for name in names if names.count(name) > 1}:
-        yield finding("dash-sets", mpd.path, f"several representations have the id {name!r}")
-
-
-def _set(package: Package, group: AdaptationSet) -> Iterator[RuleFinding]:
-    tracks = [package.tracks.get(each.init or "") for each in group.representations]
-    known = [track for track in tracks if track]
-    for what, values in (
-        ("kinds", {track.kind for track in known}),
-        ("codecs", {track.codec.partition(".")[0] for track in known}),
-        ("time scales", {each.timescale for each in group.representations}),
-    ):
-        if len(values) > 1:
-            words = ", ".join(sorted(map(str, values)))
-            yield finding("dash-sets", group.name, f"several {what} in one set: {words}")
-    kinds = {track.kind for track in known}
-    if len(group.representations) > 1 and group.attributes.get("segmentAlignment") != "true":
-        yield finding("dash-sets", group.name, "segmentAlignment is not true")
-    if kinds & {"audio", "text"} and "lang" not in group.attributes:
-        yield finding("dash-lang", group.name, "lang is missing")
 
 
 def _cover(mpd: Mpd, group: AdaptationSet) -> Iterator[RuleFinding]:

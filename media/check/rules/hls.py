@@ -19,6 +19,8 @@ def playlists(package: Package) -> Iterator[RuleFinding]:
     for playlist in package.playlists.values():
         rendition = None if playlist.iframes_only else of_playlist(package, playlist)
         yield from _finished(playlist)
+        if playlist.iframes_only and playlist.pieces and not playlist.has_map:
+            yield finding("hls-map", playlist.path, "I-frames of MP4, and no EXT-X-MAP")
         yield from _target(playlist)
         if rendition is None:
             continue

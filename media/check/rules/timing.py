@@ -13,12 +13,16 @@ from media.check.renditions import Rendition
 from media.check.rules import finding
 
 KEYFRAMES_S = 2
+_CMAF = {"cmfc", "cmf2"}
 _MILLISECOND = Fraction(1, 1000)
 
 
 def timing(renditions: Sequence[Rendition]) -> Iterator[RuleFinding]:
     """What is wrong with the segments of all renditions."""
     timed = [each for each in renditions if each.is_timed]
+    for track, where in {each.track: each.init or each.name for each in timed}.items():
+        if track and not set(track.brands) & _CMAF:
+            yield finding("cmaf-brand", where, f"its brands are {' '.join(track.brands)[:80]}")
     for rendition in timed:
         yield from _continuity(rendition)
         if rendition.kind == "video":
