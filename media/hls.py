@@ -129,19 +129,23 @@ def _media(
     kind: str, group: str, members: Sequence[Rendition], names: Sequence[str]
 ) -> Iterable[str]:
     """EXT-X-MEDIA of each member. One sound of a group is the default; captions need not be shown,
-    so none of them may be. Of a language's members, one is chosen for those who speak it."""
+    so none of them may be. Of a language's members, one is chosen for those who speak it; what is
+    for people who do not see or hear, and what all need, always may be (Apple, 2.13, 4.6, 5.11).
+    The general one of a language stands before them (9.17)."""
     default = _default(members)
     if default is None and kind == "AUDIO":
         default = members[0]
     chosen = {_choice(default): default} if default else {}
-    for member, name in zip(members, names, strict=True):
+    for member, name in _general_first(list(zip(members, names, strict=True))):
         if not member.commentary:
             chosen.setdefault(_choice(member), member)
         words = [f"TYPE={kind}", f'GROUP-ID="{group}"', f'NAME="{name}"']
         if member.language:
             words.append(f'LANGUAGE="{member.language}"')
         words.append(f"DEFAULT={_yes(member is default)}")
-        words.append(f"AUTOSELECT={_yes(chosen.get(_choice(member)) is member)}")
+        is_chosen = chosen.get(_choice(member)) is member
+        is_needed = member.forced or bool(_characteristics(member))
+        words.append(f"AUTOSELECT={_yes(is_chosen or is_needed)}")
         if kind == "SUBTITLES":
             words.append(f"FORCED={_yes(member.forced)}")
         if characteristics := _characteristics(member):
@@ -151,6 +155,20 @@ def _media(
         yield f'#EXT-X-MEDIA:{",".join(words)},URI="{member.folder}/playlist.m3u8"'
     if members:
         yield ""
+
+
+def _general_first(told: list[tuple[Rendition, str]]) -> list[tuple[Rendition, str]]:
+    """In the places of each language, its members without characteristics first."""
+    languages = [member.language for member, _ in told]
+    found = list(told)
+    for language in dict.fromkeys(languages):
+        at = [place for place, each in enumerate(languages) if each == language]
+        own = sorted(
+            (told[place] for place in at), key=lambda each: bool(_characteristics(each[0]))
+        )
+        for place, each in zip(at, own, strict=True):
+            found[place] = each
+    return found
 
 
 def _choice(member: Rendition) -> tuple[object, ...]:

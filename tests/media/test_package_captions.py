@@ -13,6 +13,7 @@ import av
 import pytest
 
 from longtake.errors import InputCorrupt
+from media.check.checking import check
 from media.renditions import Text, Track
 from media.webvtt import read_webvtt
 from tests.media.package import folder, package, picture, read_playlist, sound, tree
@@ -179,6 +180,51 @@ async def test_the_master_tells_whose_captions_are_shown(made: Path) -> None:
     for tag, each, _ in master:
         assert (each.get("SUBTITLES") == "captions") is (tag == "#EXT-X-STREAM-INF")
         assert "wvtt" not in each.get("CODECS", "")  # Apple's players refuse it there
+
+
+async def test_captions_for_all_and_for_some_are_found_by_players(
+    tracks: list[Track], spoken: Path, tmp_path: Path
+) -> None:
+    """Apple asks for AUTOSELECT of both that are for people who do not hear, and for the general
+    ones before them. The players' choice between two alike is told as a warning."""
+    made = await package(
+        tmp_path / "out",
+        tracks,
+        [
+            Text(spoken, "captions-en", "en", "Sounds", hearing_impaired=True),
+            Text(spoken, "captions-en-2", "en", "More sounds", hearing_impaired=True),
+            Text(spoken, "captions-de", "de", "Deutsch"),
+            Text(spoken, "captions-en-3", "en", "English"),
+        ],
+    )
+    told = [each for _, each, _ in read_playlist(made / "master.m3u8").told if "FORCED" in each]
+    assert [each["NAME"] for each in told] == ["English", "Sounds", "Deutsch", "More sounds"]
+    assert {each["AUTOSELECT"] for each in told} == {"YES"}
+    found = (await check(made)).findings
+    assert {each.rule for each in found if each.where.startswith("master")} == {
+        "hls-autoselect",
+        "hls-several-rates",
+    }
+
+
+async def test_rates_count_captions_of_very_many_words(tracks: list[Track], tmp_path: Path) -> None:
+    """RFC 8216bis, 4.4.6.2: BANDWIDTH is the largest sum of what can be played together."""
+    words = tmp_path / "words.vtt"
+    cue = f"00:00:04.000 --> 00:00:07.500\n{'many words ' * 20_000}\n"
+    words.write_text(f"WEBVTT\n\n{cue}")
+    rates = []
+    for name, texts in (("with", [Text(words, "captions-en", "en")]), ("without", [])):
+        made = await package(tmp_path / name, tracks, texts)
+        assert not [each for each in (await check(made)).findings if each.severity == "error"]
+        (told,) = [
+            each
+            for tag, each, _ in read_playlist(made / "master.m3u8").told
+            if tag == "#EXT-X-STREAM-INF"
+        ]
+        rates.append((int(told["BANDWIDTH"]), int(told["AVERAGE-BANDWIDTH"])))
+    more, mean = (one - other for one, other in zip(*rates, strict=True))
+    assert more == pytest.approx(8 * len(cue) / 4, rel=0.01)
+    assert mean == pytest.approx(8 * len(cue) / 19, rel=0.01)
 
 
 async def test_broken_captions_leave_nothing(tracks: list[Track], tmp_path: Path) -> None:
