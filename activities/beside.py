@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 from activities.place import Place
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.steps.common import Source, TextTrack
 from longtake.contracts.steps.transcode import Admission, Image
 from longtake.contracts.transcode import Transcode
+from longtake.errors import LongtakeError, TransientError
+from longtake.paths import shown
 from media.caption_sources import read_captions
 from media.captions import Cues, earlier, without_braces
 from media.overlays import Beside
@@ -27,6 +30,21 @@ async def admit_watermark(here: Place, settings: VideoSettings) -> Image | None:
     return Image(source=source, width=width, height=height)
 
 
+async def read_words(path: Path, uri: str, stream: int | None, origin: Fraction) -> Cues:
+    """The captions of the file that lies at `path` and comes from `uri`, or of a stream of it.
+
+    Errors name what the job does, and no file of this host's cache. Raises what `read_captions`
+    raises.
+    """
+    try:
+        return await read_captions(path, stream, origin)
+    except LongtakeError as error:
+        words = error.message.replace(str(path), shown(uri))
+        if stream is None and isinstance(error, TransientError):
+            words = f"the captions {shown(uri)}: {words}"
+        raise type(error)(words) from error
+
+
 async def admit_captions(
     here: Place, settings: VideoSettings, source: Source, origin: Fraction
 ) -> tuple[str | None, Source | None]:
@@ -40,7 +58,7 @@ async def admit_captions(
     if asked.file is not None:
         source = file = await here.storage(asked.file).fingerprint(asked.file)
     path = await here.storage(source.uri).localize(source)
-    cues = await read_captions(path, asked.stream, origin)
+    cues = await read_words(path, source.uri, asked.stream, origin)
     document = cues.model_dump_json()
     key = content_key("cues", cues=document)
     await here.store.put(key, document.encode())
@@ -58,7 +76,7 @@ async def admit_texts(here: Place, job: Transcode, length_s: float) -> tuple[Tex
     for file in job.captions:
         source = await here.storage(file.source).fingerprint(file.source)
         path = await here.storage(file.source).localize(source)
-        cues = await read_captions(path, None, Fraction())
+        cues = await read_words(path, source.uri, None, Fraction())
         text = document(without_braces(earlier(cues.cues, start)), end_s - float(start))
         key = content_key("webvtt", text=text)
         await here.store.put(key, text.encode())

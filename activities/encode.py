@@ -28,13 +28,7 @@ from longtake.contracts.steps.transcode import (
     Scored,
     ScoreRequest,
 )
-from longtake.errors import (
-    CapabilityMissing,
-    InputCorrupt,
-    Poisoned,
-    ProcessKilled,
-    ProcessStalled,
-)
+from longtake.errors import CapabilityMissing, InputCorrupt
 from longtake.quality import VMAF_MODEL, every
 from media.analysis import analyse_chunk as analyse_picture
 from media.analysis import analysed_bytes, encode_at_quality, encode_second_pass
@@ -50,8 +44,6 @@ from media.tools import device_class, engine_version
 from media.video import ChunkMismatch, recipe
 from media.vmaf import score
 from storage.work import content_key
-
-POISON_AFTER = 3
 
 
 @implements(ANALYSE_CHUNK, stage="encoding")
@@ -241,9 +233,6 @@ async def once(
             raise ApplicationError(
                 str(mismatch), type=CHUNK_MISMATCH, non_retryable=True
             ) from mismatch
-        except (ProcessKilled, ProcessStalled) as killed:
-            await _poison(here, key, killed)
-            raise
         size = draft.stat().st_size
         await here.store.publish(draft, key)
     stats = Stats(
@@ -265,19 +254,6 @@ def check_engine(planned: str) -> None:
             f"this worker's engine is {engine_version()}, and the job was planned for {planned}: "
             "a worker of that version goes on; or cancel the job and `longtake retry` it"
         )
-
-
-async def _poison(here: Place, key: str, killed: ProcessKilled | ProcessStalled) -> None:
-    """Count the deaths of this step's processes in this run; the third is the last."""
-    info = activity.info()
-    run = f"{key}.{info.workflow_run_id}"
-    deaths = await here.store.note(run, str(info.attempt), killed.message)
-    if deaths >= POISON_AFTER:
-        raise Poisoned(
-            f"this step ended its process {deaths} times and is not tried again. The last time: "
-            f"{killed.message.rstrip('.')}. When the cause is mended, `longtake retry "
-            f"{info.workflow_id}` runs only what is missing"
-        ) from killed
 
 
 def seconds_a_frame(frames: Sequence[int], time_base: Fraction) -> Fraction:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from temporalio import activity
 
 from activities.admit import probe
+from activities.beside import read_words
 from activities.borrow import borrow, check_unchanged
 from activities.encode import check_engine, once, seconds_a_frame
 from activities.joining import join_parts
@@ -40,7 +41,6 @@ from longtake.keys import MOST_BYTES, read_key
 from longtake.languages import bcp47
 from longtake.packages import resolve_package
 from longtake.paths import shown
-from media.caption_sources import read_captions
 from media.chunks import Chunk, heaviest_first
 from media.fragments import close_gaps
 from media.jpeg import split
@@ -131,7 +131,7 @@ async def _words(
             others.append(file)
         path = await here.storage(file.uri).localize(file)
         try:
-            cues = await read_captions(path, each.stream, package.origin_s)
+            cues = await read_words(path, file.uri, each.stream, package.origin_s)
             text = document(cues.cues, package.media_s, cues.styles)
         except (UserError, ProcessStalled) as error:
             # A file was asked for; the film's own track need not be there for the film to play.

@@ -17,15 +17,25 @@ from typing import Any, TypeVar
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.place import place
 from longtake.contracts.base import Contract
 from longtake.contracts.steps.common import Step
-from longtake.errors import LongtakeError, ResourceExhausted
+from longtake.errors import (
+    LongtakeError,
+    Poisoned,
+    ProcessKilled,
+    ProcessStalled,
+    ResourceExhausted,
+)
 from longtake.settings import drain_grace_s
 from media.process import Tick
+from storage.work import content_key
 
 BEAT_S = 1.0
 ROOM_TRIES = 3
 """So often a full disk is tried again before the job fails with words."""
+POISON_AFTER = 3
+"""So often the processes of a step may be killed or stand still."""
 SURPRISE_TRIES = 5
 """So often an error that nobody expected is tried again."""
 
@@ -111,10 +121,31 @@ async def _attempt(run: Run[In, Out], request: In, beat: Beat) -> Out:
     except ApplicationError:
         raise
     except Exception as error:
-        raise translate(error, activity.info().attempt) from error
+        told = error
+        if isinstance(error, (ProcessKilled, ProcessStalled)):
+            told = await _poisoned(error) or error
+        raise translate(told, activity.info().attempt) from error
     finally:
         heart.cancel()
         drain.cancel()
+
+
+async def _poisoned(killed: ProcessKilled | ProcessStalled) -> Poisoned | None:
+    """Count the deaths of this step's processes; the third is the last. Attempts are no measure: a
+    worker that is replaced takes one, too."""
+    info = activity.info()
+    key = content_key("deaths", run=info.workflow_run_id, step=info.activity_id)
+    try:
+        deaths = await place().store.note(key, str(info.attempt), killed.message)
+    except LongtakeError:
+        return None  # it cannot be counted now; the step is tried again
+    if deaths < POISON_AFTER:
+        return None
+    return Poisoned(
+        f"this step ended its process {deaths} times and is not tried again. The last time: "
+        f"{killed.message.rstrip('.')}. When the cause is mended, `longtake retry "
+        f"{info.workflow_id}` runs only what is missing"
+    )
 
 
 def _measure(beat: Beat) -> None:

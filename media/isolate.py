@@ -112,7 +112,10 @@ async def in_child(
             raise ProcessStalled(f"looking into the file {why} and was ended")
         answer = answering.result()
         if answer is None and await asyncio.to_thread(_ended_from_outside, child):
-            raise ProcessKilled("the reader of the file was ended from outside before it was done")
+            raise ProcessKilled(
+                "the reader of the file was ended from outside before it was done: by the system, "
+                "most often, for want of memory. More of it for the worker helps, or fewer slots"
+            )
     finally:
         answering.cancel()
         standing.cancel()

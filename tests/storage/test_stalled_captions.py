@@ -1,8 +1,10 @@
-"""A text track at which its reader stalls costs a package that track, and not the whole job."""
+"""Readers that stall or are killed: a text track is left out; a file that was asked for fails the
+job after some tries, and so does whatever else cannot be read."""
 
 from __future__ import annotations
 
 import dataclasses
+import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities import admit
 from activities import package as steps
 from activities import place as places
 from longtake.contracts.package import Package
@@ -53,7 +56,31 @@ async def test_a_track_of_the_source_that_stalls_again_is_left_out(tmp_path: Pat
     assert not told.words_keys
 
 
-async def test_a_file_that_stalls_is_tried_again(tmp_path: Path) -> None:
-    with pytest.raises(ApplicationError, match="took too long") as failed:
-        await _plan(tmp_path, 2, named=True)
-    assert not failed.value.non_retryable
+async def test_a_file_that_was_asked_for_fails_the_job_at_the_third_stall(tmp_path: Path) -> None:
+    """And the failure says which file it was, and what to do."""
+    for attempt in (1, 2):
+        with pytest.raises(ApplicationError, match=r"words\.srt.* took too long") as failed:
+            await _plan(tmp_path, attempt, named=True)
+        assert not failed.value.non_retryable
+    with pytest.raises(ApplicationError, match=r"3 times.*words\.srt.*longtake retry") as failed:
+        await _plan(tmp_path, 3, named=True)
+    assert failed.value.non_retryable
+    assert failed.value.type == "Poisoned"
+
+
+async def test_a_reader_that_is_killed_each_time_fails_the_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the system does it where memory is short; whatever the step reads."""
+
+    async def killed(*_: object, **__: object) -> None:
+        await in_child(signal.raise_signal, signal.SIGKILL)
+
+    monkeypatch.setattr(admit, "inspect_in_child", killed)
+    for attempt in (1, 2):
+        with pytest.raises(ApplicationError, match="want of memory") as failed:
+            await _plan(tmp_path, attempt)
+        assert (failed.value.type, failed.value.non_retryable) == ("ProcessKilled", False)
+    with pytest.raises(ApplicationError, match=r"3 times.*More of it for the worker") as failed:
+        await _plan(tmp_path, 3)
+    assert (failed.value.type, failed.value.non_retryable) == ("Poisoned", True)
