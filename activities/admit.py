@@ -30,7 +30,8 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     source = await here.storage(job.input).fingerprint(job.input)
     facts, index_key = await probe(here, source, salvage=job.salvage)
     origin = (await here.index(index_key)).origin_s if index_key else Fraction()
-    cues_key, captions = await admit_captions(here, settings.video, source, origin)
+    cues_key, captions, drawn = await admit_captions(here, settings.video, source, origin)
+    texts, laid = await admit_texts(here, job, facts.duration_s)
     return Admission(
         source=source,
         facts=facts,
@@ -39,7 +40,8 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
         watermark=await admit_watermark(here, settings.video),
         cues_key=cues_key,
         captions=captions,
-        texts=await admit_texts(here, job, facts.duration_s),
+        texts=texts,
+        warnings=(*drawn, *laid),
     )
 
 

@@ -47,14 +47,14 @@ async def read_words(path: Path, uri: str, stream: int | None, origin: Fraction)
 
 async def admit_captions(
     here: Place, settings: VideoSettings, source: Source, origin: Fraction
-) -> tuple[str | None, Source | None]:
+) -> tuple[str | None, Source | None, tuple[str, ...]]:
     """Read the captions once and put them in the work store: what is drawn is what lay there.
 
-    Returns their key, and the file they are from where it is not the source itself.
+    Returns their key, the file they are from where it is not the source itself, and warnings.
     """
     asked, file = settings.captions, None
     if asked is None:
-        return None, None
+        return None, None, ()
     if asked.file is not None:
         source = file = await here.storage(asked.file).fingerprint(asked.file)
     path = await here.storage(source.uri).localize(source)
@@ -62,26 +62,29 @@ async def admit_captions(
     document = cues.model_dump_json()
     key = content_key("cues", cues=document)
     await here.store.put(key, document.encode())
-    return key, file
+    stream = f"stream {asked.stream} (subtitle)"
+    return key, file, cues.warnings(stream if file is None else shown(file.uri))
 
 
-async def admit_texts(here: Place, job: Transcode, length_s: float) -> tuple[TextTrack, ...]:
-    """Read the files of captions once, and keep what of them lies within the clip, on its clock.
-
-    `length_s` is the source's.
+async def admit_texts(
+    here: Place, job: Transcode, length_s: float
+) -> tuple[tuple[TextTrack, ...], tuple[str, ...]]:
+    """Read the files of captions once, and keep what of them lies within the clip, on its clock;
+    and warnings. `length_s` is the source's.
     """
     start = job.start or Fraction()
     end_s = min(length_s, float(job.end)) if job.end is not None else length_s
-    tracks = []
+    tracks, warnings = list[TextTrack](), list[str]()
     for file in job.captions:
         source = await here.storage(file.source).fingerprint(file.source)
         path = await here.storage(file.source).localize(source)
         cues = await read_words(path, source.uri, None, Fraction())
+        warnings += cues.warnings(shown(file.source))
         text = document(without_braces(earlier(cues.cues, start)), end_s - float(start))
         key = content_key("webvtt", text=text)
         await here.store.put(key, text.encode())
         tracks.append(TextTrack(key=key, source=source, **file.model_dump(exclude={"source"})))
-    return tuple(tracks)
+    return tuple(tracks), tuple(warnings)
 
 
 async def beside(here: Place, admission: Admission) -> Beside:

@@ -76,7 +76,7 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
     made = plan_package(facts, index, ladder.job, one_chunk=request.whole)
     settings = job.speech
     speech = await plan_hearing(here, source, facts, index, settings) if settings else None
-    words, words_keys, others, unread = await _words(here, source, made.plan)
+    words, words_keys, others, lost = await _words(here, source, made.plan)
     package = made.plan.model_copy(update={"words": words})
     chunks = package.chunks
     return PackageSummary(
@@ -99,7 +99,7 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
         media_s=package.media_s,
         engine=engine_version(),
         decisions=made.decisions | ladder.why,
-        warnings=(*made.warnings, *unread),
+        warnings=(*made.warnings, *lost),
     )
 
 
@@ -122,8 +122,9 @@ async def _words(
     here: Place, source: Source, package: PackagePlan
 ) -> tuple[tuple[Words, ...], tuple[str, ...], tuple[Source, ...], list[str]]:
     """All captions as WebVTT in the work store: their renditions, their keys, the files they are
-    from, and warnings of tracks of the source that cannot be read or hold no words."""
-    words, keys, others, unread = [], [], [], []
+    from, and warnings of tracks of the source that cannot be read or hold no words, and of what
+    else is left out."""
+    words, keys, others, warnings = [], [], [], []
     for each in package.words:
         file = source
         if each.file is not None:
@@ -139,16 +140,18 @@ async def _words(
             again = isinstance(error, UserError) or activity.info().attempt >= STALLED_TRIES
             if each.file is not None or not again:
                 raise
-            unread.append(f"stream {each.stream} (subtitle) is left out: {error.message}")
+            warnings.append(f"stream {each.stream} (subtitle) is left out: {error.message}")
             continue
         if not cues.cues:
-            unread.append(f"{shown(file.uri)} is left out: it holds no captions")
+            warnings.append(f"{shown(file.uri)} is left out: it holds no captions")
             continue
+        whose = f"stream {each.stream} (subtitle)" if each.file is None else shown(file.uri)
+        warnings += cues.warnings(whose)
         key = content_key("webvtt", text=text)
         await here.store.put(key, text.encode())
         words.append(each)
         keys.append(key)
-    return tuple(words), tuple(keys), tuple(others), unread
+    return tuple(words), tuple(keys), tuple(others), warnings
 
 
 @implements(ENCODE_RUNGS, stage="encoding")

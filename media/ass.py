@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from media.cue_colour import of_ass
 from media.cue_text import PLAIN, Look, from_ass, number_pad
 
 _DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
+_FONTS = "fonts and sizes"
+_LOSSES = {
+    _FONTS: r"\\f(?:n|s\d)",
+    "places (\\pos)": r"\\pos\(",
+    "movement and fades": r"\\(?:move|t|fade?)\(",
+    "turns and stretches": r"\\f(?:r[xyz]?-?\d|sc[xy]|a[xy])|\\org\(",
+    "karaoke": r"\\[kK][fo]?\d",
+    "outlines and shadows": r"\\(?:[xy]?(?:bord|shad)|[234]c|be\d|blur)",
+    "clips": r"\\i?clip\(",
+    "drawings": r"\\p[1-9]",
+}
+"""What events ask for, and WebVTT does not have, as people call it."""
+_FONT = ("fontname", "fontsize")
 Looks = Mapping[str, Look]
 """The styles of a file, by name."""
 
@@ -63,6 +76,23 @@ def read_events(lines: Iterable[str], looks: Looks) -> Iterator[Event]:
         if {"start", "end", "text"} <= told.keys():
             words, alignment = event_text(told["text"], told.get("style", ""), looks)
             yield Event(f"{told['start']} --> {told['end']}", words, alignment)
+
+
+def beyond(words: str) -> set[str]:
+    """What an event asks for that is left out."""
+    asked = re.findall(r"\{([^}]*)\}", words)
+    return {name for name, form in _LOSSES.items() if any(re.search(form, each) for each in asked)}
+
+
+def losses(found: Set[str], lines: Iterable[str]) -> tuple[str, ...]:
+    """The same of all events, and of the styles in the lines of a file, or of a stream's header.
+
+    Styles that all name one font ask for nothing that would be missed.
+    """
+    told = (told for _, told in _told(lines, "Style"))
+    fonts = {tuple(each.get(name, "").strip() for name in _FONT) for each in told}
+    wanted = found | ({_FONTS} if len(fonts) > 1 else set())
+    return tuple(name for name in _LOSSES if name in wanted)
 
 
 def event_text(words: str, style: str, looks: Looks) -> tuple[str, int | None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from longtake.errors import InputTooLarge, InputUnsupported
 from media import cue_style
-from media.ass import is_ass, read_events, read_looks
+from media.ass import beyond, is_ass, losses, read_events, read_looks
 from media.captions import Cue, Cues, cue, ordered
 from media.cue_colour import styles_of
 from media.cue_text import from_tags
@@ -33,13 +33,16 @@ def read_file(path: Path) -> Cues:
         raise InputTooLarge(f"the captions {path} have more than {MAX_BYTES >> 20} MiB")
     text = _decoded(path)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    styles, regions = _head(lines)
+    styles, regions, lost = head(lines)
     cues = list(_ass_cues(lines) if is_ass(lines) else _cues_of_blocks(lines, regions))
+    if is_ass(lines):
+        events = (line for line in lines if line.startswith("Dialogue:"))
+        lost = losses(set[str]().union(*map(beyond, events)), lines)
     if not cues and not _is_webvtt(lines):
         raise InputUnsupported(f"{path} holds no captions: SRT, WebVTT and ASS are read")
     if not _is_webvtt(lines):
         styles = styles_of(each.tagged for each in cues)
-    return ordered(cues, str(path), styles)
+    return ordered(cues, str(path), styles, lost)
 
 
 def _decoded(path: Path) -> str:
@@ -57,23 +60,25 @@ def _is_webvtt(lines: Sequence[str]) -> bool:
     return bool(lines) and lines[0].startswith("WEBVTT")
 
 
-def _head(lines: Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The blocks of styles and regions of a WebVTT file, and the ids of the regions. They stand
-    before the first cue (W3C WebVTT, 4.1)."""
+def head(lines: Sequence[str]) -> tuple[tuple[str, ...], frozenset[str], tuple[str, ...]]:
+    """The blocks of styles and regions of a WebVTT file, the ids of the regions, and what is lost
+    of both. They stand before the first cue (W3C WebVTT, 4.1)."""
     if not _is_webvtt(lines):
-        return (), frozenset()
+        return (), frozenset(), ()
     first = next((at for at, line in enumerate(lines) if "-->" in line), len(lines))
-    styles, regions = list[str](), set[str]()
+    styles, regions, lost = list[str](), set[str](), tuple[str, ...]()
     for block in re.split(r"\n{2,}", "\n".join(lines[:first])):
         kind, *rest = block.split("\n")
-        if kind.strip() == "STYLE" and (style := cue_style.style(rest)):
-            styles.append(style)
+        if kind.strip() == "STYLE":
+            style = cue_style.style(rest)
+            styles += [style] if style else []
+            lost = lost if style else ("styles that name files or conditions",)
         elif kind.strip() == "REGION" and (region := cue_style.region(rest)):
             regions.add(region[0])
             styles.append(region[1])
     if sum(map(len, styles)) > cue_style.MAX_STYLES:
-        return (), frozenset()
-    return tuple(styles), frozenset(regions)
+        return (), frozenset(), (f"styles of more than {cue_style.MAX_STYLES >> 10} KiB",)
+    return tuple(styles), frozenset(regions), lost
 
 
 def _cues_of_blocks(lines: Sequence[str], regions: Collection[str]) -> Iterator[Cue]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from longtake.errors import InputCorrupt, InvalidJob
 from media import cue_style, tx3g
-from media.ass import Looks, event_text, read_looks
-from media.caption_files import read_file
+from media.ass import Looks, beyond, event_text, losses, read_looks
+from media.caption_files import head, read_file
 from media.captions import Cue, Cues, cue, ordered
 from media.cue_colour import styles_of
 from media.cue_text import from_tags
 from media.formats import READER_OPTIONS, sniff
 from media.isolate import in_child
+from media.matroska import text_headers
 
 _TEXT_CODECS = {"subrip": "plain", "srt": "plain", "text": "plain", "webvtt": "plain"} | {
     "ass": "ass",
@@ -54,31 +55,46 @@ def read_stream(path: str, number: int, origin: Fraction) -> Cues:
                 "SubRip, WebVTT, ASS, and MP4's own"
             )
         try:
-            read = _reader(kind, getattr(stream.codec_context, "extradata", None) or b"")
-            cues = [c for p in container.demux(stream) for c in _of_packet(p, read, origin)]
+            header = getattr(stream.codec_context, "extradata", None) or b""
+            if nameless:
+                header = _webvtt_header(path, list(container.streams.subtitles).index(stream))
+            lines = header.decode("utf-8", "replace").splitlines()
+            styles, regions, lost = head(lines)
+            read, beyond_it = _reader(kind, header, regions), set[str]()
+            cues = list[Cue]()
+            for packet in container.demux(stream):
+                cues += _of_packet(packet, read, origin)
+                beyond_it |= beyond(bytes(packet).decode("utf-8")) if kind == "ass" else set()
         except UnicodeDecodeError as error:
             raise InvalidJob(f"captions.stream {number} of {path} is no text in UTF-8") from error
     if not cues:
         raise InputCorrupt(f"captions.stream {number} of {path} holds no words")
-    own = nameless or codec == "webvtt"  # its classes mean what its own styles say
-    styles = () if own else styles_of(each.tagged for each in cues)
-    return ordered(cues, f"captions.stream {number}", styles)
+    if not nameless and codec != "webvtt":  # whose classes mean what its own styles say
+        styles = styles_of(each.tagged for each in cues)
+    lost = losses(beyond_it, lines) if kind == "ass" else lost
+    return ordered(cues, f"captions.stream {number}", styles, lost)
+
+
+def _webvtt_header(path: str, place: int) -> bytes:
+    """What stands in a file of WebVTT before its first cue, of a text track in Matroska; nothing
+    where it cannot be found."""
+    headers = text_headers(Path(path))
+    return headers[place] if place < len(headers) else b""
 
 
 _Read = Callable[[Any, bytes], Sequence[str]]
 """Of a packet and its bytes: what `media.captions.cue` takes behind the times."""
 
 
-def _reader(kind: str, header: bytes) -> _Read:
-    """How packets of a stream are read, by the kind of its text and its header. Of WebVTT in
-    Matroska PyAV does not give the header, in which its styles are."""
+def _reader(kind: str, header: bytes, regions: Collection[str]) -> _Read:
+    """How packets of a stream are read, by the kind of its text, its header, and its regions."""
     if kind == "mov_text":
         usual = tx3g.usual_look(header)
         return lambda _, data: (tx3g.read_sample(data, usual),)
     if kind == "ass":
         looks = read_looks(header.decode("utf-8", "replace").splitlines())
         return lambda _, data: _of_ass(data.decode("utf-8"), looks)
-    return lambda packet, data: _of_tags(packet, data.decode("utf-8"))
+    return lambda packet, data: _of_tags(packet, data.decode("utf-8"), regions)
 
 
 def _of_ass(event: str, looks: Looks) -> Sequence[str]:
@@ -88,11 +104,11 @@ def _of_ass(event: str, looks: Looks) -> Sequence[str]:
     return text, cue_style.aligned(alignment)
 
 
-def _of_tags(packet: Any, text: str) -> Sequence[str]:
+def _of_tags(packet: Any, text: str, regions: Collection[str]) -> Sequence[str]:
     """WebVTT or SubRip."""
     tagged, alignment = from_tags(text)
     asked, name = _beside(packet)
-    settings = cue_style.settings(asked) or cue_style.aligned(alignment)
+    settings = cue_style.settings(asked, regions) or cue_style.aligned(alignment)
     return tagged, settings, cue_style.name(name)
 
 

@@ -42,6 +42,14 @@ class Cues(Contract):
     cues: tuple[Cue, ...]
     styles: tuple[str, ...] = ()
     """Of WebVTT: its blocks of styles and regions."""
+    lost: tuple[str, ...] = ()
+    """What else the file or stream asks for and WebVTT, as it is written here, does not have."""
+
+    def warnings(self, whose: str) -> tuple[str, ...]:
+        """What people are told of it, if anything was left out; `whose` names the captions."""
+        if not self.lost:
+            return ()
+        return (f"{whose} came without all that it asks for; left out: {', '.join(self.lost)}",)
 
 
 def cue(start: int, end: int, tagged: str, settings: str = "", name: str = "") -> Iterator[Cue]:
@@ -53,7 +61,9 @@ def cue(start: int, end: int, tagged: str, settings: str = "", name: str = "") -
         )
 
 
-def ordered(cues: list[Cue], name: str, styles: tuple[str, ...] = ()) -> Cues:
+def ordered(
+    cues: list[Cue], name: str, styles: tuple[str, ...] = (), lost: tuple[str, ...] = ()
+) -> Cues:
     """All cues of a file or stream of this name. Raises InputTooLarge."""
     if len(cues) > MAX_CUES:
         raise InputTooLarge(f"{name} has {len(cues)} captions; at most {MAX_CUES} are read")
@@ -62,7 +72,7 @@ def ordered(cues: list[Cue], name: str, styles: tuple[str, ...] = ()) -> Cues:
             f"{name} has so many captions at once that nobody can read them: are their times right?"
         )
     in_order = sorted(cues, key=lambda cue: (cue.start_ms, cue.end_ms))
-    return Cues(cues=tuple(in_order), styles=styles)
+    return Cues(cues=tuple(in_order), styles=styles, lost=lost)
 
 
 def _weight(cues: Iterable[Cue]) -> int:

@@ -145,7 +145,7 @@ class TranscodeWorkflow(JobWorkflow):
             ),
             decisions=plan.decisions | decision,
             warnings=(
-                *(*plan.warnings, *(unreached(quality) if quality else ())),
+                *(*admission.warnings, *plan.warnings, *(unreached(quality) if quality else ())),
                 *(*damage([*picture.chunks, *sounds]), *published.warnings),
             ),
             quality=quality,

@@ -320,12 +320,20 @@ def test_styles_and_places_of_captions_come_into_the_package(
     theirs.write_bytes(
         "\ufeff1\n00:00:01,000 --> 00:00:02,000\n{\\an8}<u>Grüße</u>\n".encode("utf-16-le")
     )
-    words = tmp_path / "words.srt"
-    words.write_text("1\n00:00:01,000 --> 00:00:02,000\n<b>three</b>\n")
+    words = tmp_path / "words.ass"
+    words.write_text(
+        "[Script Info]\nScriptType: v4.00+\n\n[Events]\n"
+        "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{\\b1\\pos(3,4)}three\n"
+    )
     picture = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=3")
-    run(*picture, "-i", words, "-map", "0", "-map", "1", "-c:s", "ass", source)
+    run(*picture, "-i", words, "-map", "0", "-map", "1", "-c:s", "copy", source)
     asked = ("--captions", f"en={ours}", "--captions", f"de={theirs}")
-    out, _ = package(service, source, "-p", preset, *asked)
+    out, told = package(service, source, "-p", preset, *asked)
+    lost = "came without all that it asks for; left out: places (\\pos)"
+    assert told["warnings"] == [f"stream 1 (subtitle) {lost}"]
+    burnt = ("-o", tmp_path / "burnt.mp4", "--speed", "ultrafast", "--captions", words)
+    assert f"{words} {lost}" in service.json("transcode", source, *burnt)["warnings"]
     found = [path.read_text("utf-8") for path in sorted(out.glob("captions-*/00001.vtt"))]
     head = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n"
     times = "00:00:01.000 --> 00:00:02.000"

@@ -16,6 +16,7 @@ from media.caption_sources import read_stream
 from media.captions import Cues, without_braces
 from media.cue_colour import MOST
 from media.cue_text import PLAIN, from_ass, from_tags, words
+from media.matroska import text_headers
 from media.webvtt import clock, document
 from tests.media.engine import run
 
@@ -258,9 +259,11 @@ def element(name: str, *parts: bytes | int) -> bytes:
 def test_webvtt_that_others_put_into_matroska_keeps_its_settings(tmp_path: Path) -> None:
     """As mkvmerge does: S_TEXT/WEBVTT, settings and names in additions to the blocks."""
     kind = element("86", b"S_TEXT/WEBVTT")
-    track = element("AE", element("D7", 1), element("73C5", 1), element("83", 17), kind)
+    header = element("63A2", STYLED.partition("NOTE")[0].encode())
+    track = element("AE", element("D7", 1), element("73C5", 1), element("83", 17), kind, header)
     block = element("A1", b"\x81", b"\x03\xe8", b"\0", b"<v Ann>Hi")
-    beside = element("A6", element("EE", 1), element("A5", b"line:0 evil:1\nfirst\nNOTE x"))
+    told = b"line:0 region:left region:gone evil:1\nfirst\nNOTE x"
+    beside = element("A6", element("EE", 1), element("A5", told))
     group = element("A0", block, element("9B", b"\x03\xe8"), element("75A1", beside))
     source = tmp_path / "a.mkv"
     source.write_bytes(
@@ -272,9 +275,68 @@ def test_webvtt_that_others_put_into_matroska_keeps_its_settings(tmp_path: Path)
             element("1F43B675", element("E7", 0), group),
         )
     )
-    assert as_packaged(read_stream(str(source), 0, Fraction(0))) == (
-        "WEBVTT\n\nfirst\n00:00:01.000 --> 00:00:02.000 line:0\n<v Ann>Hi</v>\n"
+    packaged = as_packaged(read_stream(str(source), 0, Fraction(0)))
+    assert packaged.split("\n\n")[:3] == written(STYLED, "a.vtt", tmp_path).split("\n\n")[:3]
+    assert packaged.endswith(
+        "\n\nfirst\n00:00:01.000 --> 00:00:02.000 line:0 region:left\n<v Ann>Hi</v>\n"
     )
+
+
+def test_headers_that_are_cut_off_or_lie_cost_only_themselves(tmp_path: Path) -> None:
+    """A tracks element that ends in the middle, one that says to be endless, one with nothing."""
+    source = tmp_path / "a.mkv"
+    whole = element("1654AE6B", element("AE", element("83", 17), element("63A2", b"WEBVTT")))
+    for tracks, found in (
+        (whole, (b"WEBVTT",)),
+        (whole[:-3], ()),
+        (b"\x16\x54\xae\x6b\x01" + b"\xff" * 7, ()),
+        (element("1654AE6B", b"\0" * 9), ()),
+        (element("1654AE6B", element("AE", element("83", 17), b"\x63\xa2\xff")), (b"",)),
+        (b"\xff" * 100, ()),
+        (b"", ()),
+    ):
+        source.write_bytes(
+            element("1A45DFA3", b"x") + b"\x18\x53\x80\x67\x01" + b"\xff" * 7 + tracks
+        )
+        assert text_headers(source) == found
+
+
+@pytest.mark.parametrize("codec", ["file", "ass"])
+def test_what_of_ass_is_left_out_is_named(codec: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.ass"
+    for content, lost in (
+        (ASS, ("places (\\pos)", "outlines and shadows", "drawings")),
+        (ASS.replace("Sign,Arial", "Sign,Comic"), ("fonts and sizes", "places (\\pos)")),
+        (
+            ASS.replace("{\\i0}, two", "{\\k20\\move(1,2,3,4)}, two"),
+            ("movement and fades", "karaoke"),
+        ),
+    ):
+        path.write_text(content)
+        cues = read_file(path)
+        if codec == "ass":
+            picture = ("-f", "lavfi", "-i", "color=black:s=64x64:r=5:d=12")
+            run(*picture, "-i", path, "-map", "0", "-map", "1", "-c:s", codec, tmp_path / "a.mkv")
+            cues = read_stream(str(tmp_path / "a.mkv"), 1, Fraction(0))
+        assert set(lost) <= set(cues.lost)
+        (warning,) = cues.warnings("a.ass")
+        assert all(name in warning for name in lost)
+    plain = re.sub(r"\\(?:blur2|fs40|pos\(3,4\)|p1)", "", ASS)
+    path.write_text(plain)
+    assert read_file(path).warnings("a.ass") == ()
+
+
+@pytest.mark.parametrize(
+    ("block", "lost"),
+    [
+        ("@media (width) { ::cue { color: red } }", "styles that name files or conditions"),
+        ("::cue { color: red }\n" * 1000, "styles of more than 16 KiB"),
+    ],
+)
+def test_styles_that_cannot_come_along_are_named(block: str, lost: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.vtt"
+    path.write_text(f"WEBVTT\n\nSTYLE\n{block}\n\n00:01.000 --> 00:02.000\nHi\n")
+    assert read_file(path).lost == (lost,)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"])

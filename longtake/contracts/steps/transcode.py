@@ -37,6 +37,8 @@ class Admission(Contract):
     """Their file; None where they are a stream of the source itself."""
     texts: tuple[TextTrack, ...] = ()
     """Captions that are laid beside the picture."""
+    warnings: tuple[str, ...] = ()
+    """What of captions is left out."""
 
 
 class PlanRequest(Contract):
