@@ -328,6 +328,7 @@ CAPTIONS = [
                                    "00:00:07.000 --> 00:00:08.000")),
     Mutation("captions-cues", text("c/00002.vtt", r"00:00:03(.|\n)*segments\n\n", "")),
     Mutation("captions-cover", lambda out: without_last(out, "c/playlist.m3u8")),
+    Mutation("captions-cover", playlist(r"EXTINF:1\.009", "EXTINF:4.000", "c/playlist.m3u8")),
 ]  # fmt: skip
 DASH = [
     Mutation("dash-syntax", mpd("</MPD>")),

@@ -160,7 +160,11 @@ RULES = {
         "There is H.264 in SDR, which all play, of I-frames, too",
         f"{APPLE} 1.12, 1.24, 6.14, 6.16",
     ),
-    "hls-aac": _warning("Where there is sound, there is AAC in stereo or mono", f"{APPLE} 2.3"),
+    "hls-aac": _warning(
+        "Where there is sound, there is AAC in stereo or mono; and in more channels, where others "
+        "than Dolby's have more",
+        f"{APPLE} 2.3, 2.26",
+    ),
     "hls-he-aac": _warning("HE-AAC takes at most 64 kbit/s", f"{APPLE} 2.4"),
     "hls-sound-codec": _warning(
         "Sound is AAC, Apple Lossless, FLAC, AC-3 or E-AC-3", f"{APPLE} 2.2, 2.5"
@@ -231,6 +235,9 @@ RULES = {
     "iframe-missing": _warning(
         "There are I-frame playlists, to scrub with, of each codec", f"{APPLE} 6.1, 6.13"
     ),
+    "iframe-hdr-sizes": _warning(
+        "Where there are I-frames in HDR, there are of each of its sizes", f"{APPLE} 6.15"
+    ),
     "iframe-several-rates": _warning(
         "Where there are several bit rates, there are of I-frames, too", f"{APPLE} 6.6"
     ),
@@ -265,7 +272,7 @@ RULES = {
     "captions-forced": _warning(
         "What is in forced captions is in the others of their language, too", f"{APPLE} 5.8"
     ),
-    "captions-cover": _error("Captions last as long as the film", f"{APPLE} 5.5"),
+    "captions-cover": _error("Captions last as long as the film", f"{APPLE} 5.5, 8.7"),
     # DASH
     "dash-syntax": _error("The manifest is XML without DTD, an MPD with its required parts", DASH),
     "dash-static": _error(

@@ -26,12 +26,13 @@ def captions(package: Package) -> Iterator[RuleFinding]:
     film = film or next((each for each in found if each.is_timed), None)
     if film is None:
         return
+    longest = max(each.duration_s for each in found if each.is_timed)
     for playlist in package.playlists.values():
         files = [package.captions.get(piece.path or "") for piece in playlist.pieces]
         if not any(files):
             continue
         yield from _clock(film, [each for each in files if each])
-        yield from _cover(film, playlist)
+        yield from _cover(film, longest, playlist)
         if all(files):
             yield from _cues(film, playlist, [each for each in files if each])
     yield from _forced(package)
@@ -82,14 +83,20 @@ def _clock(film: Rendition, files: Sequence[Captions]) -> Iterator[RuleFinding]:
             yield finding("captions-timestamp-map", each.path, message)
 
 
-def _cover(film: Rendition, playlist: Playlist) -> Iterator[RuleFinding]:
-    """The last cue may be long past; the playlist still goes on to the end."""
+def _cover(film: Rendition, longest: Fraction, playlist: Playlist) -> Iterator[RuleFinding]:
+    """The last cue may be long past; the playlist still goes on to the end, and no further."""
     length, wanted = sum((piece.duration for piece in playlist.pieces), Fraction()), film.duration_s
     if length < wanted - max(film.frame_s, _SLACK_S):  # the sound may last longer than the film
         yield finding(
             "captions-cover",
             playlist.path,
             f"its segments last {float(length):.4g} s; the film {float(wanted):.4g} s",
+        )
+    elif length > longest + max(film.frame_s, _SLACK_S):
+        yield finding(
+            "captions-cover",
+            playlist.path,
+            f"its segments last {float(length):.4g} s; all else ends at {float(longest):.4g} s",
         )
 
 

@@ -19,6 +19,7 @@ _AAC = ("mp4a.40.2", "mp4a.40.5", "mp4a.40.29")
 _XHE_AAC = "mp4a.40.42"
 _SOUNDS = (*_AAC, _XHE_AAC, "alac", "flac", "ac-3", "ec-3", "apac")
 _NO_SOUNDS = (*_PICTURES, "vp", "wvtt", "stpp", "mp4v", "theora", "c608")
+_DOLBY = ("ac-3", "ec-3")
 _HE_AAC_BPS = 64_000
 _UHD = 3840 * 2160
 _UHD_BPS = 15_000_000
@@ -83,6 +84,11 @@ def _sounds(package: Package, found: Master, played: Sequence[Stream]) -> Iterat
     counts = [each.track.channels for each in sounds if each.track and each.track.codec in _AAC]
     if counts and min(counts) > _STEREO:
         yield finding("hls-aac", found.path, f"no AAC has less than {min(counts)} channels")
+    others = [each.track for each in sounds if each.track and each.track.codec not in _AAC]
+    more = [track for track in others if track.entry not in _DOLBY and track.channels > _STEREO]
+    if more and max(counts, default=0) <= _STEREO:
+        message = f"{more[0].codec} has {more[0].channels} channels, and no AAC has as many"
+        yield finding("hls-aac", found.path, message)
     for each in sounds:
         is_he = each.track is not None and each.track.codec in _AAC[1:]
         if is_he and each.mean_bps > _HE_AAC_BPS:
@@ -127,6 +133,11 @@ def _iframes(found: Master, pictures: Sequence[Stream]) -> Iterator[RuleFinding]
     for codec in sorted({_picture(stream).partition(".")[0] for stream in pictures} - had):
         if "mjpg" not in had:
             yield finding("iframe-missing", found.path, f"there are no I-frames of {codec}")
+    sizes = {each.attributes.get("resolution") for each in pictures if _range(each) != "SDR"}
+    hdr = {each.attributes.get("resolution") for each in iframes if _range(each) != "SDR"}
+    if hdr and sizes - hdr:
+        words = f"there are no I-frames in HDR of {', '.join(sorted(filter(None, sizes - hdr)))}"
+        yield finding("iframe-hdr-sizes", found.path, words)
     if len(iframes) == 1 and len({stream.path for stream in pictures}) > 1:
         yield finding("iframe-several-rates", found.path, "there is one I-frame playlist")
 
