@@ -334,6 +334,8 @@ class Picture:
     primaries: int
     transfer: int
     is_interlaced: bool
+    has_light: bool
+    """Whether it tells of its mastering display or of light levels (HDR10)."""
 
 
 @dataclass

@@ -14,6 +14,7 @@ import av.error
 from media.check.codecs import DECODERS
 from media.check.facts import Keyframe, Picture
 from media.formats import MAX_PIXELS
+from media.light import read_light
 
 
 def decode(entry: str, config: bytes, frames: tuple[Keyframe, ...]) -> list[Picture | str]:
@@ -46,4 +47,5 @@ def _one(context: Any, frame: Keyframe) -> Picture | str:
         primaries=int(picture.color_primaries),
         transfer=int(picture.color_trc),
         is_interlaced=bool(picture.interlaced_frame),
+        has_light=read_light(picture) is not None,
     )

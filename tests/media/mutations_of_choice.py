@@ -96,6 +96,7 @@ OFFER = [
     Mutation("hls-high-profile", master(r"avc1\.64000d", "avc1.4d000d")),
     Mutation("hls-level", master(r"avc1\.64000d", "avc1.64001f")),
     Mutation("hls-hdr-depth", master("VIDEO-RANGE=SDR", "VIDEO-RANGE=PQ")),
+    Mutation("hls-hdr10", master("VIDEO-RANGE=SDR", "VIDEO-RANGE=PQ")),
     Mutation("hls-colour", data("v90/init.mp4", bt2020)),
     Mutation("hls-uhd-rate", master(r"AVERAGE-BANDWIDTH=\d+(.*)=320x180",
                                     r"AVERAGE-BANDWIDTH=16000000\1=3840x2160")),

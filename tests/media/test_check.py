@@ -14,7 +14,7 @@ from tests.media.mutations import ENCRYPTED, PLAIN, Mutation
 from tests.media.mutations_of_choice import CHOICE
 from tests.media.packages import RUNGS, package, picture, sound
 
-DECODED = {"iframe-decode", "hls-video-range", "hls-interlaced"}
+DECODED = {"iframe-decode", "hls-video-range", "hls-interlaced", "hls-hdr10"}
 """Rules that need pictures to be decoded, which children do."""
 
 

@@ -30,7 +30,7 @@ def hevc(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_hdr_in_hevc_breaks_no_rule(hevc: Path) -> None:
     found = await check(hevc)
-    assert rules(found) == {"hls-compatible"}
+    assert rules(found) == {"hls-compatible", "hls-hdr10"}
     assert found.errors == 0
     (codec,) = {each.codec for each in found.renditions if each.kind == "video"}
     assert codec is not None

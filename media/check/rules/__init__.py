@@ -152,6 +152,10 @@ RULES = {
         f"{APPLE} 1.11",
     ),
     "hls-hdr-depth": _error("PQ and HLG have 10 bits at least", f"{APPLE} 1.7, ITU-R BT.2100"),
+    "hls-hdr10": _warning(
+        "PQ tells its mastering display or its light levels: screens guess without",
+        f"{APPLE} 1.35",
+    ),
     "hls-colour": _warning("Pictures of one VIDEO-RANGE have one colour space", f"{APPLE} 1.21"),
     "hls-uhd-rate": _warning(
         "Of UHD one stream takes at most 15 Mbit/s on average", f"{APPLE} 1.34"

@@ -90,6 +90,8 @@ def _picture(package: Package, stream: Stream, rendition: Rendition) -> Iterator
     if told.get("video_range", "SDR") != is_range:
         declared = told.get("video_range", "no VIDEO-RANGE, which means SDR")
         yield finding("hls-video-range", stream.where, f"{declared}; the picture is {is_range}")
+    if picture and told.get("video_range") == "PQ" and not picture.has_light:
+        yield finding("hls-hdr10", stream.where, "neither mastering display nor light levels")
     if picture and picture.is_interlaced:
         yield finding("hls-interlaced", rendition.name, "its first picture is interlaced")
     if not stream.iframes and rendition.is_timed:
