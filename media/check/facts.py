@@ -89,8 +89,10 @@ class Fragment:
     data: int
     """First byte of the first sample."""
     first_size: int
-    has_iv: bool
+    has_iv: bool = False
     """Whether boxes tell each sample's encryption (senc, or saiz and saio)."""
+    is_relative: bool = False
+    """Whether places are told from the moof on, so that it does not matter where the file lies."""
 
 
 @dataclass(frozen=True)

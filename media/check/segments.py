@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from media.check.boxes import Box, Bytes, Malformed, boxes, find, full, need, number, unpack
 from media.check.facts import Fragment, Segment, Track
@@ -11,6 +11,9 @@ from media.check.starts import HEAD_BYTES, start_kind
 
 _NOT_SYNC = 0x10000
 """sample_is_non_sync_sample, of a sample's flags."""
+_FROM_MOOF, _FROM_MOOF_ALONE = 0x020000, 0x020001
+"""default-base-is-moof, of a tfhd's flags; and with it base-data-offset-present, which must not be.
+"""
 MOST_SAMPLES = 1 << 22
 """Of one run: a number in a damaged file must not become work without end."""
 
@@ -93,12 +96,13 @@ def _read_fragment(data: Bytes, moof: Box, mdat: Box, track: Track) -> Fragment:
         raise Malformed(f"the fragment at byte {moof.begin} has no samples")
     if place < mdat.start or place + sum(sample.size for sample in samples) > mdat.end:
         raise Malformed(f"samples of the fragment at byte {moof.begin} lie outside its mdat")
-    return _fragment(start, samples, place, (moof.begin, mdat.end), _has_iv(data, traf))
+    whole = _fragment(start, samples, place, (moof.begin, mdat.end))
+    _, flags, _ = full(data, tfhd)
+    is_relative = flags & _FROM_MOOF_ALONE == _FROM_MOOF
+    return replace(whole, has_iv=_has_iv(data, traf), is_relative=is_relative)
 
 
-def _fragment(
-    start: int, samples: list[_Sample], place: int, edges: tuple[int, int], has_iv: bool
-) -> Fragment:
+def _fragment(start: int, samples: list[_Sample], place: int, edges: tuple[int, int]) -> Fragment:
     time, shown, keyframes = start, [], 0
     for sample in samples:
         shown.append(time + sample.offset)
@@ -119,7 +123,6 @@ def _fragment(
         longest=max(lengths),
         data=place,
         first_size=samples[0].size,
-        has_iv=has_iv,
     )
 
 

@@ -59,6 +59,12 @@ def interlaced(out: Path) -> None:
     subprocess.run(command, cwd=out, check=True, timeout=WAIT_S)
 
 
+def without_base(found: bytearray) -> bytearray:
+    """Flags of the first tfhd, without default-base-is-moof."""
+    found[found.index(b"tfhd") + 5] &= ~2
+    return found
+
+
 def six_channels(found: bytearray) -> bytearray:
     struct.pack_into(">H", found, found.index(b"mp4a") + 4 + 16, 6)
     return found
@@ -113,6 +119,7 @@ OFFER = [
     Mutation("iframe-several-rates", master(r"^#EXT-X-I-FRAME.*v90.*\n")),
     Mutation("iframe-hdr-sizes", all_of(master("=SDR", "=PQ", count=0),
                                         master("(I-FRAME.*)=PQ(.*v90)", r"\1=SDR\2"))),
+    Mutation("segment-relative", data("v180/00002.m4s", without_base)),
     Mutation("cmaf-brand", rename_boxes("v180/init.mp4", b"cmfc")),
     Mutation("hls-bandwidth", text("c/00001.vtt", r"\Z", "\nNOTE " + "x" * 90_000)),
     Mutation("hls-average-bandwidth", text("c/00001.vtt", r"\Z", "\nNOTE " + "x" * 90_000)),

@@ -186,6 +186,10 @@ RULES = {
         "Segments are fragments of one track with tfdt, and samples inside their mdat",
         f"{CMAF} 7.3, ISO/IEC 14496-12",
     ),
+    "segment-relative": _error(
+        "Fragments tell places from their moof on: browsers refuse others",
+        "W3C MSE ISO BMFF byte stream 4, ISO/IEC 23000-19 7.5",
+    ),
     "segment-continuity": _error(
         "Each fragment begins where the last one ended: no gap or overlap of a frame or more",
         f"{APPLE} 7.1, 7.3, {CMAF} 7.3.2",

@@ -45,6 +45,11 @@ def _continuity(rendition: Rendition) -> Iterator[RuleFinding]:
     fragments = [
         (segment.path, fragment) for segment in rendition.media for fragment in segment.fragments
     ]
+    path = next((path for path, fragment in fragments if not fragment.is_relative), None)
+    if path is not None:
+        yield finding(
+            "segment-relative", path, "tfhd is without default-base-is-moof, or has a base"
+        )
     for (_, before), (path, fragment) in pairwise(fragments):
         ticks = fragment.start - (before.start + before.duration)
         if ticks == 0:
