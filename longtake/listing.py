@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from temporalio.client import Client
 from longtake.contracts.result import JobSummary, State
 from longtake.index import JobIndex
 from longtake.kinds import KINDS
+from longtake.outcome import outcome
 from longtake.places import places
 from longtake.runs import Run, find_run, list_runs, own_jobs
 
@@ -84,7 +86,12 @@ async def list_jobs(
     began = shown[-1].started_at if shown and len(shown) == limit else None
     since = datetime.fromisoformat(began) if began else None
     await _take(found, _forgotten(client, index, wanted, found, since), limit)
-    return tuple(_with_error(job, index) for job in _newest_first(found.values())[:limit])
+    listed = _newest_first(found.values())[:limit]
+    told: list[JobSummary] = []
+    for first in range(0, len(listed), AT_ONCE):
+        some = listed[first : first + AT_ONCE]
+        told += await asyncio.gather(*(_with_error(client, index, job) for job in some))
+    return tuple(told)
 
 
 async def _take(found: dict[str, JobSummary], jobs: AsyncIterator[JobSummary], limit: int) -> None:
@@ -123,14 +130,19 @@ def summarize(run: Run) -> JobSummary:
     )
 
 
-def _with_error(job: JobSummary, index: JobIndex | None) -> JobSummary:
-    """Temporal's list does not say why a job failed; the index does."""
-    if index is None or job.error or job.state not in ("failed", "canceled"):
+async def _with_error(client: Client, index: JobIndex | None, job: JobSummary) -> JobSummary:
+    """Temporal's list does not say why a job failed; the index does, and of a job that is not
+    there, for it never began or ended elsewhere, the run's own end."""
+    if job.error or job.state not in ("failed", "canceled"):
         return job
-    record = index.read(job.job_id)
-    if record is None or record.summary.state != job.state:
+    record = index.read(job.job_id) if index else None
+    if record is not None and record.summary.state == job.state:
+        return job.model_copy(update={"error": record.error or record.summary.error})
+    run = await find_run(client, job.job_id)
+    if run is None or run.state != job.state:
         return job
-    return job.model_copy(update={"error": record.error or record.summary.error})
+    result = await outcome(client, run.job_id, run.run_id)
+    return job.model_copy(update={"error": result.error})
 
 
 async def _known(client: Client, wanted: JobFilter) -> AsyncIterator[JobSummary]:

@@ -7,14 +7,13 @@ import logging
 import os
 import socket
 import time
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import (
     LogForwardingConfig,
@@ -31,10 +30,13 @@ from longtake.embedded import NAMESPACE
 from longtake.errors import CapabilityMissing, ServiceUnreachable
 from workers.failures import PlainFailures
 from workers.settings import WorkerSettings
+from workers.unfit_input import JobPayloads
 
 log = structlog.get_logger("longtake.worker")
 
-CONVERTER = replace(pydantic_data_converter, failure_converter_class=PlainFailures)
+CONVERTER = DataConverter(
+    payload_converter_class=JobPayloads, failure_converter_class=PlainFailures
+)
 BEAT = timedelta(seconds=5)
 """Heartbeats of the worker itself: longtake/fleet.py judges by their age."""
 PATIENCE_S = 60.0

@@ -11,9 +11,11 @@ from temporalio.exceptions import ApplicationError
 from temporalio.workflow import _Definition
 
 from longtake.kinds import KINDS
+from longtake.listing import JobFilter, list_jobs
 from tests.patience import WAIT_S, becomes
 from tests.workflows.pretend import temporal, working
 from workers.registry import workflows
+from workflows.batch import BatchWorkflow
 from workflows.pipeline import PipelineWorkflow
 
 SITE = {"pipeline": "archive", "inputs": {"film": "/in.mov"}, "output": "/out"}
@@ -42,21 +44,36 @@ async def test_temporal_shows_what_signals_want(client: Client) -> None:
     assert signals["approve"]["description"].endswith('Input: its name, as "publish".')
 
 
-@pytest.mark.parametrize("given", [0, 2])
-async def test_a_start_with_other_than_one_argument_fails(client: Client, given: int) -> None:
-    async with working(client, [PipelineWorkflow], {}):
-        start = ("workflow", "start", "--type", "Pipeline", "--workflow-id", f"with-{given}")
-        words = (*start, "--task-queue", "longtake", *given * ("--input", json.dumps(SITE)))
-        await temporal(client, *words)
+INPUT = ("--input", json.dumps(SITE))
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "why"),
+    [
+        ("Pipeline", (), "Pipeline takes one argument"),
+        ("Pipeline", (*INPUT, *INPUT), "Pipeline takes one argument"),
+        ("Pipeline", ("--input", "5"), "Input should be an object"),
+        ("Pipeline", ("--input", '{"inputs": {}}'), "pipeline: Field required; output: Field"),
+        ("Batch", ("--input", '{"input": 3, "output": "/out"}'), "input: Input should be a valid"),
+        ("Pipeline", ("--input", "x", "--input-meta", "encoding=binary/plain"), "no JSON object"),
+        ("Pipeline", ("--input", "x", "--input-meta", "encoding=zip"), "payload encoding zip"),
+    ],
+)
+async def test_a_start_with_what_is_no_job_fails_and_is_found_by_its_error(
+    client: Client, kind: str, given: tuple[str, ...], why: str
+) -> None:
+    async with working(client, [PipelineWorkflow, BatchWorkflow], {}):
+        start = ("workflow", "start", "--type", kind, "--workflow-id", "unfit")
+        await temporal(client, *start, "--task-queue", "longtake", *given)
         with pytest.raises(WorkflowFailureError) as failed:
             async with asyncio.timeout(WAIT_S):
-                await client.get_workflow_handle(f"with-{given}").result()
+                await client.get_workflow_handle("unfit").result()
     assert isinstance(failed.value.cause, ApplicationError)
     assert failed.value.cause.type == "InvalidJob"
-    assert "Pipeline takes one argument" in failed.value.cause.message
+    assert why in failed.value.cause.message
 
     async def found() -> list[str]:
-        failed = 'ExecutionStatus = "Failed" AND LongtakeError = "InvalidJob"'
-        return [each.id async for each in client.list_workflows(failed)]
+        jobs = await list_jobs(client, None, JobFilter(error="InvalidJob"), 10)
+        return [job.error.message for job in jobs if job.error]
 
-    await becomes(found, [f"with-{given}"])
+    await becomes(found, [failed.value.cause.message])

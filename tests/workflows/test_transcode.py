@@ -93,7 +93,7 @@ async def test_a_bad_job_fails_at_once_with_the_field(
     client: Client, pretend: Pretend, job: dict[str, Any], words: str
 ) -> None:
     error = await asyncio.wait_for(failure(await begin(client, job)), WAIT_S)
-    assert error.type == "ValidationError"
+    assert error.type == "InvalidJob"
     assert error.message.startswith(words)
     assert pretend.plans == []
 

@@ -52,6 +52,7 @@ from longtake.errors import LongtakeError
 from tests.media.test_picture import video
 from tests.patience import WAIT_S
 from tests.workflows.pretend import not_published
+from workers.unfit_input import UnfitInput
 from workflows.transcode import TranscodeWorkflow
 
 JOB = {"input": "/media/talk.mov", "output": "/media/talk.mp4", "preset": "web-720p"}
@@ -175,6 +176,7 @@ async def pretending(client: Client) -> AsyncIterator[Pretend]:
             client,
             task_queue="longtake",
             workflows=[TranscodeWorkflow],
+            interceptors=[UnfitInput()],
             workflow_failure_exception_types=[ValidationError, LongtakeError],
         ),
         *(Worker(client, task_queue=f"longtake-{q}", activities=steps.steps()) for q in ("io",)),
