@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -23,6 +24,9 @@ from longtake.contracts.sound import SOUNDS
 from longtake.contracts.transcode import Transcode
 from longtake.documents import in_a_line, read_document
 from longtake.errors import InvalidJob
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _PACKAGE = Path(__file__).parent
 _OBJECT = re.compile(r"a valid dictionary( or instance of \w+)?")
@@ -203,7 +207,15 @@ def describe(error: ValidationError) -> str:
 
 def found(error: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
     """Pydantic's findings: each with its place, and in plain words."""
-    return [(item["loc"], _plain(item["msg"])) for item in error.errors(include_url=False)]
+    items = error.errors(include_url=False)
+    return [(item["loc"], _plain(item["msg"])) for item in items if not _follows(item, items)]
+
+
+def _follows(item: ErrorDetails, items: Sequence[ErrorDetails]) -> bool:
+    """Whether a list is too short only because an entry of it is wrong, as is told, too."""
+    place = item["loc"]
+    inner = (other["loc"] for other in items if len(other["loc"]) > len(place))
+    return item["type"] == "too_short" and place in {each[: len(place)] for each in inner}
 
 
 def _plain(words: str) -> str:

@@ -99,6 +99,7 @@ def batch(
     files = input if input != [STDIN] else _lines(sys.stdin.buffer.read())
     listed = _list_of(files) if input == [STDIN] or len(files) > 1 else None
     what: dict[str, object] = {"kind": kind}
+    _agree(kind, pipeline, pipeline_input, texts)
     if pipeline is not None:
         document, named = values.pipeline(pipeline)
         what = {"kind": "pipeline", "pipeline": named}
@@ -127,6 +128,22 @@ def batch(
     finally:
         if kept:
             Path(job.input).unlink()
+
+
+def _agree(
+    kind: str, pipeline: str | None, pipeline_input: str | None, texts: Sequence[str] | None
+) -> None:
+    """Raises InvalidJob for options that say one thing and another."""
+    if pipeline is None:
+        told = {
+            "--kind pipeline": kind == "pipeline",
+            "--pipeline-input": bool(pipeline_input),
+            "--text": bool(texts),
+        }
+        if lacking := next((option for option, given in told.items() if given), None):
+            raise InvalidJob(f"{lacking}: say which pipeline with --pipeline, a preset or a file")
+    elif kind not in (DEFAULT_KIND, "pipeline"):
+        raise InvalidJob(f"--kind {kind} or --pipeline: say one of them")
 
 
 def _job(

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from longtake.client import Longtake
     from longtake.ingest.feed import Feed
 
+NO_RULES = (
+    "without rules: it needs `rules`, a list, each with its `name`, where objects appear "
+    "(`under`), the `job` that is started, and its `output`"
+)
 AGAIN_S = 60
 """When an object that was replaced under its running job is looked at again."""
 
@@ -76,8 +80,11 @@ def ingest(
 
 
 def _read(path: Path) -> Ingest:
+    fields = read_fields(path, NO_RULES)
+    if not fields.get("rules"):
+        raise InvalidJob(f"{path} is {NO_RULES}")
     try:
-        rules = validated(Ingest, read_fields(path))
+        rules = validated(Ingest, fields)
         return Ingest(rules=tuple(_placed(path, rule) for rule in rules.rules))
     except InvalidJob as error:
         raise InvalidJob(f"{path}: {error.message}") from error

@@ -14,9 +14,14 @@ from longtake.identity import with_files
 from longtake.kinds import AnyJob, parse, to_json
 from longtake.paths import local_path
 
+A_JOB = "no job: it needs `kind`, such as transcode, and its fields"
 
-def read_fields(path: Path) -> dict[str, Any]:
-    """What a YAML or JSON file says. Raises InvalidJob that names the file and the cause."""
+
+def read_fields(path: Path, otherwise: str = A_JOB) -> dict[str, Any]:
+    """What a YAML or JSON file says. Raises InvalidJob that names the file and the cause.
+
+    `otherwise`: what a file is that says no fields.
+    """
     import yaml  # late: most commands read no file
 
     try:
@@ -26,7 +31,7 @@ def read_fields(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidJob(f"{path} is not YAML: {in_a_line(error)}") from error
     if not isinstance(document, dict):
-        raise InvalidJob(f"{path} is no job: it needs `kind`, such as transcode, and its fields")
+        raise InvalidJob(f"{path} is {otherwise}")
     return document
 
 

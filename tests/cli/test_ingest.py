@@ -78,6 +78,25 @@ async def test_what_rules_name_counts_from_their_folder(
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "error: InvalidJob: rules.yaml cannot be read: No such file"),
+        ("", "error: InvalidJob: rules.yaml is without rules: it needs `rules`, a list"),
+        ("rules: []", "error: InvalidJob: rules.yaml is without rules: it needs `rules`, a list"),
+        ("rules: [{name: a}]", "rules.0.job: Field required; rules.0.output: Field required\n"),
+    ],
+)
+async def test_rules_that_are_not_there_are_told_once_and_in_words(
+    alone: Command, text: str | None, words: str
+) -> None:
+    if text is not None:
+        (alone.folder / "rules.yaml").write_text(text)
+    done = await alone("ingest", "rules.yaml")
+    assert done.code == 2
+    assert words in done.err
+
+
+@pytest.mark.parametrize(
     ("under", "words"),
     [("arrivls", "arrivls is no folder"), ("s3://in/", "no rule is for a folder")],
 )
