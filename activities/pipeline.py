@@ -43,7 +43,7 @@ from longtake.outputs import outputs_in_place
 from longtake.paths import local_path, name_of, shown
 from longtake.pipelines.check import played_input
 from longtake.pipelines.conditions import facts_of
-from longtake.pipelines.document import Prepared, prepare
+from longtake.pipelines.document import Prepared, document_of, prepare
 from longtake.pipelines.ports import STEPS
 from longtake.settings import Home
 from media.probe import probe as examine
@@ -73,7 +73,7 @@ async def prepare_pipeline(job: Pipeline, beat: Beat) -> PipelinePlan:
         prepared=prepared,
         sources=tuple(sources),
         facts=facts,
-        kept=f"{Home.from_environment().pipelines}/{_digest(job.tenant, job.output)}",
+        kept=_kept(job),
     )
 
 
@@ -114,12 +114,12 @@ async def look_at_step(asked: StepAsked, beat: Beat) -> StepLooked:
 async def note_step(done: StepDone, beat: Beat) -> Nothing:
     """Note what a step read and made, for the next run."""
     note = StepNote(asked=done.asked, result=done.result, noted_at=datetime.now(UTC))
-    await asyncio.to_thread(_keep, place(), done.asked, _note_name(done.asked), note)
+    await asyncio.to_thread(_keep, place(), done.asked, _note_name(done.asked.name), note)
     return Nothing()
 
 
-def _note_name(asked: StepAsked) -> str:
-    return f"{asked.name}.json"  # names of steps, as their folders are called, have no dots
+def _note_name(step: str) -> str:
+    return f"{step}.json"  # names of steps, as their folders are called, have no dots
 
 
 def _is_approved(here: Place, asked: StepAsked) -> bool:
@@ -149,7 +149,7 @@ def _approval_name(asked: StepAsked) -> str:
 def _read_note(here: Place, asked: StepAsked) -> StepNote | None:
     """The latest note of a step; or the record of its job, where a pipeline was ended before it
     had noted the step."""
-    data = here.storage(asked.kept).folder(asked.kept).read(_note_name(asked))
+    data = here.storage(asked.kept).folder(asked.kept).read(_note_name(asked.name))
     notes = [_from_index(here, asked)]
     with contextlib.suppress(ValidationError):  # of another version
         notes.append(StepNote.model_validate_json(data) if data else None)
@@ -169,11 +169,28 @@ def _from_index(here: Place, asked: StepAsked) -> StepNote | None:
 
 
 def _used(here: Place, asked: StepAsked, result: JobResult) -> None:
-    """`gc` sweeps what nobody used, and a later step may read what this one made."""
+    """`gc` sweeps what nobody used, and a later step may read what this one made; of a pipeline,
+    what its own steps made, when some of it changed."""
+    for note in _notes_within(here, asked):
+        _used(here, note.asked, note.result)
     kept = (output.uri for output in result.outputs if output.uri.startswith(f"{asked.kept}/"))
     names = [uri.removeprefix(f"{asked.kept}/") for uri in kept]
-    notes = (_note_name(asked), _approval_name(asked))
+    notes = (_note_name(asked.name), _approval_name(asked))
     here.storage(asked.kept).folder(asked.kept).used((*notes, *names))
+
+
+def _notes_within(here: Place, asked: StepAsked) -> Iterator[StepNote]:
+    """The notes of its own steps, where a step is a pipeline."""
+    job = _job(asked)
+    if not isinstance(job, Pipeline):
+        return
+    kept = _kept(job)
+    folder = here.storage(kept).folder(kept)
+    for name in document_of(job).steps:
+        data = folder.read(_note_name(name))
+        with contextlib.suppress(ValidationError):  # of another version
+            if data is not None:
+                yield StepNote.model_validate_json(data)
 
 
 def _keep(here: Place, asked: StepAsked, name: str, note: Report) -> None:
@@ -366,6 +383,8 @@ def _listed(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else given or ()
 
 
-def _digest(tenant: str, output: str) -> str:
-    whose = f"{tenant} {output.rstrip('/')}"
-    return hashlib.sha256(whose.encode()).hexdigest()[:32]
+def _kept(job: Pipeline) -> str:
+    """Where a pipeline's notes lie, and what only its steps read."""
+    whose = f"{job.tenant} {job.output.rstrip('/')}"
+    digest = hashlib.sha256(whose.encode()).hexdigest()[:32]
+    return f"{Home.from_environment().pipelines}/{digest}"

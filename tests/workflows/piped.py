@@ -6,6 +6,7 @@ run only pretend."""
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -168,6 +169,15 @@ class Pipelines:
 @pytest.fixture
 def pipelines(client: Client, pretend: Pretend, tmp_path: Path) -> Pipelines:
     return Pipelines(client, tmp_path)
+
+
+def made_eight_days_ago(home: Path) -> list[Path]:
+    """What pipelines keep of their steps, grown old."""
+    kept = [path for path in (home / "work" / "pipelines").rglob("*") if path.is_file()]
+    for path in kept:
+        at_ns = path.stat().st_mtime_ns - 8 * 86_400_000_000_000
+        os.utime(path, ns=(at_ns, at_ns))
+    return kept
 
 
 async def until_now(pretend: Pretend, *names: str) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowFailureError
 
+from storage.folder_store import FolderStore
 from tests.patience import until
 from tests.workflows.piped import (
     Pipelines,
     Pretend,
     command,
+    made_eight_days_ago,
     pipelines,
     pretend,
     until_now,
@@ -80,6 +82,21 @@ async def test_a_change_within_does_only_what_changed(
     assert pretend.begun == ["two"], "z reads the same bytes as before"
     why = states["inner"].why or ""
     assert why.startswith("its settings changed: pipeline.steps.two.arguments")
+
+
+async def test_what_an_inner_pipeline_keeps_is_used_by_the_outer_one(
+    pipelines: Pipelines, pretend: Pretend, home: Path
+) -> None:
+    between = {
+        "inputs": {"master": {"type": "video"}},
+        "steps": {"deep": {**outer()["inner"], "inputs": {"master": {"from": "inputs.master"}}}},
+        "outputs": {"film": {"from": "deep.film"}},
+    }
+    await pipelines.run(outer(between))
+    kept = made_eight_days_ago(home)
+    assert {path.name for path in kept} >= {"one.mp4", "one.json", "deep.json", "inner.json"}
+    await pipelines.run(outer(between))
+    assert FolderStore(home / "work").sweep(7 * 86_400)[0] == 0
 
 
 async def test_pause_and_priority_reach_the_steps_within(
