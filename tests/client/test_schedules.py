@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec
@@ -105,6 +105,30 @@ async def test_jobs_overlap_where_they_may(longtake: Longtake, clip: Path) -> No
     facts = await started(longtake, "side", 2)
     states = {(await longtake.get(run.job_id)).state for run in facts.recent[:2]}
     assert states <= {"queued", "running"}
+
+
+async def test_the_last_job_is_cancelled_where_the_next_takes_its_place(
+    longtake: Longtake, clip: Path
+) -> None:
+    held = job(clip, labels={"hold": "yes"})
+    await longtake.schedules.create("latest", held, every(1, "cancel-other"))
+    facts = await started(longtake, "latest", 2)
+
+    async def is_canceled() -> bool:
+        return (await longtake.get(facts.recent[-1].job_id)).state == "canceled"
+
+    await until(is_canceled)
+
+
+async def test_temporal_is_told_what_to_do_with_late_and_overlapping_starts(
+    longtake: Longtake, temporal: Client, clip: Path
+) -> None:
+    for overlap in get_args(Overlap):
+        timetable = NIGHTLY.model_copy(update={"overlap": overlap, "catch_up_s": Fraction(7_200)})
+        await longtake.schedules.create(overlap, job(clip), timetable)
+        told = await temporal.get_schedule_handle(overlap).describe()
+        assert told.schedule.policy.overlap.name == overlap.upper().replace("-", "_")
+        assert told.schedule.policy.catchup_window == timedelta(hours=2)
 
 
 async def test_a_paused_schedule_starts_nothing_until_it_is_resumed_or_triggered(
