@@ -38,7 +38,7 @@ def _reasons(when: When, facts: Facts) -> Iterator[str]:
     for bounds, value, words in (
         (when.height, min(facts.width, facts.height), "the picture's shorter side has {:g} px"),
         (when.duration_s, facts.duration_s, "the file is {:g} s long"),
-        (when.bytes, facts.bytes, "the file has {:g} bytes"),
+        (when.bytes, facts.bytes, "the file has {:d} bytes"),
     ):
         if bounds and not _within(bounds, value):
             yield f"{words.format(value)}, {_asked(bounds)}"
@@ -56,6 +56,6 @@ def _within(bounds: Bounds, value: float) -> bool:
 
 
 def _asked(bounds: Bounds) -> str:
-    least = None if bounds.at_least is None else f"at least {bounds.at_least:g}"
-    most = None if bounds.at_most is None else f"at most {bounds.at_most:g}"
+    least = None if bounds.at_least is None else f"at least {bounds.at_least:.15g}"
+    most = None if bounds.at_most is None else f"at most {bounds.at_most:.15g}"
     return f"not {' and '.join(filter(None, (least, most)))}"

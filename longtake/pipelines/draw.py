@@ -91,8 +91,8 @@ def _asked(when: When) -> str:
     for name, value in when.model_dump(exclude_none=True).items():
         asked = getattr(when, name)
         if isinstance(asked, Bounds):
-            least = "" if asked.at_least is None else f" ≥ {asked.at_least:g}"
-            most = "" if asked.at_most is None else f" ≤ {asked.at_most:g}"
+            least = "" if asked.at_least is None else f" ≥ {asked.at_least:.15g}"
+            most = "" if asked.at_most is None else f" ≤ {asked.at_most:.15g}"
             words.append(f"{name}{least}{most}")
         elif isinstance(asked, bool):
             words.append(name if asked else f"not {name}")

@@ -23,6 +23,7 @@ SOUND = AudioFacts(
 FILM = MediaFacts(
     container="mp4", duration_s=10, start_s=0, bytes=1000, video=(PICTURE,), audio=(SOUND,)
 )
+LARGE = FILM.model_copy(update={"bytes": 2_000_000_001})
 SILENT = FILM.model_copy(update={"audio": ()})
 RECORDING = FILM.model_copy(update={"video": ()})
 
@@ -41,6 +42,7 @@ RECORDING = FILM.model_copy(update={"video": ()})
         ({"duration_s": {"at_most": 10}}, FILM, None),
         ({"duration_s": {"at_least": 1, "at_most": 9.5}}, FILM, "not at least 1 and at most 9.5"),
         ({"bytes": {"at_most": 999}}, FILM, "1000 bytes"),
+        ({"bytes": {"at_most": 2_000_000_000}}, LARGE, "2000000001 bytes, not at most 2000000000"),
         ({"language": "de"}, FILM, None),
         ({"language": ["en", "de"]}, FILM, None),
         ({"language": "en"}, FILM, "tagged de, not en"),
