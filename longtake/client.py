@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio.client import Client, WorkflowHandle
 
 from longtake import deliveries, identity, preflight, service, starting
-from longtake.contracts.pipeline import StepStatus
+from longtake.contracts.pipeline import Pipeline, StepStatus
 from longtake.contracts.result import JobResult, JobStatus, JobSummary, Progress, State
 from longtake.contracts.steps.common import JobRecord
 from longtake.contracts.webhooks import Delivery
@@ -33,6 +33,7 @@ from longtake.index import JobIndex
 from longtake.kinds import AnyJob, parse
 from longtake.listing import JobFilter, list_jobs, summarize
 from longtake.outcome import outcome, raise_for
+from longtake.pipelines.document import document_of
 from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of, with_job
 from longtake.schedules import Schedules
@@ -224,7 +225,8 @@ class Longtake:
     async def approve(self, job_id: str, step: str) -> None:
         """Let a step of a pipeline with `gate: approval` through.
 
-        Raises InvalidJob if the job is over or has no such step, or if that step has begun.
+        Raises InvalidJob if the job is over or has no such step, or if that step has begun or
+        waits for nobody.
         """
         handle = await self._open(job_id, "approve")
         states = {status.name: status.state for status in await self._known_steps(job_id)}
@@ -235,6 +237,9 @@ class Longtake:
                 f"job {job_id}: step {step} {words}; waiting for approval: "
                 f"{', '.join(waiting) or 'none'}"
             )
+        job = await self.job(job_id)
+        if isinstance(job, Pipeline) and document_of(job).steps[step].gate is None:
+            raise InvalidJob(f"job {job_id}: step {step} has no gate: nobody needs to approve it")
         with service_errors():
             await handle.signal("approve", step)
 
@@ -286,7 +291,10 @@ class Longtake:
         )
         if asked is None:
             raise JobNotFound(f"what job {job_id} was asked to do is not known any more")
-        return parse({**asked, "id": job_id})
+        try:
+            return parse({**asked, "id": job_id})
+        except InvalidJob as error:
+            raise InvalidJob(f"job {job_id}: {error.message}") from error
 
     async def webhooks(self, job_id: str) -> tuple[Delivery, ...]:
         """What became of each event of a job, for each of its webhooks."""

@@ -154,10 +154,9 @@ async def job_of(client: Client, run: Run) -> dict[str, Any] | None:
             request, retry=True, timeout=ANSWER_WITHIN
         )
     for event in answer.history.events[:1]:
-        payloads = event.workflow_execution_started_event_attributes.input.payloads
-        values = await client.data_converter.decode(payloads)
-        if values and isinstance(values[0], dict):
-            return values[0]
+        for payload in event.workflow_execution_started_event_attributes.input.payloads[:1]:
+            job = await _value(client, payload)
+            return job if isinstance(job, dict) else None
     return None
 
 

@@ -31,18 +31,21 @@ __all__ = ["pipelines", "pretend"]
 
 
 async def test_a_gate_waits_for_a_person(pipelines: Pipelines, pretend: Pretend) -> None:
-    steps = {**DIAMOND, "d": command("b.video", "d.mp4", gate="approval")}
+    gated = command("b.video", "d.mp4", gate="approval")
+    steps = {**DIAMOND, "d": gated, "e": command("d.video", "e.mp4")}
     handle = await pipelines.begin(steps)
     await until(lambda: is_gated(pipelines, handle, "d"))
     await asyncio.sleep(0.3)
     assert "d" not in pretend.begun
     told = Progress.model_validate(await handle.query("progress"))
     assert told.waiting_for == f"approval of d: `longtake approve {handle.id} d`"
-    with pytest.raises(InvalidJob, match="step e is not there; waiting for approval: d"):
+    with pytest.raises(InvalidJob, match="step f is not there; waiting for approval: d"):
+        await pipelines.longtake.approve(handle.id, "f")
+    with pytest.raises(InvalidJob, match="step e has no gate"):
         await pipelines.longtake.approve(handle.id, "e")
     await pipelines.longtake.approve(handle.id, "d")
     result = JobResult.model_validate(await handle.result())
-    assert Path(result.outputs[0].uri).read_text() == "film a b d"
+    assert Path(result.outputs[0].uri).read_text() == "film a b d e"
 
 
 async def test_a_batch_tells_which_item_waits_for_a_person(

@@ -10,6 +10,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.workflow import _Definition
 
+from longtake import Longtake
 from longtake.kinds import KINDS
 from longtake.listing import JobFilter, list_jobs
 from tests.patience import WAIT_S, becomes
@@ -77,3 +78,4 @@ async def test_a_start_with_what_is_no_job_fails_and_is_found_by_its_error(
         return [job.error.message for job in jobs if job.error]
 
     await becomes(found, [failed.value.cause.message])
+    assert (await Longtake(client).get("unfit")).state == "failed"
