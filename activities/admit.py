@@ -8,7 +8,7 @@ from functools import partial
 from importlib.metadata import version
 
 from activities.beside import admit_captions, admit_texts, admit_watermark
-from activities.place import Place, place
+from activities.place import Place, called, place
 from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
 from longtake.contracts.steps.common import Source
@@ -60,9 +60,9 @@ async def probe(
         facts = MediaFacts.model_validate_json(await here.store.read(facts_key))
         if not facts.video or await here.store.has(index_key):
             return facts, index_key if facts.video else None
-    facts, index = await inspect_in_child(
-        await here.storage(source.uri).localize(source), salvage=salvage
-    )
+    path = await here.storage(source.uri).localize(source)
+    with called(source.uri, path):
+        facts, index = await inspect_in_child(path, salvage=salvage)
     if index is not None:
         await here.store.put(index_key, index.to_bytes())
     await here.store.put(facts_key, facts.model_dump_json().encode())

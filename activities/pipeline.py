@@ -15,7 +15,7 @@ from temporalio import activity
 
 from activities.admit import probe
 from activities.assemble import lease_on
-from activities.place import Place, place
+from activities.place import Place, called, place
 from activities.running import Beat, implements
 from longtake import identity
 from longtake.content_type import Served
@@ -313,7 +313,8 @@ async def write_document(request: WriteRequest, beat: Beat) -> JobResult:
         case ProbeStep():
             source = await here.storage(job.input).fingerprint(job.input)
             path = await here.storage(job.input).localize(source)
-            found = await examine(path, name_of(job.input))
+            with called(job.input, path):
+                found = await examine(path, name_of(job.input))
             sources, text = [source], found.model_dump_json(indent=2) + "\n"
         case Checksums():
             sources = [await here.storage(uri).fingerprint(uri) for uri in job.files]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from longtake.contracts.chapters import Chapters
-from longtake.errors import InvalidJob
+from longtake.errors import InvalidJob, UserError
 from longtake.index import JobIndex
 from longtake.paths import scheme_of, shown
 from longtake.settings import Home, cache_bytes
@@ -28,6 +30,16 @@ from storage.work import WorkStore
 MOST_KEPT = 8
 
 T = TypeVar("T")
+
+
+@contextmanager
+def called(uri: str, path: Path) -> Iterator[None]:
+    """What is wrong with a file is told of the address that it came from: whoever gave that knows
+    nothing of this host's cache."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(error.message.replace(str(path), shown(uri))) from error
 
 
 def lines(data: bytes) -> tuple[str, ...]:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import pipeline as steps
 from activities import place as places
 from longtake.contracts import JobResult, Pipeline, PipelineDocument
-from longtake.contracts.pipeline import Checksums
+from longtake.contracts.pipeline import Checksums, ProbeStep
 from longtake.contracts.steps.pipeline import (
+    FactsAsked,
     PipelinePlan,
     StepAsked,
     StepDone,
@@ -53,6 +55,20 @@ def environment(
     places.place.cache_clear()
     yield ActivityEnvironment()
     places.place.cache_clear()
+
+
+async def test_what_is_wrong_with_an_object_is_told_of_its_address(
+    environment: ActivityEnvironment, box: Bucket
+) -> None:
+    uri = box.put("in/noise.flac", b"no media")
+    job = ProbeStep(input=uri, output=f"s3://{box.name}/facts.json")
+    request = WriteRequest(job_id="job.facts", job=job, overwrite=False)
+    for asked in (
+        environment.run(steps.write_document, request),
+        environment.run(steps.find_facts, FactsAsked(uri=uri)),
+    ):
+        with pytest.raises(ApplicationError, match=f": {uri} is not a media file"):
+            await asked
 
 
 async def test_a_step_is_known_again_until_something_changes(
