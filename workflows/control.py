@@ -24,7 +24,7 @@ from temporalio.exceptions import (
 from workflows.children import Children, failure_of
 from workflows.failures import failure, job_error
 from workflows.outbox import Outbox
-from workflows.tasks import is_canceled
+from workflows.tasks import ended, is_canceled, undisturbed
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.base import Contract
@@ -217,7 +217,7 @@ class JobWorkflow:
                 )
                 self._running.add(handle)
                 try:
-                    result = await handle
+                    result = await (ended(handle) if ends_the_job else handle)
                 except ActivityError as error:
                     held = handle in self._held and is_cancelled_exception(error)
                     if not held or is_canceled():
@@ -371,7 +371,8 @@ class JobWorkflow:
         )
         note = self.step(CONCLUDE, record, "note the end", for_at_most=timedelta(minutes=1))
         try:
-            await asyncio.ensure_future(note)  # a task of its own: this one may be canceled
+            # A task of its own: this one may be canceled, before or while it is noted.
+            await undisturbed(asyncio.ensure_future(note))
         except ActivityError as error:
             workflow.logger.warning("the job index was not written: %s", error.cause)
         if mark is not None:

@@ -26,6 +26,26 @@ async def end(tasks: Collection[asyncio.Future[Result]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def ended(task: asyncio.Future[Result]) -> Result:
+    """What a task ends with. A cancel of the one that waits is one of the task, too, unless that
+    ends at the same moment: Temporal would tell the cancel alone."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)  # the end may stand behind the cancel
+        if not task.done():
+            task.cancel()
+        return await task
+
+
+async def undisturbed(task: asyncio.Future[Result]) -> Result:
+    """What a task ends with, which a cancel of the one that waits does not reach."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        return await task
+
+
 def is_canceled() -> bool:
     """Was the task that runs now told to stop, even if what it awaited ended well?"""
     task = asyncio.current_task()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
+from temporalio.worker import Worker
 
+from longtake.contracts.steps.common import ASSEMBLE, AssembleRequest, Published
 from tests.patience import WAIT_S
-from tests.workflows.transcoding import JOB, Pretend, begin, failure, pretending, until
+from tests.workflows.transcoding import JOB, Pretend, begin, control, failure, pretending, until
 
 
 @pytest.fixture
@@ -31,6 +35,48 @@ async def test_the_cancel_signal_ends_the_job_and_notes_why(
     assert "changed our minds" in error.message
     assert pretend.records[-1].summary.state == "canceled"
     assert pretend.assembled == []
+
+
+async def test_a_cancel_that_comes_at_once_with_the_end_takes_nothing_back(client: Client) -> None:
+    """Control is away as the film is published and the cancel comes: it learns of both at once."""
+    steps = Pretend()
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    @activity.defn(name=ASSEMBLE.name)
+    async def assemble(request: AssembleRequest) -> Published:
+        begun.set()
+        await released.wait()
+        return await steps.assemble(request)
+
+    others = [step for step in steps.steps() if step != steps.assemble]
+    queues = [(name, [*others, assemble]) for name in ("longtake-io", "longtake-cpu")]
+    async with contextlib.AsyncExitStack() as stack:
+        for name, activities in queues:
+            await stack.enter_async_context(Worker(client, task_queue=name, activities=activities))
+        async with control(client):
+            handle = await begin(client)
+            await asyncio.wait_for(begun.wait(), WAIT_S)
+        await handle.cancel()
+        released.set()
+        await until(lambda: steps.assembled)
+        async with control(client):
+            result = await asyncio.wait_for(handle.result(), WAIT_S)
+    assert result["state"] == "succeeded"
+    assert steps.records[-1].summary.state == "succeeded"
+
+
+async def test_a_cancel_that_comes_as_the_end_is_noted_takes_nothing_back(
+    client: Client, pretend: Pretend
+) -> None:
+    pretend.concluding.clear()
+    handle = await begin(client)
+    await until(lambda: pretend.records)
+    await handle.cancel()
+    await asyncio.sleep(0.5)
+    pretend.concluding.set()
+    result = await asyncio.wait_for(handle.result(), WAIT_S)
+    assert result["state"] == "succeeded"
+    assert [record.summary.state for record in pretend.records] == ["succeeded"]
 
 
 @pytest.mark.parametrize("how", ["signal", "temporal"])

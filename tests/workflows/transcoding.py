@@ -65,8 +65,9 @@ class Pretend:
         self.chunks = 3
         self.mismatch = False
         self.ignores_cancel = False
-        self.hang = asyncio.Event()
+        self.hang, self.concluding = asyncio.Event(), asyncio.Event()
         self.hang.set()
+        self.concluding.set()
         self.video = VideoSettings()
         self.target_bytes: int | None = None
         self.chunk_requests: list[ChunkRequest] = []
@@ -158,6 +159,7 @@ class Pretend:
     @activity.defn(name=CONCLUDE.name)
     async def conclude(self, record: JobRecord) -> Nothing:
         self.records.append(record)
+        await self.concluding.wait()
         return Nothing()
 
     def steps(self) -> list[Callable[..., Any]]:
@@ -167,18 +169,23 @@ class Pretend:
         ]
 
 
+def control(client: Client) -> Worker:
+    """A worker of the workflow."""
+    return Worker(
+        client,
+        task_queue="longtake",
+        workflows=[TranscodeWorkflow],
+        interceptors=[UnfitInput()],
+        workflow_failure_exception_types=[ValidationError, LongtakeError],
+    )
+
+
 @contextlib.asynccontextmanager
 async def pretending(client: Client) -> AsyncIterator[Pretend]:
     """Workers of every step, until the end of the block."""
     steps = Pretend()
     workers = [
-        Worker(
-            client,
-            task_queue="longtake",
-            workflows=[TranscodeWorkflow],
-            interceptors=[UnfitInput()],
-            workflow_failure_exception_types=[ValidationError, LongtakeError],
-        ),
+        control(client),
         *(Worker(client, task_queue=f"longtake-{q}", activities=steps.steps()) for q in ("io",)),
         Worker(
             client,
