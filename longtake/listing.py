@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,11 +12,12 @@ from itertools import islice
 from temporalio.client import Client
 
 from longtake.contracts.result import JobSummary, State
+from longtake.errors import JobNotFound
 from longtake.index import JobIndex
 from longtake.kinds import KINDS
 from longtake.outcome import outcome
 from longtake.places import places
-from longtake.runs import Run, find_run, list_runs, own_jobs
+from longtake.runs import Run, find_run, list_runs, own_jobs, with_job
 
 AT_ONCE = 100
 """Jobs that Temporal is asked for in one question; one page of its answer."""
@@ -151,7 +153,16 @@ async def _known(client: Client, wanted: JobFilter) -> AsyncIterator[JobSummary]
             continue
         latest = run if wanted.state is None else await find_run(client, run.job_id)
         if latest and latest.run_id == run.run_id:
-            yield summarize(run)
+            yield summarize(await _with_places(client, run))
+
+
+async def _with_places(client: Client, run: Run) -> Run:
+    """The run, with what it was asked to do: in the memo, unless Temporal alone started it."""
+    if run.memo.keys() & {"job", "brief"}:
+        return run
+    with suppress(JobNotFound):  # it was deleted a moment ago
+        return await with_job(client, run)
+    return run
 
 
 async def _forgotten(

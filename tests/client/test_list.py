@@ -15,7 +15,7 @@ from longtake.contracts.result import JobError
 from longtake.contracts.steps.common import JobRecord
 from longtake.index import JobIndex
 from longtake.listing import JobFilter, list_jobs
-from tests.patience import WAIT_S
+from tests.patience import WAIT_S, until
 
 
 async def submit(longtake: Longtake, clip: Path, name: str, **asked: Any) -> None:
@@ -81,6 +81,16 @@ async def test_a_line_of_the_list_says_what_it_is(longtake: Longtake, clip: Path
     assert (line.input, line.output) == (str(clip), str(clip.with_name("done.mp4")))
     assert (line.preset, line.tenant, line.stage) == ("web-720p", "default", None)
     assert line.started_at is not None
+
+
+@pytest.mark.usefixtures("control")
+async def test_a_job_that_temporal_alone_started_says_what_it_is(
+    longtake: Longtake, temporal: Client, clip: Path
+) -> None:
+    job = {"input": str(clip), "output": "/out/talk.mp4", "labels": {"episode": "42"}}
+    await temporal.start_workflow("Transcode", job, id="by-hand", task_queue="longtake")
+    (line,) = await until(longtake.list)  # Temporal's list comes a moment behind its workflows
+    assert (line.input, line.output, line.labels) == (str(clip), "/out/talk.mp4", {"episode": "42"})
 
 
 def record(job_id: str, state: str, started_at: str) -> JobRecord:
