@@ -144,10 +144,8 @@ class LocalStorage:
                 self.check_output(str(path / name), source, overwrite=overwrite)
         elif path.exists():
             raise OutputConflict(f"{path} is a file; name a folder")
-        elif not path.parent.is_dir():
-            raise OutputConflict(f"there is no folder {path.parent}; make it first")
-        elif not os.access(path.parent, os.W_OK | os.X_OK):
-            raise OutputConflict(f"{path.parent} may not be written; check its permissions")
+        else:
+            _must_take_files(path.parent)
 
     def make_folder(self, uri: str) -> None:
         """Make a folder for outputs, if there is none. Raises OutputConflict."""
@@ -218,10 +216,13 @@ class LocalStorage:
 
 
 def _must_be_writable(path: Path) -> None:
-    """Permissions alone do not tell: root has all, and /proc takes no file."""
-    folder = path.parent
     if path.is_dir():
         raise OutputConflict(f"{path} is a folder; name a file in it")
+    _must_take_files(path.parent)
+
+
+def _must_take_files(folder: Path) -> None:
+    """Permissions alone do not tell: root has all, and /proc takes no file."""
     if not folder.is_dir():
         raise OutputConflict(f"there is no folder {folder}; make it first")
     try:

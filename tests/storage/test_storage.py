@@ -212,6 +212,8 @@ def test_a_folder_that_takes_no_file_is_told_from_one_that_does() -> None:
     files = LocalStorage(FingerprintCache(Path("/nowhere")))
     with pytest.raises(OutputConflict, match="may not be written"):
         files.check_output("/proc/a.mp4", "/media/a.mov", overwrite=False)
+    with pytest.raises(OutputConflict, match="/proc may not be written"):
+        files.check_folder("/proc/a", "/media/a.mov", ["a.srt"], overwrite=False)
 
 
 def test_a_folder_that_went_while_the_job_ran_is_named(tmp_path: Path) -> None:
