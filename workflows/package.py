@@ -43,6 +43,10 @@ with workflow.unsafe.imports_passed_through():
     from longtake.paths import shown
 
 
+_NAMED = 'the "language" of "captions" in the document of the job'
+"""No option of the command line names the language of captions."""
+
+
 @dataclass(frozen=True)
 class Pictures:
     """Pictures beside the film, as they are to be published."""
@@ -184,7 +188,7 @@ class PackageWorkflow(JobWorkflow):
             spoken=spoken if written.segments else None,
             made=(*listened.windows, *listened.others),
             decisions={"captions": language_in_words(heard)},
-            warnings=(*doubt(heard), *written.warnings),
+            warnings=(*doubt(heard, _NAMED), *written.warnings),
         )
 
     async def _rungs(self, plan: PackageSummary, number: int) -> EncodeDone:

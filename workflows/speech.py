@@ -147,12 +147,12 @@ def language_in_words(heard: Heard) -> str:
     return f"{language.code}: {why}"
 
 
-def doubt(heard: Heard) -> tuple[str, ...]:
-    """A warning where the language was heard with little certainty."""
+def doubt(heard: Heard, remedy: str) -> tuple[str, ...]:
+    """A warning where the language was heard with little certainty, and how it is named."""
     language = heard.language
     if language.asked or not heard.keys or language.probability >= SURE:
         return ()
     return (
         f"language taken to be {language.code} with probability {language.probability:.0%}; "
-        "say --language if it is wrong",
+        f"say {remedy} if it is wrong",
     )

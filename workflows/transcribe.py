@@ -61,7 +61,7 @@ class TranscribeWorkflow(JobWorkflow):
             ),
             decisions=plan.decisions | decision | {"language": language_in_words(listened.heard)},
             warnings=(
-                *(*plan.warnings, *damage(listened.others), *doubt(listened.heard)),
+                *(*plan.warnings, *damage(listened.others), *doubt(listened.heard, "--language")),
                 *(*written.warnings, *published.warnings, *warnings),
             ),
             transcript=_in_short(listened, written),

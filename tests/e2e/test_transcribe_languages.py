@@ -39,9 +39,13 @@ def talk(service: Service) -> Path:
 
 @pytest.fixture(scope="module")
 def film(service: Service) -> Path:
+    return filmed(service, "film", GERMAN)
+
+
+def filmed(service: Service, name: str, sentence: str) -> Path:
     """3 s of picture, with a sentence."""
-    sound = say(GERMAN).write(service.out / "said.wav")
-    target = service.out / "film.mp4"
+    sound = say(sentence).write(service.out / f"{name}.wav")
+    target = service.out / f"{name}.mp4"
     run(
         *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=3", "-i", sound, "-c:v", "libx264"),
         *("-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", target),
@@ -110,15 +114,28 @@ def test_a_film_and_a_package_name_the_language(
 ) -> None:
     made = transcribe(service, film, f"{asked}-film", "--mux", "--language", asked)
     assert [track["language"] for track in made["outputs"][-1]["media"]["other"]] == [in_film]
-    captions = {"model": "many", "language": asked}
+    package(service, film, f"{asked}-package", asked)
+    playlist = service.out / f"{asked}-package" / "hls" / "master.m3u8"
+    assert f'LANGUAGE="{in_playlist}"' in playlist.read_text()
+
+
+def test_a_package_tells_that_its_language_is_uncertain(service: Service) -> None:
+    film = filmed(service, "unsure", "They decided to go home.")
+    (warned,) = package(service, film, "uncertain", "auto")["warnings"]
+    assert "language taken to be fr with probability 5" in warned
+    assert 'say the "language" of "captions"' in warned, "`package` has no --language"
+    assert package(service, film, "certain", "fr")["warnings"] == []
+
+
+def package(service: Service, film: Path, name: str, language: str) -> Any:
+    """A package with captions of what is said, as the step of a pipeline."""
     step = {"kind": "package", "input": {"from": "inputs.film"}, "output": "hls"}
+    captions = {"model": "many", "language": language}
     pipeline = {
         "inputs": {"film": {}},
         "steps": {"stream": {**step, "ladder": [RUNG], "captions": captions}},
         "outputs": {"hls": {"from": "stream.hls"}},
     }
-    document = service.out / f"{asked}.json"
+    document = service.out / f"{name}.json"
     document.write_text(json.dumps(pipeline))
-    folder = service.out / f"{asked}-package"
-    service.json("run", document, "--input", f"film={film}", "-o", folder)
-    assert f'LANGUAGE="{in_playlist}"' in (folder / "hls" / "master.m3u8").read_text()
+    return service.json("run", document, "--input", f"film={film}", "-o", service.out / name)
