@@ -157,7 +157,9 @@ def ladder(text: str | None) -> str | list[dict[str, object]] | None:
 
 def package_captions(texts: Sequence[str]) -> str | list[dict[str, object]] | None:
     """`transcribe` alone, or files with their languages. Raises InvalidJob."""
-    if list(texts) == ["transcribe"]:
+    if "transcribe" in texts:
+        if len(texts) > 1:
+            raise InvalidJob("--captions transcribe stands alone: leave the others out, or it")
         return "transcribe"
     return [caption_file(text) for text in texts] or None
 

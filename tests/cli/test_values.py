@@ -79,3 +79,10 @@ def test_a_preset_is_a_name_or_the_content_of_a_file(tmp_path: Path) -> None:
 )
 def test_tracks_are_numbers_languages_or_all(words: list[str], tracks: object) -> None:
     assert values.tracks(words) == tracks
+
+
+def test_captions_are_written_down_or_given_not_both() -> None:
+    assert values.package_captions(["transcribe"]) == "transcribe"
+    for texts in (["transcribe", "en=a.vtt"], ["en=a.vtt", "transcribe"]):
+        with pytest.raises(InvalidJob, match="stands alone"):
+            values.package_captions(texts)
