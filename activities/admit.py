@@ -15,8 +15,8 @@ from longtake.contracts.steps.common import Source
 from longtake.contracts.steps.transcode import ADMIT, Admission
 from longtake.contracts.transcode import Transcode
 from longtake.presets import resolve
-from media.isolate import inspect_in_child
-from media.tools import engine_version
+from media.ffmpeg.tools import engine_version
+from media.probing.in_child import inspect_in_child
 from storage.work import content_key
 
 

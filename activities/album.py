@@ -27,16 +27,16 @@ from longtake.contracts.steps.album import (
 )
 from longtake.contracts.steps.normalize import MeasureDone, NormalizeSummary
 from longtake.paths import name_of
-from media.album import album_warnings, best_round, first_album_stage, judge, next_album_stage
-from media.assemble import assemble, verify
-from media.audio import aligned, encode_level, recipe, shaping
-from media.limiter import LevelStage
-from media.loudness import Measured, together
-from media.normalize import check_one_track, plan_listening, plan_normalize
-from media.plan import Plan
-from media.process import Finished
-from media.tags import tag_kind
-from media.tools import device_class, engine_version
+from media.children.process import Finished
+from media.ffmpeg.tools import device_class, engine_version
+from media.sound.album import album_warnings, best_round, first_album_stage, judge, next_album_stage
+from media.sound.audio import aligned, encode_level, recipe, shaping
+from media.sound.limiter import LevelStage
+from media.sound.loudness import Measured, together
+from media.sound.normalize import check_one_track, plan_listening, plan_normalize
+from media.tags.gains import tag_kind
+from media.transcode.assemble import assemble, verify
+from media.transcode.plan import Plan
 from storage.work import content_key
 
 

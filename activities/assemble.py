@@ -16,11 +16,11 @@ from activities.running import Beat, implements
 from longtake.contracts.chapters import Chapters
 from longtake.contracts.result import Output, Stats
 from longtake.contracts.steps.common import ASSEMBLE, AssembleRequest, Published
-from media.assemble import assemble as mux
-from media.assemble import verify
-from media.mux import Texts
-from media.plan import Plan
-from media.process import Finished
+from media.children.process import Finished
+from media.transcode.assemble import assemble as mux
+from media.transcode.assemble import verify
+from media.transcode.mux import Texts
+from media.transcode.plan import Plan
 from storage.local import sha256_of
 from storage.work import Lease
 

@@ -12,11 +12,11 @@ from longtake.contracts.steps.transcode import Admission, Image
 from longtake.contracts.transcode import Transcode
 from longtake.errors import LongtakeError, TransientError
 from longtake.paths import shown
-from media.caption_sources import read_captions
-from media.captions import Cues, earlier, without_braces
-from media.overlays import Beside
-from media.watermark import png_size
-from media.webvtt import document
+from media.captions.cue import Cues, earlier, without_braces
+from media.captions.sources import read_captions
+from media.captions.webvtt import document
+from media.picture.overlays import Beside
+from media.picture.watermark import png_size
 from storage.work import content_key
 
 

@@ -7,8 +7,8 @@ import math
 from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.steps.transcode import FIND_BORDERS, Borders, BordersRequest
-from media.borders import find_borders as look
-from media.tools import engine_version
+from media.ffmpeg.tools import engine_version
+from media.picture.borders import find_borders as look
 from storage.work import content_key
 
 

@@ -9,8 +9,8 @@ from activities.place import Place
 from longtake.contracts.steps.common import Source
 from longtake.errors import InputNotFound
 from longtake.paths import shown
-from media.on_demand import lend
-from media.sandbox import holds_reads
+from media.children.on_demand import lend
+from media.children.sandbox import holds_reads
 from storage.remote import changed
 
 

@@ -9,11 +9,11 @@ from activities.encode import once
 from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.steps.transcode import FIND_CHAPTERS, ChaptersFound, ChaptersRequest
-from media.breaks import find_chapters as look
-from media.plan import Clip
-from media.process import Finished
-from media.tools import engine_version
-from media.tracks import choose_tracks
+from media.children.process import Finished
+from media.ffmpeg.tools import engine_version
+from media.transcode.breaks import find_chapters as look
+from media.transcode.plan import Clip
+from media.transcode.tracks import choose_tracks
 from storage.work import content_key
 
 

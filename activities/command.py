@@ -14,9 +14,9 @@ from longtake import arguments
 from longtake.contracts.command import Command
 from longtake.contracts.steps.command import ADMIT_COMMAND, RUN_COMMAND, CommandAdmission
 from longtake.contracts.steps.common import EncodeDone
-from media.process import Finished
-from media.raw import raw_command, run_raw
-from media.tools import engine_version
+from media.children.process import Finished
+from media.ffmpeg.raw import raw_command, run_raw
+from media.ffmpeg.tools import engine_version
 from storage.work import content_key
 
 

@@ -30,19 +30,19 @@ from longtake.contracts.steps.transcode import (
 )
 from longtake.errors import CapabilityMissing, InputCorrupt
 from longtake.quality import VMAF_MODEL, every
-from media.analysis import analyse_chunk as analyse_picture
-from media.analysis import analysed_bytes, encode_at_quality, encode_second_pass
-from media.analysis import recipe as analysis_recipe
-from media.audio import encode_audio as encode_sound
-from media.audio import recipe as sound_recipe
-from media.chunks import Chunk
-from media.index import Index
-from media.plan import Plan, VideoPlan
-from media.process import Finished
-from media.timing import clock, planned_times
-from media.tools import device_class, engine_version
-from media.video import ChunkMismatch, recipe
-from media.vmaf import score
+from media.children.process import Finished
+from media.ffmpeg.tools import device_class, engine_version
+from media.probing.index import Index
+from media.sound.audio import encode_audio as encode_sound
+from media.sound.audio import recipe as sound_recipe
+from media.transcode.analysis import analyse_chunk as analyse_picture
+from media.transcode.analysis import analysed_bytes, encode_at_quality, encode_second_pass
+from media.transcode.analysis import recipe as analysis_recipe
+from media.transcode.chunks import Chunk
+from media.transcode.plan import Plan, VideoPlan
+from media.transcode.timing import clock, planned_times
+from media.transcode.video import ChunkMismatch, recipe
+from media.transcode.vmaf import score
 from storage.work import content_key
 
 

@@ -20,17 +20,17 @@ from longtake.contracts.steps.stitch import (
     FinishFilmRequest,
     PieceRequest,
 )
-from media.crossfade import crossfade_recipe
-from media.crossfade import encode_crossfade as encode
-from media.film import FilmPlan
-from media.film_copy import copy_recipe, copy_shot
-from media.film_file import mux_film, prove_film
-from media.process import Finished
-from media.programme import Encoding
-from media.stitch import StitchPlan
-from media.tagging import cover_at, metadata, not_taken, tags_of
-from media.timeline import Mark
-from media.tools import device_class, engine_version
+from media.children.process import Finished
+from media.ffmpeg.tools import device_class, engine_version
+from media.programme.crossfade import crossfade_recipe
+from media.programme.crossfade import encode_crossfade as encode
+from media.programme.film import FilmPlan
+from media.programme.film_copy import copy_recipe, copy_shot
+from media.programme.film_file import mux_film, prove_film
+from media.programme.outputs import Encoding
+from media.programme.plan import StitchPlan
+from media.programme.timeline import Mark
+from media.tags.tagging import cover_at, metadata, not_taken, tags_of
 from storage.work import content_key
 
 

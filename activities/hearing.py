@@ -38,7 +38,7 @@ from longtake.contracts.steps.transcribe import (
 from longtake.contracts.transcript import LanguageFound
 from longtake.errors import CapabilityMissing
 from longtake.settings import model_folders
-from media.process import NO_WORK, Finished
+from media.children.process import NO_WORK, Finished
 from media.speech.engine import Device, SpeechEngine, SpeechEngines, engine_of_speech
 from media.speech.models import Model, find_model, require_language
 from media.speech.plan import HeardWindow, SpokenWindows, spoken_s

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from media.fragments import Joining
+from media.transcode.fragments import Joining
 from storage.work import WorkStore
 
 AHEAD = 6

@@ -21,14 +21,14 @@ from longtake.contracts.steps.package import (
     TrialRequest,
     Trials,
 )
-from media.index import Index
-from media.ladder import auto_ladder, chosen_rungs
-from media.ladder_plot import plot
-from media.process import Finished
-from media.timing import planned_times
-from media.tools import device_class, engine_version
-from media.trial_plan import TrialPlan, in_words, plan_trials, record_of, why_not_tried
-from media.trials import measure_trials, recipe
+from media.children.process import Finished
+from media.ffmpeg.tools import device_class, engine_version
+from media.package.ladder import auto_ladder, chosen_rungs
+from media.package.ladder_plot import plot
+from media.package.trial_plan import TrialPlan, in_words, plan_trials, record_of, why_not_tried
+from media.package.trials import measure_trials, recipe
+from media.probing.index import Index
+from media.transcode.timing import planned_times
 from storage.work import content_key
 
 _WHY = "ladder auto"

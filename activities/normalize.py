@@ -21,13 +21,13 @@ from longtake.contracts.steps.normalize import (
     MeasureDone,
     NormalizeSummary,
 )
-from media.audio import aligned, recipe
-from media.level import levelled
-from media.loudness import Measured
-from media.normalize import level_track, measure_track, plan_normalize
-from media.process import Finished
-from media.sounds import dither, given_back
-from media.tools import device_class, engine_version
+from media.children.process import Finished
+from media.ffmpeg.tools import device_class, engine_version
+from media.sound.audio import aligned, recipe
+from media.sound.encoders import dither, given_back
+from media.sound.level import levelled
+from media.sound.loudness import Measured
+from media.sound.normalize import level_track, measure_track, plan_normalize
 from storage.work import content_key
 
 

@@ -41,22 +41,22 @@ from longtake.keys import MOST_BYTES, read_key
 from longtake.languages import bcp47
 from longtake.packages import resolve_package
 from longtake.paths import shown
-from media.chunks import Chunk, heaviest_first
-from media.fragments import close_gaps
-from media.jpeg import split
-from media.listing import list_again
-from media.package_plan import PackagePlan, plan_package
-from media.package_tracks import Words, unused
-from media.packager import packager_version
-from media.packaging import make_package
-from media.process import NO_WORK, Finished
-from media.renditions import Text, Track
-from media.rungs import encode_rungs as encode_renditions
-from media.rungs import recipe
+from media.captions.webvtt import document
+from media.children.process import NO_WORK, Finished
+from media.ffmpeg.tools import device_class, engine_version
+from media.package.listing import list_again
+from media.package.packager import packager_version
+from media.package.packaging import make_package
+from media.package.plan import PackagePlan, plan_package
+from media.package.renditions import Text, Track
+from media.package.rungs import encode_rungs as encode_renditions
+from media.package.rungs import recipe
+from media.package.tracks import Words, unused
+from media.preview.jpeg import split
 from media.speech.plan import caption_rate
-from media.timing import planned_times
-from media.tools import device_class, engine_version
-from media.webvtt import document
+from media.transcode.chunks import Chunk, heaviest_first
+from media.transcode.fragments import close_gaps
+from media.transcode.timing import planned_times
 from storage.tree import pack as pack_tree
 from storage.work import content_key
 

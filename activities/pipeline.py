@@ -46,7 +46,7 @@ from longtake.pipelines.conditions import facts_of
 from longtake.pipelines.document import Prepared, document_of, prepare
 from longtake.pipelines.ports import STEPS
 from longtake.settings import Home
-from media.probe import probe as examine
+from media.probing.probe import probe as examine
 
 UNCHANGED = "nothing changed since it was done"
 MOST_WORDS = 300

@@ -15,11 +15,11 @@ from longtake.errors import InvalidJob, UserError
 from longtake.index import JobIndex
 from longtake.paths import scheme_of, shown
 from longtake.settings import Home, cache_bytes
-from media.index import Index
-from media.package_plan import PackagePlan
-from media.plan import Plan
+from media.package.plan import PackagePlan
+from media.probing.index import Index
+from media.programme.plan import StitchPlan
 from media.speech.plan import SpeechPlan, SpokenWindows
-from media.stitch import StitchPlan
+from media.transcode.plan import Plan
 from storage.base import Storage
 from storage.cache import FingerprintCache
 from storage.host_cache import HostCache

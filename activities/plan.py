@@ -6,15 +6,15 @@ from activities.beside import beside
 from activities.place import place
 from activities.running import Beat, implements
 from longtake.contracts.steps.transcode import PLAN, PlanRequest, PlanSummary
-from media.analysis import target_bytes
-from media.chunks import heaviest_first
-from media.index import Index
-from media.plan import Clip, Plan
-from media.planning import make_plan
-from media.timing import planned_times
-from media.tools import engine_version
-from media.tracks import sound_left_out
-from media.vmaf import check_measurable
+from media.ffmpeg.tools import engine_version
+from media.probing.index import Index
+from media.transcode.analysis import target_bytes
+from media.transcode.chunks import heaviest_first
+from media.transcode.plan import Clip, Plan
+from media.transcode.planning import make_plan
+from media.transcode.timing import planned_times
+from media.transcode.tracks import sound_left_out
+from media.transcode.vmaf import check_measurable
 from storage.work import content_key
 
 

@@ -13,11 +13,11 @@ from activities.running import Beat, implements
 from longtake.contracts.preview import Preview
 from longtake.contracts.steps.common import EncodeDone, Piece
 from longtake.contracts.steps.preview import MAKE_PART, PLAN_PREVIEW, PartRequest, PreviewSummary
-from media.peaks import make_sound
-from media.preview import PreviewPlan, Sound, plan_preview
-from media.process import Finished
-from media.stills import make_pictures
-from media.tools import engine_version
+from media.children.process import Finished
+from media.ffmpeg.tools import engine_version
+from media.preview.plan import PreviewPlan, Sound, plan_preview
+from media.preview.stills import make_pictures
+from media.sound.peaks import make_sound
 from storage.work import content_key
 
 

@@ -17,8 +17,8 @@ from longtake.contracts.media import MediaFacts
 from longtake.contracts.result import Output, Stats
 from longtake.contracts.steps.common import PUBLISH, Published, PublishRequest
 from longtake.errors import InvalidJob, UserError
-from media.isolate import inspect_in_child
-from media.jpeg import split
+from media.preview.jpeg import split
+from media.probing.in_child import inspect_in_child
 from storage.local import sha256_of
 from storage.work import Lease
 

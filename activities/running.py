@@ -28,7 +28,7 @@ from longtake.errors import (
     ResourceExhausted,
 )
 from longtake.settings import drain_grace_s
-from media.process import Tick
+from media.children.process import Tick
 from storage.work import content_key
 
 BEAT_S = 1.0

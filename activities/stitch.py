@@ -42,25 +42,25 @@ from longtake.contracts.steps.stitch import (
 )
 from longtake.contracts.stitch import Stitch
 from longtake.stitching import resolve_stitch
-from media.edges import Ready
-from media.isolate import inspect_in_child
-from media.level import levelled
-from media.mix import decisions_of, graph_of, warnings_of
-from media.mix import mix as mix_parts
-from media.pcm import Pcm
-from media.peaks import make_sound
-from media.prepare import measure_sound
-from media.prepare import prepare as prepare_part
-from media.preview import Sound, plan_preview
-from media.process import NO_WORK, Finished, in_turn
-from media.programme import Encoding, front, prove
-from media.programme import finish as finish_file
-from media.programme import level_sound as level_file
-from media.sounds import dither
-from media.stitch import StitchPlan, plan_stitch
-from media.tagging import chapters_json, cover_at, metadata, not_taken, tags_of
-from media.timeline import Mark
-from media.tools import device_class, engine_version
+from media.children.process import NO_WORK, Finished, in_turn
+from media.ffmpeg.tools import device_class, engine_version
+from media.preview.plan import Sound, plan_preview
+from media.probing.in_child import inspect_in_child
+from media.programme.edges import Ready
+from media.programme.mix import decisions_of, graph_of, warnings_of
+from media.programme.mix import mix as mix_parts
+from media.programme.outputs import Encoding, front, prove
+from media.programme.outputs import finish as finish_file
+from media.programme.outputs import level_sound as level_file
+from media.programme.plan import StitchPlan, plan_stitch
+from media.programme.prepare import measure_sound
+from media.programme.prepare import prepare as prepare_part
+from media.programme.timeline import Mark
+from media.sound.encoders import dither
+from media.sound.level import levelled
+from media.sound.pcm import Pcm
+from media.sound.peaks import make_sound
+from media.tags.tagging import chapters_json, cover_at, metadata, not_taken, tags_of
 from storage.work import content_key
 
 

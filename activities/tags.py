@@ -12,10 +12,10 @@ from longtake.contracts.loudness import Tagged
 from longtake.contracts.normalize import container_of
 from longtake.contracts.steps.album import TAG_FILE, FileDone, TagRequest
 from longtake.paths import name_of
-from media.isolate import inspect_in_child
-from media.process import Finished
-from media.tags import gain_tags, tag_file, tag_kind, writer_version
-from media.tools import engine_version
+from media.children.process import Finished
+from media.ffmpeg.tools import engine_version
+from media.probing.in_child import inspect_in_child
+from media.tags.gains import gain_tags, tag_file, tag_kind, writer_version
 from storage.work import content_key
 
 

@@ -25,12 +25,12 @@ from longtake.contracts.steps.transcribe import (
 from longtake.contracts.transcribe import SpeechSettings, Transcribe
 from longtake.errors import InputUnsupported
 from longtake.paths import name_of
-from media.index import Index
-from media.process import Finished
+from media.children.process import Finished
+from media.ffmpeg.tools import engine_version
+from media.probing.index import Index
 from media.speech.plan import HeardWindow, caption_rate, plan_speech
 from media.speech.sound import prepare_sound
 from media.speech.transcript import join_windows, write_texts
-from media.tools import engine_version
 from storage.work import content_key
 
 

@@ -21,7 +21,7 @@ import psutil
 
 from bench import machine
 from bench.report import Series, series
-from media.process import NICENESS
+from media.children.process import NICENESS
 
 
 @dataclass(frozen=True)

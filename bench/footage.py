@@ -13,8 +13,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.filter_files import escaped
-from media.tools import ffmpeg
+from media.ffmpeg.filter_files import escaped
+from media.ffmpeg.tools import ffmpeg
 
 CORPUS = Path(os.environ.get("LONGTAKE_TEST_MEDIA", Path(__file__).parents[2] / "shared" / "media"))
 FPS = 24

@@ -22,8 +22,8 @@ from bench.options import Options
 from bench.report import Measurement, ratio, series
 from longtake import Package
 from longtake.contracts.package import Listing
-from media.process import NICENESS
-from media.tools import ffmpeg
+from media.children.process import NICENESS
+from media.ffmpeg.tools import ffmpeg
 
 HOW = (
     "The same job with `ladder: fixed` and `ladder: auto`, H.264, each from an empty work store. "

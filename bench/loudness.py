@@ -20,8 +20,8 @@ from bench.report import Measurement, Row, Series, alone, ratio, series
 from longtake import Normalize
 from longtake.contracts.media import AudioFacts
 from longtake.contracts.normalize import SoundCodec
-from media.isolate import inspect_in_child
-from media.tools import ffmpeg
+from media.ffmpeg.tools import ffmpeg
+from media.probing.in_child import inspect_in_child
 
 LUFS, DBTP = -16.0, -1.0
 HOW = (

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from longtake.embedded import own_version
-from media.tools import ffmpeg_version
+from media.ffmpeg.tools import ffmpeg_version
 from workers.capacity import cores, default_slots
 
 

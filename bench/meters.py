@@ -7,7 +7,7 @@ import math
 import subprocess
 from pathlib import Path
 
-from media.tools import ffmpeg
+from media.ffmpeg.tools import ffmpeg
 
 METER_HZ = 48_000
 """BS.1770 gives its filter there."""

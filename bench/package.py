@@ -24,8 +24,8 @@ from bench.report import Measurement, alone, ratio, series
 from longtake import Package
 from longtake.contracts.encode import Speed
 from longtake.contracts.package import Rung
-from media.packager import packager
-from media.tools import ffmpeg
+from media.ffmpeg.tools import ffmpeg
+from media.package.packager import packager
 
 HOW = (
     "Four rungs of H.264 (1080, 720, 480, 360) with stereo AAC, segments of 4 s, keyframes every "

@@ -10,8 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.process import NICENESS
-from media.tools import ffmpeg
+from media.children.process import NICENESS
+from media.ffmpeg.tools import ffmpeg
 
 
 @dataclass(frozen=True)

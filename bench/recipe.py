@@ -13,7 +13,7 @@ from pathlib import Path
 
 from longtake import Transcode
 from longtake.contracts.encode import AudioOptions, EncodePreset, Speed, VideoCodec, VideoOptions
-from media.tools import ffmpeg
+from media.ffmpeg.tools import ffmpeg
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from longtake.kinds import KINDS, parse
 from longtake.packages import package_presets, resolve_package
 from longtake.stitching import resolve_stitch, stitch_presets
 from media.check.rules import RULES
-from media.tools import ffmpeg
+from media.ffmpeg.tools import ffmpeg
 from tests.e2e.service import Service, running, until
 from tests.patience import WAIT_S
 

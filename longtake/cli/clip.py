@@ -42,7 +42,7 @@ def make_clip(path: Path) -> None:
 
 def _ffmpeg() -> str:
     require_engine()
-    code = "from media.tools import ffmpeg; print(ffmpeg())"
+    code = "from media.ffmpeg.tools import ffmpeg; print(ffmpeg())"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
         env=engine_environment(),

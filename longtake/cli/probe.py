@@ -32,7 +32,7 @@ def probe(
         raise InvalidJob(f"{shown(place)}: probe reads files of this machine; fetch it first")
     preflight.check_input(place)
     require_engine()
-    document = ask_engine("media.probe", str(path))
+    document = ask_engine("media.probing.probe", str(path))
     if as_json:
         print_json(document)
     else:

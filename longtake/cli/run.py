@@ -148,6 +148,6 @@ def _facts(job: Pipeline, document: PipelineDocument) -> Mapping[str, Sequence[F
         for uri in (uris,) if isinstance(uris, str) else uris:
             path = local_path(uri)
             if path is not None and path.is_file():
-                probed = Probe.model_validate(ask_engine("media.probe", str(path)))
+                probed = Probe.model_validate(ask_engine("media.probing.probe", str(path)))
                 found.setdefault(name, []).append(facts_of(probed))
     return found

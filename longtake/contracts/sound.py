@@ -1,4 +1,4 @@
-"""What each encoder of the sound takes. Data only; the commands are in `media/sounds.py`."""
+"""What each encoder of the sound takes. Data only; commands are in `media/sound/encoders.py`."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from media.check.rules.iframes import held, iframes
 from media.check.rules.master import master
 from media.check.rules.offer import offer
 from media.check.rules.timing import timing
-from media.isolate import in_child
+from media.children.isolate import in_child
 
 READING_S = 3600.0
 """A long film's files are hashed, too."""

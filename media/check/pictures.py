@@ -1,6 +1,6 @@
 """Decode keyframes: each on its own, by the decoder that its init segment names.
 
-Opens untrusted bytes with PyAV, so it runs in a child process (`media.isolate`).
+Opens untrusted bytes with PyAV, so it runs in a child process (`media.children.isolate`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import av.error
 
 from media.check.codecs import DECODERS
 from media.check.facts import Keyframe, Picture
-from media.formats import MAX_PIXELS
-from media.light import read_light
+from media.probing.formats import MAX_PIXELS
+from media.probing.light import read_light
 
 
 def decode(entry: str, config: bytes, frames: tuple[Keyframe, ...]) -> list[Picture | str]:

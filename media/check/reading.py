@@ -1,7 +1,7 @@
 """Read a package: manifests, init segments, segments, captions, and the list of its files.
 
-Touches untrusted files, so it runs in a child process (`media.isolate`). It is plain Python on
-bytes; nothing is decoded, and no address is followed out of the package.
+Touches untrusted files, so it runs in a child process (`media.children.isolate`). It is plain
+Python on bytes; nothing is decoded, and no address is followed out of the package.
 """
 
 from __future__ import annotations

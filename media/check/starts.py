@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from media.bitstream import h264_start
 from media.check.facts import Track
+from media.probing.bitstream import h264_start
 
 StartKind = Literal["closed", "open", "none"]
 

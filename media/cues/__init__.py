@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from longtake.contracts.transcript import Segment, Transcript
-from media.captions import Cue
+from media.captions.cue import Cue
 from media.cues.breaks import LONGEST_S, SHORTEST_S, lines, openers, text
 from media.cues.letters import width
 from media.cues.pieces import LINE, pieces

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from longtake.contracts.transcript import Segment
-from media.cue_text import shown
+from media.captions.cue_text import shown
 from media.cues.letters import clusters, joint, keeps, may_part, width
 
 LINE = 42

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from media.encoders.base import Arguments, Encoder, Pass, keyframes
-from media.light import for_svt_av1
+from media.probing.light import for_svt_av1
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 ANALYSIS_CRF = 35
 

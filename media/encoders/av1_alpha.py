@@ -9,7 +9,7 @@ from media.encoders import av1
 from media.encoders.base import Arguments, Encoder, Pass
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 MUXER = (
     *("avif", "-loop", "0"),  # for ever

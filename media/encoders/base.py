@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 Arguments = tuple[str, ...]
 
@@ -45,7 +45,7 @@ class Encoder:
     """Whether its rate control counts frames at a fixed rate, where others read their times."""
     analysis_crf: int | None = None
     """Of the first pass, for an encoder that misses the rate of short chunks: then a constant
-    quality is looked for that meets it (`media.rate_search`)."""
+    quality is looked for that meets it (`media.transcode.rate_search`)."""
     passes_its_cap: bool = False
     """Whether a short chunk may take more than its cap, which is kept over many seconds alone."""
     finish: Callable[[VideoPlan], str] | None = None

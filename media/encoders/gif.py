@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from media.encoders.base import Arguments, Encoder, Pass
-from media.pixel_formats import has_alpha
+from media.picture.pixel_formats import has_alpha
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 MUXER = ("gif", "-loop", "0")  # for ever
 

@@ -15,10 +15,10 @@ from media.encoders.base import (
     logged,
     rate,
 )
-from media.light import for_x265
+from media.probing.light import for_x265
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 ANALYSIS_CRF = 26
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from media.encoders.base import Arguments, Encoder, Pass, cap, rate
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 LONGEST_GOP_S = 5
 """Where no distance is asked for. NVENC sets no keyframe at cuts, and FFmpeg would let it go on

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from media.encoders.base import Arguments, Encoder, Pass
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 
 def arguments(video: VideoPlan, which: Pass | None) -> Arguments:

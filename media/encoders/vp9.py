@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from media.encoders.base import Arguments, Encoder, Pass, keyframes, logged
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 ANALYSIS_CRF = 31
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from media.encoders.base import Arguments, Encoder, Pass
-from media.picture import SCALER
-from media.pixel_formats import has_alpha
+from media.picture.pixel_formats import has_alpha
+from media.picture.pixels import SCALER
 
 if TYPE_CHECKING:
-    from media.plan import VideoPlan
+    from media.transcode.plan import VideoPlan
 
 MUXER = ("webp", "-loop", "0")  # for ever
 QUALITY = ("-c:v", "libwebp_anim", "-quality", "70")

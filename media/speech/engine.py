@@ -20,8 +20,8 @@ from longtake.contracts.speech import Span, Window
 from longtake.contracts.transcribe import SpeechSettings
 from longtake.contracts.transcript import LanguageFound, Segment
 from longtake.errors import CapabilityMissing, InputUnsupported, ResourceExhausted
-from media.dialogue import Dialogue, Message
-from media.process import Limits
+from media.children.dialogue import Dialogue, Message
+from media.children.process import Limits
 from media.speech.circles import circles, retold, sentences
 from media.speech.guards import guarded
 from media.speech.heard import Heard, as_segments, read_answer

@@ -13,9 +13,9 @@ from longtake.contracts.speech import RATE_HZ, Span, Window
 from longtake.contracts.transcribe import SpeechSettings
 from longtake.contracts.transcript import Segment
 from longtake.errors import InputUnsupported
-from media.index import Index
+from media.probing.index import Index
 from media.speech.sound import sound_command
-from media.tracks import choose_tracks
+from media.transcode.tracks import choose_tracks
 
 
 class SpeechPlan(Contract):

@@ -13,9 +13,9 @@ from pathlib import Path
 from longtake.contracts.media import AudioFacts
 from longtake.contracts.speech import RATE_HZ
 from longtake.errors import InputCorrupt
-from media.command import Ffmpeg, filters
-from media.process import Finished, OnTick, ProcessFailed, run_ffmpeg
-from media.tools import simd_baseline
+from media.children.process import Finished, OnTick, ProcessFailed, run_ffmpeg
+from media.ffmpeg.command import Ffmpeg, filters
+from media.ffmpeg.tools import simd_baseline
 
 SAMPLE_BYTES = 2
 
@@ -52,7 +52,7 @@ def sound_command(
             filters(
                 (
                     f"asetpts=PTS-round({origin_s}/TB)" if origin_s else None,
-                    # As `media.audio.aligned`, whose reasons hold here, too.
+                    # As `media.sound.audio.aligned`, whose reasons hold here, too.
                     f"aresample={RATE_HZ}:async=1:min_hard_comp=0.01:first_pts=0:rematrix_maxval=1",
                     # A mix keeps to ITU-R BS.775-4: a film's voices lie in its centre.
                     None if split else "aformat=channel_layouts=mono",

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from longtake.contracts.speech import RATE_HZ, Span
 from longtake.errors import CapabilityMissing, ProcessKilled
-from media.isolate import in_child
-from media.process import Limits
+from media.children.isolate import in_child
+from media.children.process import Limits
 from media.speech.sound import SAMPLE_BYTES, SpeechSound
 
 if TYPE_CHECKING:

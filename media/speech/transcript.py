@@ -12,10 +12,10 @@ from longtake.contracts.speech import Window
 from longtake.contracts.transcribe import TextFormat
 from longtake.contracts.transcript import LanguageFound, Segment, Transcript
 from media.cues import layout
-from media.paragraphs import with_paragraphs
+from media.speech.paragraphs import with_paragraphs
 from media.speech.plan import HeardWindow, SpeechPlan
 from media.speech.profanity import can_mask
-from media.transcript_files import to_json, to_markdown, to_srt, to_text, to_vtt
+from media.speech.transcript_files import to_json, to_markdown, to_srt, to_text, to_vtt
 
 TOGETHER_S = 0.5
 """Words in the same half second are said at the same time."""

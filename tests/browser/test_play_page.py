@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page
 
 from longtake.player.files import Folder
 from longtake.player.server import PlayerServer
-from media.renditions import Track
+from media.package.renditions import Track
 from tests.browser.made_package import CBCS, make_package
 from tests.media import package as made
 from tests.media.engine import run

@@ -9,7 +9,7 @@ import av
 import pytest
 
 from longtake.errors import InputCorrupt
-from media.isolate import inspect_in_child
+from media.probing.in_child import inspect_in_child
 from tests.cases import inputs
 from tests.cases.measure import beep_time, level_db, pictures, sound
 from tests.media.engine import frames, run, transcode

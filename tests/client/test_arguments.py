@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from longtake import InvalidJob
 from longtake.arguments import check
 from longtake.filtergraph import FILES_OF, PURE, Filter, checked, parse
-from media.raw import raw_command
-from media.tools import ffmpeg
+from media.ffmpeg.raw import raw_command
+from media.ffmpeg.tools import ffmpeg
 from tests.media.engine import frames, run
 
 SECRET = "do-not-tell-2f1c"

@@ -16,7 +16,7 @@ import pytest
 from temporalio.client import Client
 
 from longtake import InputCorrupt, JobResult, Longtake, Transcode
-from media.sandbox import holds_reads
+from media.children.sandbox import holds_reads
 from tests.dev_server import dev_server
 from tests.media.engine import run
 from tests.storage.bucket import CREDENTIALS, bucket, s3_server

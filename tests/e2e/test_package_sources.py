@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from media.fragments import presentation_times, time_scale
-from media.isolate import inspect_in_child
+from media.probing.in_child import inspect_in_child
+from media.transcode.fragments import presentation_times, time_scale
 from tests.conftest import corpus_files
 from tests.e2e.service import Service, running
 from tests.media.engine import run

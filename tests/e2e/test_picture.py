@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from media.animation_files import read_animation
+from media.probing.animation_files import read_animation
 from tests.e2e.service import Service
 from tests.media.engine import run
 from tests.media.pixels import shot

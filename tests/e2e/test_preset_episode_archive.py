@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mutagen.id3 import ID3
 
-from media.tools import ffmpeg
+from media.ffmpeg.tools import ffmpeg
 from tests.e2e.deaths import SEED
 from tests.e2e.presets import Presets
 from tests.e2e.service import Service

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from media.ffmpeg.tools import ffmpeg
 from media.speech.models import find_model
-from media.tools import ffmpeg
 from tests.e2e.service import Service, running, until
 from tests.media.engine import run
 from tests.patience import SLACK

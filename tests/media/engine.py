@@ -14,29 +14,29 @@ from longtake.contracts.steps.common import Source
 from longtake.contracts.steps.transcode import Image
 from longtake.presets import resolve
 from longtake.rates import share
-from media.analysis import (
+from media.captions.sources import read_captions
+from media.children.process import Tick
+from media.ffmpeg.tools import ffmpeg
+from media.picture.borders import find_borders
+from media.picture.overlays import Beside
+from media.picture.watermark import png_size
+from media.probing.in_child import inspect_in_child
+from media.probing.index import Index
+from media.sound.audio import encode_audio
+from media.transcode.analysis import (
     analyse_chunk,
     analysed_bytes,
     encode_at_quality,
     encode_second_pass,
     target_bytes,
 )
-from media.assemble import assemble, verify
-from media.audio import encode_audio
-from media.borders import find_borders
-from media.breaks import find_chapters
-from media.caption_sources import read_captions
-from media.fragments import Joining
-from media.index import Index
-from media.isolate import inspect_in_child
-from media.overlays import Beside
-from media.plan import Clip, Plan
-from media.planning import make_plan
-from media.process import Tick
-from media.tools import ffmpeg
-from media.tracks import choose_tracks
-from media.video import ChunkMismatch
-from media.watermark import png_size
+from media.transcode.assemble import assemble, verify
+from media.transcode.breaks import find_chapters
+from media.transcode.fragments import Joining
+from media.transcode.plan import Clip, Plan
+from media.transcode.planning import make_plan
+from media.transcode.tracks import choose_tracks
+from media.transcode.video import ChunkMismatch
 from tests.patience import WAIT_S
 
 

@@ -12,13 +12,13 @@ import jiwer
 from longtake.contracts.speech import RATE_HZ, Window
 from longtake.contracts.transcribe import SpeechSettings
 from longtake.contracts.transcript import Segment
-from media.isolate import inspect_in_child
+from media.ffmpeg.tools import ffmpeg
+from media.probing.in_child import inspect_in_child
 from media.speech.engine import SpeechEngine
 from media.speech.models import Model
 from media.speech.sound import SAMPLE_BYTES, SpeechSound, prepare_sound
 from media.speech.spans import find_spans
 from media.speech.windows import plan_windows
-from media.tools import ffmpeg
 from tests import speech
 
 SETTINGS = SpeechSettings()

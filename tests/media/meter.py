@@ -9,9 +9,9 @@ import numpy as np
 import pyloudnorm
 
 from longtake.contracts.loudness import Loudness
-from media.command import Ffmpeg
-from media.formats import sniff
-from media.loudness import Measured, measure
+from media.ffmpeg.command import Ffmpeg
+from media.probing.formats import sniff
+from media.sound.loudness import Measured, measure
 from tests.media.engine import no_tick, run
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import av
 
 from longtake.contracts.package import Encryption
-from media.packaging import make_package
-from media.renditions import Text, Track
-from media.video import CMAF
+from media.package.packaging import make_package
+from media.package.renditions import Text, Track
+from media.transcode.video import CMAF
 from tests.media.engine import no_tick, run
 
 DASH = {"": "urn:mpeg:dash:schema:mpd:2011"}

@@ -9,7 +9,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from media.video import CMAF
+from media.transcode.video import CMAF
 from tests.media.engine import run
 from tests.patience import WAIT_S
 

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from media.tools import ffmpeg
+from media.ffmpeg.tools import ffmpeg
 from tests.patience import WAIT_S
 
 

@@ -12,23 +12,23 @@ from typing import Any
 from longtake.contracts import MediaFacts, Stitch
 from longtake.contracts.loudness import Loudness
 from longtake.stitching import resolve_stitch
-from media.crossfade import encode_crossfade
-from media.edges import Ready
-from media.film import FilmPlan
-from media.film_copy import copy_shot
-from media.film_file import mux_film, prove_film
-from media.fragments import Joining
-from media.index import Index
-from media.isolate import inspect_in_child
-from media.level import Result
-from media.mix import mix, warnings_of
-from media.pcm import Pcm, floats
-from media.prepare import Prepared, measure_sound, prepare
-from media.programme import Encoding, finish, level_sound, prove
-from media.stitch import StitchPlan, plan_stitch
-from media.tagging import cover_at, metadata, tags_of
-from media.timeline import Mark, Timeline
-from media.video import encode_chunk
+from media.probing.in_child import inspect_in_child
+from media.probing.index import Index
+from media.programme.crossfade import encode_crossfade
+from media.programme.edges import Ready
+from media.programme.film import FilmPlan
+from media.programme.film_copy import copy_shot
+from media.programme.film_file import mux_film, prove_film
+from media.programme.mix import mix, warnings_of
+from media.programme.outputs import Encoding, finish, level_sound, prove
+from media.programme.plan import StitchPlan, plan_stitch
+from media.programme.prepare import Prepared, measure_sound, prepare
+from media.programme.timeline import Mark, Timeline
+from media.sound.level import Result
+from media.sound.pcm import Pcm, floats
+from media.tags.tagging import cover_at, metadata, tags_of
+from media.transcode.fragments import Joining
+from media.transcode.video import encode_chunk
 from tests.media.engine import no_tick, run
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from longtake.contracts.package import Package
 from longtake.packages import resolve_package
-from media.fragments import Joining, close_gaps
-from media.index import Index
-from media.isolate import inspect_in_child
-from media.package_plan import Made, plan_package
-from media.rungs import encode_rungs
-from media.video import ChunkMismatch
+from media.package.plan import Made, plan_package
+from media.package.rungs import encode_rungs
+from media.probing.in_child import inspect_in_child
+from media.probing.index import Index
+from media.transcode.fragments import Joining, close_gaps
+from media.transcode.video import ChunkMismatch
 from tests.media.engine import no_tick, run
 
 SMALL: dict[str, Any] = {

@@ -14,9 +14,9 @@ from longtake.contracts import Transcode
 from longtake.contracts.encode import VideoOptions
 from longtake.errors import InputCorrupt, InvalidJob
 from longtake.presets import resolve
-from media.animation_files import read_animation
-from media.tools import ffmpeg
-from media.tracks import sound_left_out
+from media.ffmpeg.tools import ffmpeg
+from media.probing.animation_files import read_animation
+from media.transcode.tracks import sound_left_out
 from tests.media.engine import transcode
 from tests.media.pixels import shot
 from tests.patience import WAIT_S

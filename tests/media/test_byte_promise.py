@@ -14,12 +14,12 @@ import pytest
 
 from longtake.contracts import AudioOptions, Transcode, VideoOptions
 from longtake.presets import resolve
-from media.audio import audio_command
-from media.filter_files import written
-from media.isolate import inspect_in_child
-from media.plan import Plan
-from media.planning import make_plan
-from media.video import chunk_command, encode_chunk
+from media.ffmpeg.filter_files import written
+from media.probing.in_child import inspect_in_child
+from media.sound.audio import audio_command
+from media.transcode.plan import Plan
+from media.transcode.planning import make_plan
+from media.transcode.video import chunk_command, encode_chunk
 from tests.media.engine import no_tick, run, transcode
 from tests.patience import WAIT_S
 

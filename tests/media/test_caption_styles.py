@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake.errors import InputTooLarge, InputUnsupported
-from media.caption_files import read_file
-from media.caption_sources import read_stream
-from media.captions import Cues, without_braces
-from media.cue_colour import MOST
-from media.cue_text import PLAIN, from_ass, from_tags, words
-from media.matroska import text_headers
-from media.webvtt import clock, document
+from media.captions.cue import Cues, without_braces
+from media.captions.cue_colour import MOST
+from media.captions.cue_text import PLAIN, from_ass, from_tags, words
+from media.captions.files import read_file
+from media.captions.matroska import text_headers
+from media.captions.sources import read_stream
+from media.captions.webvtt import clock, document
 from tests.media.engine import run
 
 STYLED = """WEBVTT

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from longtake.contracts import Transcode
 from longtake.contracts.chapters import Breaks
 from longtake.errors import InvalidJob
-from media.breaks import chapter_starts, found_breaks
+from media.transcode.breaks import chapter_starts, found_breaks
 from tests.media.engine import run, transcode
 
 FRAME_S = 0.04

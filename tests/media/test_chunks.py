@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.chunks import chunk_length, cut, halves, heaviest_first, whole
-from media.index import Index
+from media.probing.index import Index
+from media.transcode.chunks import chunk_length, cut, halves, heaviest_first, whole
 
 
 @st.composite

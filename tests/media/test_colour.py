@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from longtake.contracts import VideoFacts
-from media.colour import ToneMap, source_colour, tone_table
-from media.filter_files import FilterFiles, written
-from media.tools import ffmpeg, table_level
+from media.ffmpeg.filter_files import FilterFiles, written
+from media.ffmpeg.tools import ffmpeg, table_level
+from media.picture.colour import ToneMap, source_colour, tone_table
 from tests.media.engine import run, transcode
 from tests.media.pixels import Shot, shot
 from tests.media.test_filters import EXACT, QUIET, assert_same

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from longtake.contracts.transcript import LanguageFound, Segment, Transcript, Word
-from media.captions import Cue
+from media.captions.cue import Cue
 from media.cues import layout
 from media.cues.letters import clusters, ends_sentence, may_part, parting, width
 from media.cues.pieces import pieces

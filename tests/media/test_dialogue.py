@@ -2,8 +2,8 @@
 
 import asyncio
 
-from media.dialogue import Dialogue
-from media.process import Limits
+from media.children.dialogue import Dialogue
+from media.children.process import Limits
 
 ECHO = ["/bin/cat"]
 LEAVES_ONE = ["/bin/sh", "-c", "setsid sleep 5 & exec cat"]

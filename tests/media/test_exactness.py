@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from longtake.errors import InputUnsupported
-from media.isolate import inspect_in_child
-from media.mux import FINEST_CLOCK_S
+from media.probing.in_child import inspect_in_child
+from media.transcode.mux import FINEST_CLOCK_S
 from tests.conftest import corpus_files
 from tests.media.engine import Made, frames, transcode
 from tests.media.made import MADE, make

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported, UserError
-from media.command import Ffmpeg
-from media.isolate import inspect_in_child
-from media.probe import probe
-from media.process import Limits, ProcessFailed, run_ffmpeg
-from media.tools import ffmpeg
-from media.watermark import png_size
+from media.children.process import Limits, ProcessFailed, run_ffmpeg
+from media.ffmpeg.command import Ffmpeg
+from media.ffmpeg.tools import ffmpeg
+from media.picture.watermark import png_size
+from media.probing.in_child import inspect_in_child
+from media.probing.probe import probe
 from tests.conftest import CORPUS
 from tests.media import hostile
 from tests.media.engine import run, transcode
@@ -171,7 +171,7 @@ async def test_a_watermark_that_grows_beyond_the_limit_is_not_decoded(tmp_path: 
 _READS_CAPTIONS = """
 import av.logging, sys
 from fractions import Fraction
-from media.caption_sources import read_stream
+from media.captions.sources import read_stream
 av.logging.set_level(av.logging.ERROR)
 with av.logging.Capture(local=False) as told:
     print(read_stream(sys.argv[1], 1, Fraction(0)).cues[0].text)

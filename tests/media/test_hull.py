@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bench.ladder import Rung, rate_at
 from longtake.contracts.ladder import LadderChoice, Trial
-from media.hull import BAD_LINE_BPS, NEAR, SEEN, TOP, choose_ladder, mean_trials
-from media.ladder import auto_ladder, fixed_ladder
-from media.ladder_worth import expected
+from media.package.hull import BAD_LINE_BPS, NEAR, SEEN, TOP, choose_ladder, mean_trials
+from media.package.ladder import auto_ladder, fixed_ladder
+from media.package.ladder_worth import expected
 from tests.media.test_picture import video
 
 SIZES = ((1920, 1080), (1280, 720), (854, 480), (640, 360))

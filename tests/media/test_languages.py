@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from media.languages import language_name
+from media.package.languages import language_name
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from longtake.contracts.loudness import Aim, LevelMode, Loudness
-from media.command import Ffmpeg
-from media.formats import sniff
-from media.level import ROUNDS, Result, bring_to_level
-from media.limiter import LevelStage
-from media.loudness import encode_measured, measure
-from media.pcm import floats
-from media.process import Finished
-from media.sounds import ENCODERS
+from media.children.process import Finished
+from media.ffmpeg.command import Ffmpeg
+from media.probing.formats import sniff
+from media.sound.encoders import ENCODERS
+from media.sound.level import ROUNDS, Result, bring_to_level
+from media.sound.limiter import LevelStage
+from media.sound.loudness import encode_measured, measure
+from media.sound.pcm import floats
 from storage.local import sha256_of
 from tests.media.engine import no_tick, run
 from tests.media.meter import independent_lufs, loudness

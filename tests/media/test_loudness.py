@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media.isolate import inspect_in_child
-from media.loudness import integrated, loudness_range
+from media.probing.in_child import inspect_in_child
+from media.sound.loudness import integrated, loudness_range
 from tests.conftest import corpus_files
 from tests.media.engine import run
 from tests.media.meter import independent_lufs, loudness, windows

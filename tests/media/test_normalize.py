@@ -18,10 +18,10 @@ from longtake.contracts import MediaFacts, Normalize
 from longtake.contracts.loudness import Loudness
 from longtake.contracts.normalize import container_of
 from longtake.errors import InputUnsupported
-from media.assemble import assemble, verify
-from media.isolate import inspect_in_child
-from media.level import Result
-from media.normalize import level_track, measure_track, plan_normalize
+from media.probing.in_child import inspect_in_child
+from media.sound.level import Result
+from media.sound.normalize import level_track, measure_track, plan_normalize
+from media.transcode.assemble import assemble, verify
 from tests.conftest import corpus_files
 from tests.media.engine import no_tick, run
 from tests.media.meter import independent_lufs

@@ -15,12 +15,12 @@ from longtake import CapabilityMissing, InvalidJob
 from longtake.contracts import Transcode
 from longtake.presets import resolve
 from media.encoders.nvenc import lacks_device
-from media.index import Index
-from media.isolate import inspect_in_child
-from media.plan import Plan
-from media.planning import make_plan
-from media.tools import ffmpeg
-from media.video import encode_chunk, encoder
+from media.ffmpeg.tools import ffmpeg
+from media.probing.in_child import inspect_in_child
+from media.probing.index import Index
+from media.transcode.plan import Plan
+from media.transcode.planning import make_plan
+from media.transcode.video import encode_chunk, encoder
 from tests.media.engine import no_tick
 from tests.media.test_filters import QUIET, picture
 from tests.patience import WAIT_S

@@ -14,15 +14,15 @@ import pytest
 from longtake.contracts import Transcode
 from longtake.errors import InputCorrupt
 from longtake.presets import resolve
-from media.index import Index
-from media.isolate import inspect_in_child
-from media.on_demand import asked_by, lend
-from media.plan import Plan
-from media.planning import make_plan
-from media.process import ProcessFailed, run_ffmpeg
-from media.sandbox import holds_reads
-from media.tools import ffmpeg
-from media.video import encode_chunk
+from media.children.on_demand import asked_by, lend
+from media.children.process import ProcessFailed, run_ffmpeg
+from media.children.sandbox import holds_reads
+from media.ffmpeg.tools import ffmpeg
+from media.probing.in_child import inspect_in_child
+from media.probing.index import Index
+from media.transcode.plan import Plan
+from media.transcode.planning import make_plan
+from media.transcode.video import encode_chunk
 from storage import portions as blocks
 from tests.media.engine import no_tick, run
 from tests.media.made import make

@@ -18,12 +18,12 @@ from longtake.errors import (
 )
 from longtake.kinds import parse
 from longtake.presets import resolve
-from media.burnt_in import ass_document, unknown_letters
-from media.caption_files import read_file
-from media.captions import Cue
-from media.cue_text import words
-from media.geometry import geometry
-from media.watermark import png_size
+from media.captions.burnt_in import ass_document, unknown_letters
+from media.captions.cue import Cue
+from media.captions.cue_text import words
+from media.captions.files import read_file
+from media.picture.geometry import geometry
+from media.picture.watermark import png_size
 from tests.media.engine import run, transcode
 from tests.media.pixels import Shot, shot
 from tests.media.test_filters import EXACT, QUIET, SRT, logo, picture

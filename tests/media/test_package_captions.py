@@ -13,9 +13,9 @@ import av
 import pytest
 
 from longtake.errors import InputCorrupt
+from media.captions.webvtt import read_webvtt
 from media.check.checking import check
-from media.renditions import Text, Track
-from media.webvtt import read_webvtt
+from media.package.renditions import Text, Track
 from tests.media.package import folder, package, picture, read_playlist, sound, tree
 
 SPOKEN = """\ufeffWEBVTT - a film

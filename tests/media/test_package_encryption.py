@@ -22,9 +22,9 @@ from pydantic import ValidationError
 from longtake.contracts.package import Encryption
 from longtake.errors import InvalidJob
 from longtake.keys import read_key
-from media.keys import key_id
-from media.packaging import make_package
-from media.renditions import Text, Track
+from media.package.keys import key_id
+from media.package.packaging import make_package
+from media.package.renditions import Text, Track
 from tests.media.engine import no_tick, run
 from tests.media.package import (
     GOP_S,
@@ -218,7 +218,7 @@ async def test_killed_in_the_middle_it_leaves_nothing_elsewhere(pipe: Path, tmp_
     script = f"""
 import asyncio
 from pathlib import Path
-from media.renditions import Track
+from media.package.renditions import Track
 from tests.media.package import package
 track = Track(Path({str(pipe)!r}), "film", "video")
 if __name__ == "__main__":

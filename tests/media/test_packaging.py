@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 import pytest
 
 from longtake.contracts.package import Listing
-from media.fragments import presentation_times, time_scale
-from media.listing import list_again
-from media.renditions import Track
+from media.package.listing import list_again
+from media.package.renditions import Track
+from media.transcode.fragments import presentation_times, time_scale
 from tests.media.engine import frames, run
 from tests.media.package import (
     DASH,

@@ -19,12 +19,12 @@ from longtake.errors import (
     ResourceExhausted,
     StorageUnavailable,
 )
-from media import packager
 from media.check.checking import check
-from media.fragments import close_gaps, presentation_times
-from media.isolate import in_child
-from media.renditions import Text, Track
-from media.video import CMAF
+from media.children.isolate import in_child
+from media.package import packager
+from media.package.renditions import Text, Track
+from media.transcode.fragments import close_gaps, presentation_times
+from media.transcode.video import CMAF
 from tests.media.engine import run
 from tests.media.package import (
     DASH,

@@ -10,8 +10,8 @@ import pytest
 from longtake.contracts import AudioFacts, VideoFacts
 from longtake.contracts.encode import AudioSettings, VideoSettings
 from longtake.errors import InputUnsupported, InvalidJob
-from media.picture import output_pixel_format, output_size, picture_filters
-from media.smart_copy import why_encode_audio, why_encode_video
+from media.picture.pixels import output_pixel_format, output_size, picture_filters
+from media.transcode.smart_copy import why_encode_audio, why_encode_video
 
 WEB = VideoSettings(height=720, profile="high", keyframe_interval_s=Fraction(4), smart_copy=True)
 

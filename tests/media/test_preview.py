@@ -20,12 +20,13 @@ import pytest
 from longtake import InputUnsupported, InvalidJob
 from longtake.contracts.preview import Preview
 from longtake.errors import ProcessKilled
-from media import isolate, peaks
-from media.isolate import inspect_in_child
-from media.jpeg import split
-from media.peaks import make_sound
-from media.preview import PreviewPlan, Sound, plan_preview
-from media.stills import make_pictures
+from media.children import isolate
+from media.preview.jpeg import split
+from media.preview.plan import PreviewPlan, Sound, plan_preview
+from media.preview.stills import make_pictures
+from media.probing.in_child import inspect_in_child
+from media.sound import peaks
+from media.sound.peaks import make_sound
 from tests.conftest import CORPUS
 from tests.media.engine import no_tick, run, transcode
 from tests.media.pixels import Shot, shot

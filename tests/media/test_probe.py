@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from longtake.contracts.probe import Probe
-from media.probe import probe
+from media.probing.probe import probe
 from tests.media.engine import run
 from tests.media.made import make
 

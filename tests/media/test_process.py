@@ -15,10 +15,10 @@ from longtake.errors import (
     ResourceExhausted,
     StorageUnavailable,
 )
-from media import isolate
-from media.command import Ffmpeg
-from media.process import Limits, ProcessFailed, run_ffmpeg
-from media.tools import ffmpeg
+from media.children import isolate
+from media.children.process import Limits, ProcessFailed, run_ffmpeg
+from media.ffmpeg.command import Ffmpeg
+from media.ffmpeg.tools import ffmpeg
 from tests.patience import WAIT_S
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from longtake.contracts.package import Package
 from longtake.packages import resolve_package
-from media.fragments import fragment_times, presentation_times, time_scale
-from media.isolate import inspect_in_child
-from media.package_plan import plan_package
+from media.package.plan import plan_package
+from media.probing.in_child import inspect_in_child
+from media.transcode.fragments import fragment_times, presentation_times, time_scale
 from tests.media.engine import run
 from tests.media.made import make
 from tests.media.rungs import distance, grey, make_renditions

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from longtake.errors import InputCorrupt
-from media import launch
-from media.isolate import in_child
-from media.process import NICENESS, Limits, ProcessFailed, run_ffmpeg
-from media.sandbox import READER_LIMITS, WORDS, sandbox
-from media.tools import ffmpeg
+from media.children import launch
+from media.children.isolate import in_child
+from media.children.process import NICENESS, Limits, ProcessFailed, run_ffmpeg
+from media.children.sandbox import READER_LIMITS, WORDS, sandbox
+from media.ffmpeg.tools import ffmpeg
 from tests.media.engine import run
 from tests.media.listener import listening
 from tests.patience import WAIT_S
@@ -219,8 +219,8 @@ async def test_every_child_that_touches_media_is_held(
 _ASKS = """
 import asyncio, os, shutil, sys
 from pathlib import Path
-from media.isolate import in_child
-from media.process import run_ffmpeg
+from media.children.isolate import in_child
+from media.children.process import run_ffmpeg
 
 async def ask(folder):
     own = Path("/proc/self/environ")
@@ -272,7 +272,7 @@ def test_probe_leaves_the_file_to_a_child_that_is_shut_in(tmp_path: Path) -> Non
     film = tmp_path / "film.mp4"
     run("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", film)
     told = (
-        "import asyncio, pathlib, sys; from media.probe import probe\n"
+        "import asyncio, pathlib, sys; from media.probing.probe import probe\n"
         "if __name__ == '__main__':\n"
         "    found = asyncio.run(probe(pathlib.Path(sys.argv[1])))\n"
         "    print(found.container, 'av' in sys.modules)"

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake.contracts.stitch import Trim
-from media.pcm import Pcm, as_bytes
-from media.silence import blend_of, cut, kept, scan, threshold_dbfs, window_of
+from media.sound.pcm import Pcm, as_bytes
+from media.sound.silence import blend_of, cut, kept, scan, threshold_dbfs, window_of
 from tests.media.engine import no_tick
 from tests.media.programme import channel, largest_step
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from longtake.contracts.transcribe import SpeechSettings
-from media.isolate import inspect_in_child
+from media.probing.in_child import inspect_in_child
 from media.speech.engine import SpeechEngine
 from media.speech.models import find_model
 from media.speech.sound import prepare_sound

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from longtake.errors import InputUnsupported, InvalidJob
-from media.timeline import Placed
+from media.programme.timeline import Placed
 from tests.conftest import CORPUS
 from tests.media.engine import run
 from tests.media.meter import independent_lufs, loudness
@@ -343,7 +343,7 @@ def heard(mix: Path, placed: Placed, folder: Path, channels: int = 1) -> list[fl
     trim = f"atrim=start_sample={placed.first}:end_sample={placed.end}"
     arguments = ("-f", "f32le", "-ar", RATE, "-ac", channels, "-i", mix, "-af", band + trim)
     run(*arguments, "-ac", 1, "-f", "f32le", "-c:a", "pcm_f32le", raw)
-    from media.pcm import floats
+    from media.sound.pcm import floats
 
     samples = floats(raw.read_bytes())
     quarter = len(samples) // 4

@@ -13,8 +13,8 @@ from mutagen import File
 from mutagen.flac import Picture
 
 from longtake.errors import InputUnsupported
-from media.tagging import chapters_json, cover_at, not_taken
-from media.timeline import Mark
+from media.programme.timeline import Mark
+from media.tags.tagging import chapters_json, cover_at, not_taken
 from tests.media.engine import run
 from tests.media.programme import Made, stitch
 

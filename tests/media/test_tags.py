@@ -12,9 +12,9 @@ from mutagen.mp4 import MP4
 from longtake.contracts.containers import CONTAINER_OF_SUFFIX
 from longtake.contracts.loudness import Loudness
 from longtake.errors import InputUnsupported
-from media.isolate import inspect_in_child
-from media.normalize import measure_track, plan_listening
-from media.tags import gain_tags, tag_file, tag_kind
+from media.probing.in_child import inspect_in_child
+from media.sound.normalize import measure_track, plan_listening
+from media.tags.gains import gain_tags, tag_file, tag_kind
 from tests.media.engine import no_tick, run
 from tests.media.meter import loudness
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longtake.contracts.stitch import Join
-from media.timeline import Bed, Mark, beds, place
+from media.programme.timeline import Bed, Mark, beds, place
 
 RATE = 44_100
 TIMES = st.fractions(min_value=0, max_value=5, max_denominator=1000)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from longtake.contracts.media import Chapter
 from longtake.contracts.transcript import LanguageFound, Segment, Transcript, Word
-from media.captions import Cue
+from media.captions.cue import Cue
 from media.cues import layout
-from media.paragraphs import LONG, with_paragraphs
-from media.transcript_files import to_json, to_markdown, to_srt, to_text, to_vtt
+from media.speech.paragraphs import LONG, with_paragraphs
+from media.speech.transcript_files import to_json, to_markdown, to_srt, to_text, to_vtt
 
 SAID = (
     ("Anna", 0.5, 3.0, "Fish & chips are < 5 €, aren't they?"),

@@ -14,16 +14,16 @@ import pytest
 from longtake.contracts.ladder import LadderChoice, LadderRecord, Trial
 from longtake.contracts.package import Package
 from longtake.packages import resolve_package
-from media.fragments import frame_sizes
-from media.hull import mean_trials
-from media.index import Index
-from media.isolate import inspect_in_child
-from media.ladder import auto_ladder
-from media.ladder_plot import HEIGHT, WIDTH, plot
-from media.package_plan import grid_step
-from media.rungs import encode_rungs
-from media.trial_plan import TrialPlan, in_words, plan_trials, record_of, why_not_tried
-from media.trials import measure_trials
+from media.package.hull import mean_trials
+from media.package.ladder import auto_ladder
+from media.package.ladder_plot import HEIGHT, WIDTH, plot
+from media.package.plan import grid_step
+from media.package.rungs import encode_rungs
+from media.package.trial_plan import TrialPlan, in_words, plan_trials, record_of, why_not_tried
+from media.package.trials import measure_trials
+from media.probing.in_child import inspect_in_child
+from media.probing.index import Index
+from media.transcode.fragments import frame_sizes
 from tests.media.engine import no_tick, run
 from tests.media.made import make
 from tests.media.test_colour import hdr

@@ -18,16 +18,16 @@ from longtake.contracts.steps.transcode import Image
 from longtake.errors import InvalidJob
 from longtake.presets import resolve
 from longtake.quality import every
-from media.analysis import encode_at_quality
-from media.command import Ffmpeg
-from media.fragments import Joining
-from media.index import Index
-from media.isolate import inspect_in_child
-from media.overlays import Beside
-from media.plan import Plan
-from media.planning import make_plan
-from media.video import chunk_command, encode_chunk
-from media.vmaf import Measure, check_measurable, score
+from media.ffmpeg.command import Ffmpeg
+from media.picture.overlays import Beside
+from media.probing.in_child import inspect_in_child
+from media.probing.index import Index
+from media.transcode.analysis import encode_at_quality
+from media.transcode.fragments import Joining
+from media.transcode.plan import Plan
+from media.transcode.planning import make_plan
+from media.transcode.video import chunk_command, encode_chunk
+from media.transcode.vmaf import Measure, check_measurable, score
 from tests.media.engine import frames, no_tick, run
 from tests.patience import WAIT_S
 

@@ -18,8 +18,8 @@ from activities import package as steps
 from activities import place as places
 from longtake.contracts.package import Package
 from longtake.contracts.steps.package import PackageRequest, PackageSummary
-from media import caption_sources
-from media.isolate import in_child
+from media.captions import sources as caption_sources
+from media.children.isolate import in_child
 from tests.media.engine import run
 
 

@@ -22,7 +22,7 @@ from temporalio.worker import Worker
 from longtake import service
 from longtake.fleet import DESCRIBE, LiveWorker, ask_worker, live_workers
 from longtake.queues import Role, task_queue
-from media.sandbox import WORDS, sandbox
+from media.children.sandbox import WORDS, sandbox
 from tests.patience import WAIT_S
 from tests.workers.asking import AsksAWorker
 from tests.workers.family import eventually

@@ -1,0 +1,1 @@
+"""Captions: read from every kind of file and stream, and written."""

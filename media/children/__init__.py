@@ -1,0 +1,1 @@
+"""Children that touch media: started, shut in, watched, asked, and ended."""

@@ -1,0 +1,1 @@
+"""Streaming packages: the ladder, its renditions, and what players read of them."""

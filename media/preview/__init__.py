@@ -1,0 +1,1 @@
+"""Previews: stills, storyboards, moving pictures."""

@@ -1,0 +1,1 @@
+"""Sounds: measured, levelled, encoded, drawn."""

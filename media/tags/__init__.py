@@ -1,0 +1,1 @@
+"""What a file says of itself: tags, chapters, covers, and how loud it is."""

@@ -1,0 +1,1 @@
+"""One file into another: planned, encoded in chunks, joined, and proven."""
