@@ -55,7 +55,7 @@ from media.package.tracks import Words, unused
 from media.preview.jpeg import split
 from media.speech.plan import caption_rate
 from media.transcode.chunks import Chunk, heaviest_first
-from media.transcode.fragments import close_gaps
+from media.transcode.fragments import decode_as_shown
 from media.transcode.timing import planned_times
 from storage.tree import pack as pack_tree
 from storage.work import content_key
@@ -219,6 +219,7 @@ async def pack(request: PackRequest, beat: Beat) -> Packed:
         encryption=_encryption_of(job, secret),
         packager=packager_version(),
         engine=engine_version(),
+        times="decoded as shown",
         **({"spoken": request.spoken.model_dump()} if request.spoken else {}),
     )
 
@@ -266,7 +267,7 @@ async def _tracks(
         keys = [chunk[number] for chunk in chunks]
         later = [rendition.video.start_s] * len(keys)
         await join_parts(here.store, keys, path, later)
-        await asyncio.to_thread(close_gaps, path)
+        await asyncio.to_thread(decode_as_shown, path)
         tracks.append(
             Track(
                 path=path,

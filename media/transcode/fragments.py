@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -69,53 +70,101 @@ class Joining:
             )
 
 
-def close_gaps(track: Path) -> None:
-    """Let the last frame of every fragment last until the next fragment begins, in place.
+def decode_as_shown(track: Path) -> None:
+    """Let the frame that is decoded as the n-th be decoded when the n-th is shown, in place. When
+    frames are shown stays as it is.
 
-    Where a clock is coarse, some encoders tell a frame's mean duration in place of its own: the
-    segments of a package would overlap by a part of a millisecond.
+    Encoders decode ahead of the picture by as much as their first frames take to be reordered.
+    Where frames last longer or shorter later on, chunks behind each other would overlap or leave
+    gaps; so they would where some encoders, on a coarse clock, tell a frame's mean duration in
+    place of its own. Frames that all last as long have such times already.
     """
-    with track.open("r+b") as file:
-        before: _Fragment | None = None
-        for kind, start, end in list(_boxes_of_file(file, 0)):
-            if kind != b"moof":
-                continue
-            file.seek(start)
-            fragment = _fragment(file.read(end - start), start)
-            if before is not None and before.last_at is not None:
-                wanted = fragment.begins - before.last_begins
-                if wanted > 0 and wanted != before.ends - before.last_begins:
-                    file.seek(before.last_at)
-                    file.write(struct.pack(">I", wanted))
-            before = fragment
+    with track.open("rb") as file:
+        fragments = [_fragment(moof) for moof in _moofs_of_file(file)]
+        begins = [min(each.shown) for each in fragments]
+        ends = [*begins[1:], None]
+        wanted = [each.in_turn(until) for each, until in zip(fragments, ends, strict=False)]
+        if wanted == fragments:
+            return
+        retimed = track.with_name(f"{track.name}.retimed")
+        with retimed.open("wb") as target:
+            turns = iter(wanted)
+            for kind, start, end in list(_boxes_of_file(file, 0)):
+                file.seek(start)
+                box = file.read(end - start)
+                target.write(_retimed(box, next(turns)) if kind == b"moof" else box)
+    retimed.replace(track)
 
 
 @dataclass(frozen=True)
 class _Fragment:
-    """A fragment on its track's clock."""
+    """A fragment on its track's clock: when its first frame is decoded; and of each frame, in the
+    order of decoding, its duration and how much later it is shown than decoded."""
 
     begins: int
-    last_begins: int
-    """Decode time of the last frame."""
-    ends: int
-    last_at: int | None
-    """Where in the file the last frame's own duration stands; None where it has none."""
+    samples: tuple[tuple[int, int], ...]
+
+    @property
+    def shown(self) -> list[int]:
+        """When each frame is shown, in the order of decoding."""
+        ahead = accumulate((duration for duration, _ in self.samples), initial=self.begins)
+        return [at + offset for at, (_, offset) in zip(ahead, self.samples, strict=False)]
+
+    def in_turn(self, until: int | None) -> Self:
+        """The same frames, decoded when one is shown. `until`: when the next fragment begins."""
+        turns = sorted(self.shown)
+        last = turns[-1] + self.samples[-1][0]
+        ends = [*turns[1:], until if until is not None and until > turns[-1] else last]
+        lengths = [end - turn for turn, end in zip(turns, ends, strict=True)]
+        later = [at - turn for at, turn in zip(self.shown, turns, strict=True)]
+        return type(self)(turns[0], tuple(zip(lengths, later, strict=True)))
 
 
-def _fragment(moof: bytes, offset: int) -> _Fragment:
-    begins = decode_time = last = default_duration = 0
-    last_at: int | None = None
+def _fragment(moof: bytes) -> _Fragment:
+    begins = default_duration = 0
+    samples: list[tuple[int, int]] = []
     for kind, start, end in _boxes(moof, 8, len(moof)):
         for inner, at, _ in _boxes(moof, start, end) if kind == b"traf" else ():
             if inner == b"tfhd":
                 default_duration = _default(moof, at, 0x8)
             elif inner == b"tfdt":
-                begins = decode_time = _decode_time(moof, at)
+                begins = _decode_time(moof, at)
             elif inner == b"trun":
-                for field, duration, *_ in _run(moof, at, default_duration):
-                    last, decode_time = decode_time, decode_time + duration
-                    last_at = None if field is None else offset + field
-    return _Fragment(begins, last, decode_time, last_at)
+                samples += [
+                    (each.duration, each.offset) for each in _run(moof, at, default_duration)
+                ]
+    return _Fragment(begins, tuple(samples))
+
+
+def _retimed(moof: bytes, wanted: _Fragment) -> bytes:
+    """A moof with other times. It has one track, in one run of samples, as FFmpeg writes it."""
+    found = bytearray(moof)
+    for kind, start, end in _boxes(moof, 8, len(moof)):
+        for inner, at, behind in _boxes(moof, start, end) if kind == b"traf" else ():
+            if inner == b"tfdt":
+                struct.pack_into(">q" if moof[at] == 1 else ">I", found, at + 4, wanted.begins)
+            elif inner == b"trun":
+                found[at:behind] = run = _run_of(moof, at, wanted)
+                longer = len(run) - (behind - at)
+                for box in (0, start - 8, at - 8):
+                    _add(found, box, longer)
+                _add(found, at + 8, longer)  # where the samples' bytes begin, from the moof on
+    return bytes(found)
+
+
+def _add(data: bytearray, at: int, what: int) -> None:
+    struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] + what)
+
+
+def _run_of(moof: bytes, at: int, wanted: _Fragment) -> bytes:
+    """The content of the trun at `at`, with a duration and an offset for each sample: it may have
+    had room for one duration alone."""
+    flags = int.from_bytes(moof[at + 1 : at + 4], "big")
+    begin = at + 12 + (4 if flags & 0x4 else 0)
+    run = bytes([1]) + (flags | 0x100 | 0x800).to_bytes(3, "big") + moof[at + 4 : begin]
+    for sample, (duration, offset) in zip(_run(moof, at, 0), wanted.samples, strict=True):
+        run += struct.pack(">I", duration) + sample.others + struct.pack(">i", offset)
+    return run
 
 
 def _decode_time(moof: bytes, tfdt: int) -> int:
@@ -190,10 +239,14 @@ def time_scale(path: Path) -> int:
 
 def _moofs(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        for kind, start, end in _boxes_of_file(file, 0):
-            if kind == b"moof":
-                file.seek(start)
-                yield file.read(end - start)
+        yield from _moofs_of_file(file)
+
+
+def _moofs_of_file(file: BinaryIO) -> Iterator[bytes]:
+    for kind, start, end in _boxes_of_file(file, 0):
+        if kind == b"moof":
+            file.seek(start)
+            yield file.read(end - start)
 
 
 def _boxes_of_file(file: BinaryIO, at: int) -> Iterator[Box]:
@@ -234,9 +287,9 @@ def _times_of_track(moof: bytes, start: int, end: int) -> list[int]:
         elif kind == b"tfdt":
             decode_time = _decode_time(moof, at)
         elif kind == b"trun":
-            for _, duration, offset, _ in _run(moof, at, default_duration):
-                times.append(decode_time + offset)
-                decode_time += duration
+            for sample in _run(moof, at, default_duration):
+                times.append(decode_time + sample.offset)
+                decode_time += sample.duration
     return times
 
 
@@ -252,7 +305,7 @@ def _sizes_of_fragment(moof: bytes) -> Iterator[int]:
             if inner == b"tfhd":
                 usual = _default(moof, at, 0x10)
             elif inner == b"trun":
-                yield from (size or usual for *_, size in _run(moof, at, 0))
+                yield from (sample.size or usual for sample in _run(moof, at, 0))
 
 
 def _default(moof: bytes, at: int, which: int) -> int:
@@ -263,24 +316,34 @@ def _default(moof: bytes, at: int, which: int) -> int:
     return int(struct.unpack_from(">I", moof, field)[0]) if flags & which else 0
 
 
-def _run(moof: bytes, at: int, default_duration: int) -> Iterator[tuple[int | None, int, int, int]]:
-    """Of each sample of a trun: where its duration stands, if it has one of its own, its duration,
-    its composition offset, and its bytes, 0 if it has none of its own."""
+@dataclass(frozen=True)
+class _Sample:
+    """A sample of a trun. `size`: 0 if it has none of its own. `others`: its size and flags as they
+    stand there, as far as they do."""
+
+    duration: int
+    offset: int
+    size: int
+    others: bytes
+
+
+def _run(moof: bytes, at: int, default_duration: int) -> Iterator[_Sample]:
     flags = int.from_bytes(moof[at + 1 : at + 4], "big")
     count = struct.unpack_from(">I", moof, at + 4)[0]
     field = at + 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
     signed = ">i" if moof[at] == 1 else ">I"
     for _ in range(count):
-        told_at: int | None = None
-        duration, offset, size = default_duration, 0, 0
+        duration, offset, size, others = default_duration, 0, 0, b""
         for bit in (0x100, 0x200, 0x400, 0x800):
             if not flags & bit:
                 continue
             if bit == 0x100:
-                told_at, duration = field, struct.unpack_from(">I", moof, field)[0]
+                duration = struct.unpack_from(">I", moof, field)[0]
+            elif bit == 0x800:
+                offset = struct.unpack_from(signed, moof, field)[0]
+            else:
+                others += moof[field : field + 4]
             if bit == 0x200:
                 size = struct.unpack_from(">I", moof, field)[0]
-            if bit == 0x800:
-                offset = struct.unpack_from(signed, moof, field)[0]
             field += 4
-        yield told_at, duration, offset, size
+        yield _Sample(duration, offset, size, others)

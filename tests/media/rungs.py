@@ -13,7 +13,7 @@ from media.package.plan import Made, plan_package
 from media.package.rungs import encode_rungs
 from media.probing.in_child import inspect_in_child
 from media.probing.index import Index
-from media.transcode.fragments import Joining, close_gaps
+from media.transcode.fragments import Joining, decode_as_shown
 from media.transcode.video import ChunkMismatch
 from tests.media.engine import no_tick, run
 
@@ -69,7 +69,7 @@ async def _encode(source: Path, made: Made, index: Index, folder: Path) -> dict[
         with Joining(paths[rendition.name], len(chunks)) as track:
             for targets in chunks:
                 track.add(targets[number], rendition.video.start_s)
-        close_gaps(paths[rendition.name])
+        decode_as_shown(paths[rendition.name])
     return paths
 
 

@@ -23,7 +23,7 @@ from media.check.checking import check
 from media.children.isolate import in_child
 from media.package import packager
 from media.package.renditions import Text, Track
-from media.transcode.fragments import close_gaps, presentation_times
+from media.transcode.fragments import decode_as_shown, presentation_times, time_scale
 from media.transcode.video import CMAF
 from tests.media.engine import run
 from tests.media.package import (
@@ -37,6 +37,7 @@ from tests.media.package import (
     read_playlist,
     sound,
 )
+from tests.media.rungs import make_renditions
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +108,36 @@ async def test_segments_of_a_coarse_clock_have_no_gaps(tmp_path: Path) -> None:
         *("-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", 2, "-threads", 1),
         *("-force_key_frames", "expr:gte(t,n_forced*2)", "-f", "mp4", *CMAF, source),
     )
-    close_gaps(source)
+    decode_as_shown(source)
     made = await package(tmp_path / "out", [Track(source, "h264-90p", "video")])
     findings = (await check(made)).findings
     assert not [each for each in findings if each.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["if(lt(t,6),not(mod(n,10)),1)", "if(lt(mod(t,5),1),1,not(mod(n,30)))"],
+    ids=["faster in the middle", "in bursts"],
+)
+async def test_chunks_meet_whatever_time_their_frames_take(shown: str, tmp_path: Path) -> None:
+    """Encoders decode ahead by what their first frames take, and the next chunk's take another."""
+    source = tmp_path / "film.mp4"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=14", "-vf", f"select='{shown}'"),
+        *("-fps_mode", "vfr", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+        source,
+    )
+    found = await make_renditions(source, tmp_path)
+    assert len(found.made.plan.chunks) > 1
+    tracks = [Track(path, name, "video") for name, path in found.paths.items()]
+    made = await package(tmp_path / "out", tracks)
+    findings = (await check(made)).findings
+    assert not [each for each in findings if each.severity == "error"]
+    for track in tracks:
+        whole = joined(folder(made, track.name), tmp_path / "whole.mp4")
+        scale, base = time_scale(whole), found.index.time_base
+        times = [Fraction(time, scale) for time in presentation_times(whole)]
+        assert times == [(pts - found.index.pts[0]) * base for pts in found.index.pts]
 
 
 async def test_one_frame_is_a_package(tmp_path: Path) -> None:
