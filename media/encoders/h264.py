@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from media.encoders.base import Arguments, Encoder, Pass, cap, closed, half_full, keyframes, logged
@@ -10,6 +11,18 @@ if TYPE_CHECKING:
     from media.transcode.plan import VideoPlan
 
 ANALYSIS_CRF = 23
+_TINY = (99, 3000, 160_000)
+"""Macroblocks, macroblocks a second and bit/s up to which x264 may find level 1 or 1b enough, and
+level 1.1 is (ITU-T H.264, tables A-1 and A-2, High profile)."""
+
+
+def streamed_level(size: tuple[int, int], rate: Fraction, cap_bps: int | None) -> str | None:
+    """The level of a stream of this size, frame rate in Hz and cap, where x264's choice may be 1b:
+    that is 9 in CODECS (`avc1.640009`), which Chromium takes for no codec."""
+    macroblocks = -(-size[0] // 16) * -(-size[1] // 16)
+    most, most_a_second, most_bps = _TINY
+    fits = macroblocks <= most and macroblocks * rate <= most_a_second
+    return "1.1" if fits and (cap_bps or 0) <= most_bps else None
 
 
 def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
@@ -19,6 +32,7 @@ def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
         *("-c:v", "libx264", "-preset", str(settings.speed), *_quality(video, which)),
         *("-pix_fmt", video.pixel_format, "-threads", str(video.threads)),
         *(("-profile:v", settings.profile) if settings.profile else ()),
+        *(("-level:v", video.level) if video.level else ()),
         *keyframes(video),
         *closed(video),
         *cap(video),

@@ -18,8 +18,9 @@ from longtake.contracts.media import HdrLight, MediaFacts, VideoFacts
 from longtake.contracts.package import Package, Rung, VideoRange
 from longtake.errors import InputUnsupported
 from longtake.words import counted
+from media.encoders.h264 import streamed_level
 from media.package.ladder import fixed_ladder, given_ladder
-from media.package.lead_in import LeadIn, led_index, led_video, plan_lead_in
+from media.package.lead_in import STILL_RATE, LeadIn, led_index, led_video, plan_lead_in
 from media.package.tracks import Sound, Words, plan_sound, plan_words, unused
 from media.picture.colour import keeps_hdr
 from media.picture.pixels import output_size
@@ -229,6 +230,7 @@ def cascaded(
                 "gop_frames": None,
                 "keyframes_forced": True,
                 "threads": 1,
+                "level": _level(rung, size, rate),
                 # Whole ticks: fragments are moved by them, and the grid must not notice.
                 "start_s": video.start_s // video.time_base * video.time_base,
             }
@@ -251,6 +253,12 @@ def cascaded(
             )
         )
     return tuple(found)
+
+
+def _level(rung: Rung, size: tuple[int, int], rate: Fraction | None) -> str | None:
+    if rung.codec != "h264":
+        return None
+    return streamed_level(size, rate or STILL_RATE, rung.max_bitrate_bps)
 
 
 def _range(facts: VideoFacts, settings: VideoSettings) -> VideoRange:

@@ -59,6 +59,8 @@ class VideoPlan(Contract):
     files: FilterFiles = FilterFiles()
     mark: Mark | None = None
     pixel_format: str = ""
+    level: str | None = None
+    """Which its encoder is told; None: it finds the least that does."""
     light: HdrLight | None = None
     """What the encoder is told of HDR's light. FFmpeg tells it what stands on the frames, but of a
     command's first output alone."""

@@ -165,3 +165,21 @@ async def test_a_ladder_never_enlarges_and_keeps_the_shape(tmp_path: Path) -> No
     assert await sizes("320x180", ladder=given) == [(320, 180), (160, 90)]
     twice = [{"height": 90, "max_bitrate_bps": rate} for rate in (90_000, 180_000)]
     assert await sizes("320x180", ladder=twice) == [(160, 90), (160, 90)]
+
+
+@pytest.mark.parametrize(("size", "rate"), [("1x1", 25), ("128x96", 12)])
+async def test_a_tiny_picture_has_a_level_that_browsers_know(
+    tmp_path: Path, size: str, rate: int
+) -> None:
+    """Level 1b is 9 in the High profile: `avc1.640009`, which Chromium takes for none."""
+    source = tmp_path / "tiny.mkv"
+    run(
+        *("-f", "lavfi", "-i", f"testsrc2=s=128x96:r={rate}:d=1,scale={size}"),
+        "-c:v",
+        "ffv1",
+        source,
+    )
+    found = await make_renditions(source, tmp_path, ladder="fixed")
+    for path in found.paths.values():
+        with av.open(str(path)) as film:
+            assert (film.streams.video[0].codec_context.extradata or b"")[3] == 11
