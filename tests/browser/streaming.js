@@ -140,10 +140,11 @@ async function start(name, address, clearKeys, language) {
   } catch (error) {
     throw new Error(`${name}: ${error.code ?? ""} ${error.message} ${error.data ?? ""}`);
   }
-  await until(() => media.readyState >= 2 && presented, () => "no frame is shown");
+  await until(() => media.readyState >= 2 && (presented || !media.videoWidth),
+    () => "no frame is shown");
   if (language) player.showCaptions(language);
   await media.play();
-  await until(() => media.currentTime > 0.5, () => "it does not start");
+  await until(() => media.currentTime > 0.5 || media.ended, () => "it does not start");
   return {duration_s: media.duration, rungs: player.rungs(), languages: player.languages()};
 }
 
@@ -211,4 +212,12 @@ async function playThrough(speed, frame_s) {
   await ended;
   clearInterval(switching);
   return {end_s: media.currentTime, shown, frames: noted};
+}
+
+// To the end from where it is.
+async function finish(speed) {
+  media.playbackRate = speed;
+  if (!media.ended) await media.play();
+  await until(() => media.ended, () => "it does not end");
+  return media.currentTime;
 }

@@ -122,6 +122,23 @@ async def play_and_check(
     return Played(rungs, tuple(opened["languages"]), shown)
 
 
+async def play_in_short(browser: Browser, folder: Path, way: Way, *, script: Path) -> None:
+    """Start a package of any film, seek to three places, and play it from shortly before its end.
+
+    Fails unless it goes on after each seek and ends without a stall, and neither the player nor
+    the browser complains or asks for anything that is not there.
+    """
+    manifest = "manifest.mpd" if way == "shaka dash" else "master.m3u8"
+    async with _page(browser, folder, script, Keys()) as (page, complaints):
+        length_s = (await _call(page, "start", way, manifest, {}, None))["duration_s"]
+        if length_s > 3:
+            for part in (0.6, 0.1, 0.35):
+                await _call(page, "jump", part * length_s)
+            await _call(page, "jump", length_s - 1.5)
+        assert await _call(page, "finish", 2) == pytest.approx(length_s, abs=0.2)
+        await _check_calm(page, complaints)
+
+
 async def _check_rungs(
     page: Page, rungs: Sequence[Rung], frames: int, rate: Fraction, read: _Read, held: int
 ) -> None:

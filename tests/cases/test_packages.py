@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import m3u8
 import pytest
 
+from tests.browser.every_package import play_every_package
 from tests.cases import inputs
 from tests.cases.measure import beep_time, level_db, pictures, sound
 from tests.e2e.service import Service, running
@@ -122,3 +123,8 @@ def test_a_voice_in_the_centre_channel(service: Service, tmp_path: Path) -> None
     assert voice[0] > -32
     assert level_db(left[:48_000], 400) - level_db(right[:48_000], 400) > 35
     assert len(sound(whole(surround), "5.1")[1]) > 6 * 4 * 48_000 - 12_000
+
+
+def test_every_package_plays(service: Service, pytestconfig: pytest.Config) -> None:
+    """Of those that the tests before made."""
+    play_every_package(service.out, pytestconfig)

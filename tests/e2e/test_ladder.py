@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from longtake.contracts.ladder import LadderRecord
+from tests.browser.every_package import play_every_package
 from tests.e2e.service import Service, until
 from tests.e2e.test_package import tree
 from tests.media.engine import run
@@ -100,3 +101,8 @@ def test_a_source_that_cannot_be_sampled_gets_the_fixed_ladder_and_says_so(
     result = service.json(command, tiny, *options, "-o", out)
     assert "fixed, as the source cannot be sampled" in result["decisions"]["ladder auto"]
     assert not (out / "ladder.json").exists()
+
+
+def test_every_package_plays(service: Service, pytestconfig: pytest.Config) -> None:
+    """Of those that the tests before made."""
+    play_every_package(service.out, pytestconfig)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.every_package import play_every_package
 from tests.e2e.service import Service, until
 from tests.media.engine import run
 from tests.patience import WAIT_S
@@ -248,7 +249,7 @@ def test_odd_sources_become_packages(
     service: Service, tmp_path: Path, words: tuple[str, ...], renditions: dict[str, int]
 ) -> None:
     source = made(tmp_path, "odd.mkv", *words)
-    out = tmp_path / "out"
+    out = service.out / tmp_path.name  # where those are that are played in the end
     service.json("package", source, "-o", out, "-p", "convert-to-hls")
     listing = json.loads((out / "package.json").read_text())
     found = {each["name"] for each in listing["renditions"] if each["kind"] == "video"}
@@ -263,8 +264,8 @@ def test_sound_alone_and_no_sound(service: Service, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "audio-only-hls" in done.stderr
     assert not (tmp_path / "a").exists()
-    service.json("package", tone, "-o", tmp_path / "b", "-p", "audio-only-hls")
-    assert (tmp_path / "b" / "master.m3u8").exists()
+    service.json("package", tone, "-o", service.out / "tone", "-p", "audio-only-hls")
+    assert (service.out / "tone" / "master.m3u8").exists()
 
 
 def test_a_broken_caption_file_is_refused(service: Service, film: Path, tmp_path: Path) -> None:
@@ -287,3 +288,8 @@ def test_a_key_of_the_wrong_length_is_refused(service: Service, film: Path, tmp_
     assert "16 bytes" in done.stderr
     assert "00112233" not in done.stderr
     assert not out.exists()
+
+
+def test_every_package_plays(service: Service, pytestconfig: pytest.Config) -> None:
+    """Of those that the tests before made."""
+    play_every_package(service.out, pytestconfig)

@@ -15,6 +15,7 @@ import pytest
 
 from media.probing.in_child import inspect_in_child
 from media.transcode.fragments import presentation_times, time_scale
+from tests.browser.every_package import play_every_package
 from tests.conftest import corpus_files
 from tests.e2e.service import Service, running
 from tests.media.engine import run
@@ -81,7 +82,8 @@ def decoded(out: Path, name: str) -> list[Fraction]:
     """When the frames of a rendition are shown that FFmpeg decodes from its playlist."""
     playlist = next(out.glob(f"{name}-*/playlist.m3u8"))
     with av.open(str(playlist)) as container:
-        return [Fraction(frame.pts) * frame.time_base for frame in container.decode(video=0)]
+        times = ((frame.pts, frame.time_base) for frame in container.decode(video=0))
+        return [pts * base for pts, base in times if pts is not None and base is not None]
 
 
 def assert_frames_are_the_sources(source: Path, out: Path) -> None:
@@ -356,3 +358,8 @@ def test_styles_and_places_of_captions_come_into_the_package(
         "<v Ann><i>one</i>, {two}</v>\n",
         f"{head}{times}\n<b>three</b>\n",
     ]
+
+
+def test_every_package_plays(service: Service, pytestconfig: pytest.Config) -> None:
+    """Of those that the tests before made."""
+    play_every_package(service.out, pytestconfig)

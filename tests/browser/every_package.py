@@ -1,0 +1,51 @@
+"""Every package that the tests of a module made, played by real players.
+
+play_every_package(service.out, pytestconfig)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.chromium import MISSING, browsing, find_chromium
+from tests.browser.players import scripts
+from tests.browser.streaming import Way, play_in_short
+
+PLAYERS: tuple[Way, ...] = ("hls.js", "shaka dash")
+
+
+def play_every_package(root: Path, config: pytest.Config) -> None:
+    """Each package below `root` but those that are encrypted, which no player opens without its
+    key. Fails as `play_in_short` does; skips where there is no browser."""
+    executable = find_chromium()
+    if executable is None:
+        pytest.skip(MISSING)
+    assert config.cache is not None
+    folders = list(_packages(root))
+    assert folders, "nothing was packaged"
+    asyncio.run(_play(executable, folders, scripts(config.cache.mkdir("players"))))
+
+
+def _packages(root: Path) -> Iterator[Path]:
+    """One of each: what two jobs made alike is the same."""
+    known = set()
+    for path in sorted(root.rglob("package.json")):
+        listing = path.read_bytes()
+        if listing not in known and not json.loads(listing).get("encryption"):
+            known.add(listing)
+            yield path.parent
+
+
+async def _play(executable: str, folders: list[Path], script: Callable[[str], Path]) -> None:
+    async with browsing(executable) as browser:
+        for folder in folders:
+            for way in PLAYERS:
+                try:
+                    await play_in_short(browser, folder, way, script=script(way))
+                except (Exception, AssertionError) as error:
+                    raise AssertionError(f"{folder.name} by {way}: {error}") from error
