@@ -267,7 +267,7 @@ async def _tracks(
         keys = [chunk[number] for chunk in chunks]
         later = [rendition.video.start_s] * len(keys)
         await join_parts(here.store, keys, path, later)
-        await asyncio.to_thread(decode_as_shown, path)
+        await asyncio.to_thread(decode_as_shown, path, package.last_s)
         tracks.append(
             Track(
                 path=path,

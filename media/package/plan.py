@@ -19,19 +19,26 @@ from longtake.contracts.package import Package, Rung, VideoRange
 from longtake.errors import InputUnsupported
 from longtake.words import counted
 from media.encoders.h264 import streamed_level
+from media.package.held import (
+    STILL_RATE,
+    Held,
+    followed_index,
+    led_index,
+    led_video,
+    plan_lead_in,
+    plan_lead_out,
+    with_reach,
+)
 from media.package.ladder import fixed_ladder, given_ladder
-from media.package.lead_in import STILL_RATE, LeadIn, led_index, led_video, plan_lead_in
-from media.package.tracks import Sound, Words, plan_sound, plan_words, unused
+from media.package.tracks import Sound, Words, ending_with, plan_sound, plan_words, unused
 from media.picture.colour import keeps_hdr
 from media.picture.pixels import output_size
 from media.probing.index import Index
 from media.probing.light import without_light
-from media.transcode.chunks import Chunk, chunk_length, seek_point, whole, with_run_in
+from media.transcode.chunks import Chunk, chunk_length, seek_point, whole
 from media.transcode.plan import Plan, VideoPlan
 from media.transcode.planning import make_plan
 
-APART_S = 0.25
-"""So many seconds between the ends of picture and sound are worth a word."""
 AHEAD = 3
 """So many segments are looked at for one where the decoder need not begin far before."""
 
@@ -61,8 +68,10 @@ class PackagePlan(Contract):
     segment_s: Rational
     gop_s: Rational
     renditions: tuple[Rendition, ...]
-    lead_in: LeadIn | None = None
+    lead_in: Held | None = None
     """What is shown before the source's first frame, in the first chunk."""
+    lead_out: Held | None = None
+    """What is shown behind the source's last frame."""
     chunks: tuple[Chunk, ...]
     sounds: tuple[Sound, ...]
     words: tuple[Words, ...]
@@ -75,8 +84,15 @@ class PackagePlan(Contract):
         return self.renditions[0].video
 
     def frames(self, index: Index) -> Index:
-        """The frames of every rendition: the source's `index`, behind the lead-in."""
-        return led_index(index, self.lead_in) if self.lead_in else index
+        """The frames of every rendition: the source's `index`, and those that are held."""
+        followed = followed_index(index, self.lead_out) if self.lead_out else index
+        return led_index(followed, self.lead_in) if self.lead_in else followed
+
+    @property
+    def last_s(self) -> Fraction | None:
+        """How long the last frame is shown, where it is held; None: as its encoder says."""
+        held = self.lead_out
+        return (held.ticks - held.times()[-1]) * self.picture.time_base if held else None
 
 
 class Made(Contract):
@@ -106,7 +122,9 @@ def plan_package(
     decisions: dict[str, str] = {}
     renditions: tuple[Rendition, ...] = ()
     chunks: tuple[Chunk, ...] = ()
-    lead_in: LeadIn | None = None
+    lead_in: Held | None = None
+    lead_out: Held | None = None
+    sound, sounds = plan_sound(facts, index, job)
     if codecs and index is not None:
         rungs = ladder_of(facts.video[0], job)
         plans = [plan_rung(facts, index, job, rung) for rung in rungs]
@@ -116,7 +134,16 @@ def plan_package(
         if lead_in:
             renditions = tuple(_led(rendition, lead_in) for rendition in renditions)
             decisions["lead-in"] = _lead_in_words(lead_in, renditions[0].video.time_base)
-        chunks = _cut(renditions[0].video, index, job, one_chunk=one_chunk)
+        sound_end_s = max((track.length_s for track in sound.audio), default=0.0)
+        lead_out = plan_lead_out(index, sound_end_s, facts.video[0].frame_rate)
+        if lead_out and not renditions[0].video.exact:
+            warnings.append(_unfollowed_words(lead_out, index.time_base))
+            lead_out = None
+        if lead_out:
+            renditions = tuple(_followed(rendition) for rendition in renditions)
+            sound = ending_with(sound, followed_index(index, lead_out))
+            decisions["lead-out"] = _lead_out_words(lead_out, index.time_base)
+        chunks = _cut(renditions[0].video, index, lead_out, job, one_chunk=one_chunk)
         each = zip(renditions, rungs, strict=True)
         decisions["ladder"] = ", ".join(_in_words(rendition, rung) for rendition, rung in each)
         decisions |= {
@@ -125,8 +152,6 @@ def plan_package(
             if "hdr" in plan.decisions
         }
         warnings += dict.fromkeys(w for plan in plans for w in plan.warnings if w not in warnings)
-    sound, sounds = plan_sound(facts, index, job)
-    warnings += _goes_on(facts, index) if codecs and index is not None else []
     words = plan_words(facts, job)
     # An MP4 cannot hold some that a package can.
     carried = tuple(f"stream {each.stream} (" for each in words if each.stream is not None)
@@ -139,6 +164,7 @@ def plan_package(
         gop_s=job.gop_s or Fraction(2),
         renditions=renditions,
         lead_in=lead_in,
+        lead_out=lead_out,
         chunks=chunks,
         sounds=sounds,
         words=words,
@@ -280,16 +306,19 @@ def _kind(video: VideoPlan) -> tuple[str, bool]:
     return video.pixel_format, video.files.tone is not None
 
 
-def _cut(video: VideoPlan, index: Index, job: Package, *, one_chunk: bool) -> tuple[Chunk, ...]:
+def _cut(
+    video: VideoPlan, index: Index, lead_out: Held | None, job: Package, *, one_chunk: bool
+) -> tuple[Chunk, ...]:
     if one_chunk or not video.exact:
         chunks = whole(index, None, None)
     else:
         segment = job.segment_s or Fraction(4)
-        edges = [None, *_boundaries(video, index, segment), None]
+        frames = followed_index(index, lead_out) if lead_out else index
+        edges = [None, *_boundaries(video, frames, segment), None]
         chunks = tuple(
             Chunk(start_pts=a, end_pts=b, seek_pts=seek_point(index, a)) for a, b in pairwise(edges)
         )
-    return with_run_in(index, chunks, video.reach, video.reach)
+    return with_reach(index, chunks, video.reach)
 
 
 def _boundaries(video: VideoPlan, index: Index, segment_s: Fraction) -> list[int]:
@@ -322,27 +351,35 @@ def _run_in(index: Index, pts: int) -> int:
     return pts - (index.pts[0] if seek is None else seek)
 
 
-def _led(rendition: Rendition, lead_in: LeadIn) -> Rendition:
+def _led(rendition: Rendition, lead_in: Held) -> Rendition:
     return rendition.model_copy(update={"video": led_video(rendition.video, lead_in)})
 
 
-def _lead_in_words(lead_in: LeadIn, time_base: Fraction) -> str:
+def _lead_in_words(lead_in: Held, time_base: Fraction) -> str:
     return (
         f"the picture begins {float(lead_in.ticks * time_base):.2f} s after the sound: its first "
         f"frame is held from the start, as {counted(lead_in.frames, 'frames')} more"
     )
 
 
-def _goes_on(facts: MediaFacts, index: Index) -> list[str]:
-    """What players make of sound that does not end with the picture."""
-    end = float(index.end_pts * index.time_base - index.origin_s)
-    sounds_end = max((t.start_s + t.duration_s - facts.start_s for t in facts.audio), default=0.0)
-    if sounds_end <= end + APART_S:
-        return []
-    return [
-        f"the sound goes on for {sounds_end - end:.2f} s behind the picture's end: players "
-        "stay with the last frame"
-    ]
+def _followed(rendition: Rendition) -> Rendition:
+    """A picture slower than what is held behind it has the latter's rate."""
+    rate = rendition.frame_rate
+    return rendition.model_copy(update={"frame_rate": max(rate, STILL_RATE) if rate else None})
+
+
+def _lead_out_words(lead_out: Held, time_base: Fraction) -> str:
+    return (
+        f"the picture ends {float(lead_out.ticks * time_base):.2f} s before the sound: its last "
+        f"frame is held until the end, as {counted(lead_out.frames, 'frames')} more"
+    )
+
+
+def _unfollowed_words(lead_out: Held, time_base: Fraction) -> str:
+    return (
+        f"the sound goes on for {float(lead_out.ticks * time_base):.2f} s behind the picture's "
+        "end: players may stand still there"
+    )
 
 
 def _in_words(rendition: Rendition, rung: Rung) -> str:

@@ -15,7 +15,7 @@ from media.children.process import Finished, OnTick, ProcessFailed, in_turn, run
 from media.encoders import ENCODERS
 from media.ffmpeg.command import Ffmpeg, filters
 from media.ffmpeg.filter_files import written
-from media.package.lead_in import lead_in_filters
+from media.package.held import decoded, lead_in_filters, lead_out_filters
 from media.package.plan import PackagePlan, Rendition, keyframe_times
 from media.picture.pixels import SCALER
 from media.probing.index import Index
@@ -41,7 +41,7 @@ def rungs_command(
     video = plan.picture
     begin = Ffmpeg.from_keyframe(chunk.seek_pts, video.time_base)
     as_stored = ("-display_rotation", "0") if video.turned_late else ()
-    graph = ";".join(_graph(plan, chunk, sorted(targets), files))
+    graph = ";".join(_graph(plan, index, chunk, sorted(targets), files))
     times = [f"{float(time):.6f}" for _, time in keyframe_times(video, index, plan.gop_s, chunk)]
     forced = ("-force_key_frames", ",".join(times)) if times else ()
     command = (
@@ -63,7 +63,11 @@ def rungs_command(
 
 
 def _graph(
-    plan: PackagePlan, chunk: Chunk, wanted: Sequence[int], files: Mapping[int, Mapping[str, str]]
+    plan: PackagePlan,
+    index: Index,
+    chunk: Chunk,
+    wanted: Sequence[int],
+    files: Mapping[int, Mapping[str, str]],
 ) -> list[str]:
     """Chains from the decoded source to the renditions, the larger before the smaller."""
     needed = _needed(plan.renditions, wanted)
@@ -71,9 +75,7 @@ def _graph(
         number: [other for other in needed if plan.renditions[other].above == number]
         for number in (None, *needed)
     }
-    held = plan.lead_in if chunk.start_pts is None else None
-    lead_in = lead_in_filters(held) if held else None
-    first = filters((*head(plan.picture, chunk), lead_in)) or "null"
+    first = filters(_frames(plan, index, chunk)) or "null"
     chains = [f"[0:{plan.picture.stream}]{first}{_outlets(below[None])}"]
     for number in needed:
         own = plan.renditions[number]
@@ -81,6 +83,16 @@ def _graph(
         ends = [f"[out{number}]"] if number in wanted else []
         chains.append(f"[in{number}]{steps}{_outlets(below[number], ends)}")
     return chains
+
+
+def _frames(plan: PackagePlan, index: Index, chunk: Chunk) -> tuple[str | None, ...]:
+    """The filters that choose a chunk's frames, and hold those that are held."""
+    lead_in, lead_out, video = plan.lead_in, plan.lead_out, plan.picture
+    before = lead_in_filters(lead_in) if lead_in and chunk.start_pts is None else None
+    if lead_out is None:
+        return (*head(video, chunk), before)
+    own = decoded(chunk, index.pts[-1 - lead_out.frames])
+    return (*head(video, own), before, lead_out_filters(lead_out, video, index, chunk))
 
 
 def _needed(renditions: Sequence[Rendition], wanted: Sequence[int]) -> list[int]:
@@ -125,6 +137,7 @@ def recipe(plan: PackagePlan, number: int) -> list[object]:
         *(top.files.model_dump(mode="json"), chain, *encoder(plan.renditions[number].video)),
         *(str(plan.gop_s), str(video.start_s)),
         *([plan.lead_in.model_dump(mode="json")] if plan.lead_in else ()),
+        *([{"lead-out": plan.lead_out.model_dump(mode="json")}] if plan.lead_out else ()),
     ]
 
 

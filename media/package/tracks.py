@@ -93,15 +93,20 @@ def plan_sound(
         container="mp4",
         origin_s=origin,
         end_s=None,
-        # Players stop where a sound ends, or stumble.
-        least_s=index.end_pts * index.time_base - origin if index and job.codecs else None,
         video=None,
         audio=tuple(plans),
         media_s=round(facts.duration_s, 6),
         decisions={},
         warnings=(),
     )
-    return sound, tuple(sounds)
+    return ending_with(sound, index) if index and job.codecs else sound, tuple(sounds)
+
+
+def ending_with(sound: Plan, index: Index) -> Plan:
+    """The sound, that lasts as long as the picture at least: players stop where a sound ends, or
+    stumble."""
+    end_s = index.end_pts * index.time_base - sound.origin_s
+    return sound.model_copy(update={"least_s": end_s})
 
 
 def _sound(track: AudioFacts, group: str, before: Sequence[Sound], *, default: bool) -> Sound:

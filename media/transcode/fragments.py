@@ -70,9 +70,9 @@ class Joining:
             )
 
 
-def decode_as_shown(track: Path) -> None:
+def decode_as_shown(track: Path, last_s: Fraction | None = None) -> None:
     """Let the frame that is decoded as the n-th be decoded when the n-th is shown, in place. When
-    frames are shown stays as it is.
+    frames are shown stays as it is. The last one is shown `last_s` seconds, where that is given.
 
     Encoders decode ahead of the picture by as much as their first frames take to be reordered.
     Where frames last longer or shorter later on, chunks behind each other would overlap or leave
@@ -82,7 +82,10 @@ def decode_as_shown(track: Path) -> None:
     with track.open("rb") as file:
         fragments = [_fragment(moof) for moof in _moofs_of_file(file)]
         begins = [min(each.shown) for each in fragments]
-        ends = [*begins[1:], None]
+        end = None
+        if last_s is not None:
+            end = max(fragments[-1].shown) + round(last_s * time_scale(track))
+        ends = [*begins[1:], end]
         wanted = [each.in_turn(until) for each, until in zip(fragments, ends, strict=False)]
         if wanted == fragments:
             return

@@ -107,7 +107,56 @@ async def test_a_picture_that_begins_late_plays_from_the_start_of_its_sound(
         frames=round(SECONDS * RATE) + late_s * 30,
         rate=RATE,
         captions={"en": CUES},
-        held=late_s * 30,
+        numbers=[*[0] * (late_s * 30), *range(round(SECONDS * RATE))],
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_picture_that_ends_early_plays_until_the_end_of_its_sound(
+    way: Way,
+    service: Service,
+    film: Path,
+    browser: Browser,
+    script_of: Callable[[str], Path],
+) -> None:
+    out, own, more_s = service.out / "early", round(SECONDS * RATE), 9
+    more = round(more_s * RATE)
+    if not out.exists():
+        source = film.with_name("early.mkv")
+        whole = f"apad=whole_dur={float((own + more) / RATE)}"
+        run("-i", film, "-c:v", "copy", "-af", whole, source)
+        _, told = packaged(service, source, "early")
+        assert "held until the end" in told["decisions"]["lead-out"]
+    await play_and_check(
+        *(browser, out, way),
+        script=script_of(way),
+        frames=own + more,
+        rate=RATE,
+        numbers=[*range(own), *[own - 1] * more],
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_tiny_still_plays_beside_its_sound(
+    way: Way, service: Service, film: Path, browser: Browser, script_of: Callable[[str], Path]
+) -> None:
+    out, seconds = service.out / "still", 12
+    if not out.exists():
+        source = film.with_name("still.mkv")
+        picture = counted(film.with_name("frame.mkv"), seconds=float(1 / RATE), size="2x2")
+        tone = ("-f", "lavfi", "-i", f"sine=300:r=48000:d={seconds}")
+        run("-i", picture, *tone, "-map", "0:v", "-map", "1:a", "-c:v", "copy", source)
+        told = service.json("package", source, "-o", out, "-p", "convert-to-hls")
+        assert "held until the end" in told["decisions"]["lead-out"]
+        rules = {each["rule"] for each in service.json("check", out)["findings"]}
+        assert rules <= {"hls-several-rates"}
+    frames = seconds * 5
+    await play_and_check(
+        *(browser, out, way),
+        script=script_of(way),
+        frames=frames,
+        rate=Fraction(5),
+        numbers=[0] * frames,
     )
 
 

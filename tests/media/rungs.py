@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+
 from longtake.contracts.package import Package
 from longtake.packages import resolve_package
 from media.package.plan import Made, plan_package
@@ -69,7 +71,7 @@ async def _encode(source: Path, made: Made, index: Index, folder: Path) -> dict[
         with Joining(paths[rendition.name], len(chunks)) as track:
             for targets in chunks:
                 track.add(targets[number], rendition.video.start_s)
-        decode_as_shown(paths[rendition.name])
+        decode_as_shown(paths[rendition.name], plan.last_s)
     return paths
 
 
@@ -90,3 +92,12 @@ def distance(some: list[bytes], others: list[bytes]) -> float:
     return sum(sum(abs(a - b) for a, b in zip(*pair, strict=True)) for pair in pairs) / (
         576 * len(pairs)
     )
+
+
+def end_of(path: Path) -> Fraction:
+    """When a rendition's last frame ends, in seconds."""
+    with av.open(str(path)) as film:
+        track = film.streams.video[0]
+        packets = [packet for packet in film.demux(track) if packet.size]
+        last = max((packet.dts or 0) + (packet.duration or 0) for packet in packets)
+        return last * Fraction(track.time_base or 0)

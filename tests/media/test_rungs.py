@@ -18,7 +18,7 @@ from media.probing.in_child import inspect_in_child
 from media.transcode.fragments import fragment_times, presentation_times, time_scale
 from tests.media.engine import run
 from tests.media.made import make
-from tests.media.rungs import distance, grey, make_renditions
+from tests.media.rungs import distance, end_of, grey, make_renditions
 
 CUT = ("closed-gop.mp4", "open-gop-milliseconds.mkv", "variable-rate.mp4", "freeze.mp4")
 OFFSET = ("edit-list.mp4", "start-offset.mp4", "ntsc-transport.ts")
@@ -67,7 +67,7 @@ async def test_a_picture_that_begins_after_its_sound_is_held_from_the_start(
     source = tmp_path / "late.mkv"
     run(
         *("-f", "lavfi", "-i", f"testsrc2=s=160x90:r={rate}:d=11", "-f", "lavfi"),
-        *("-i", "sine=300:r=48000:d=12", "-vf", f"setpts=PTS+{late_s}/TB"),
+        *("-i", "sine=300:r=48000:d=11", "-vf", f"setpts=PTS+{late_s}/TB"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-g", 50, "-c:a", "aac", source),
     )
     found = await make_renditions(source, tmp_path, ladder="fixed")
@@ -104,6 +104,45 @@ async def test_less_than_two_frames_need_no_lead_in(tmp_path: Path) -> None:
     assert found.start_s == Fraction(1, 25)
     for path in found.paths.values():
         assert len(presentation_times(path)) == 25
+
+
+_ENDS = {
+    "film": ("testsrc2=s=160x90:r=25:d=5", 14),
+    "ntsc": ("testsrc2=s=160x90:r=30000/1001:d=6.5", 13),
+    "one frame": ("testsrc2=s=160x90:r=25:d=0.04", 12),
+    "slow": ("testsrc2=s=160x90:r=1/6:d=24", 41),
+}
+
+
+@pytest.mark.parametrize("kind", _ENDS)
+async def test_a_picture_that_ends_before_its_sound_is_held_until_the_end(
+    tmp_path: Path, kind: str
+) -> None:
+    source, (picture, sound_s) = tmp_path / "early.mp4", _ENDS[kind]
+    run(
+        *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"sine=300:r=48000:d={sound_s}"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-g", 50, "-c:a", "aac", source),
+    )
+    found = await make_renditions(source, tmp_path)
+    index, plan = found.index, found.made.plan
+    assert not found.fell_back
+    assert len(plan.chunks) > 2, "what is held is cut, too"
+    assert "held until the end" in found.made.decisions["lead-out"]
+    own = [pts * index.time_base - index.origin_s for pts in index.pts]
+    before, rate = grey(source), max(plan.renditions[0].frame_rate or 0, 5)
+    for path in found.paths.values():
+        scale = time_scale(path)
+        shown = [Fraction(ticks, scale) for ticks in presentation_times(path)]
+        assert shown[: len(own)] == own, "the source's own are there, at their times"
+        held = [index.end_pts * index.time_base, *shown[len(own) + 1 :], end_of(path)]
+        assert shown[len(own)] == held[0]
+        assert held[-1] == pytest.approx(sound_s, abs=0.001)
+        assert {round(float((b - a) * rate), 1) for a, b in pairwise(held)} == {1.0}
+        grid = [b for a, b in pairwise(shown) if math.floor(b / 2) > math.floor(a / 2)]
+        assert fragment_times(path) == [0, *grid]
+        after = grey(path)
+        assert distance(after[: len(own)], before) < 4
+        assert distance(after[len(own) :], before[-1:] * (len(held) - 1)) < 4
 
 
 async def test_a_film_whose_keyframes_are_none_is_encoded_in_one_piece(tmp_path: Path) -> None:
