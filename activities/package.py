@@ -41,6 +41,7 @@ from longtake.keys import MOST_BYTES, read_key
 from longtake.languages import bcp47
 from longtake.packages import resolve_package
 from longtake.paths import shown
+from media.captions.cue import Cues
 from media.captions.webvtt import document
 from media.children.process import NO_WORK, Finished
 from media.ffmpeg.tools import device_class, engine_version
@@ -142,16 +143,25 @@ async def _words(
                 raise
             warnings.append(f"stream {each.stream} (subtitle) is left out: {error.message}")
             continue
-        if not cues.cues:
-            warnings.append(f"{shown(file.uri)} is left out: it holds no captions")
-            continue
         whose = f"stream {each.stream} (subtitle)" if each.file is None else shown(file.uri)
+        if empty := _why_empty(cues, package.media_s):
+            warnings.append(f"{whose} is left out: {empty}")
+            continue
         warnings += cues.warnings(whose)
         key = content_key("webvtt", text=text)
         await here.store.put(key, text.encode())
         words.append(each)
         keys.append(key)
     return tuple(words), tuple(keys), tuple(others), warnings
+
+
+def _why_empty(cues: Cues, film_s: float) -> str | None:
+    if not cues.cues:
+        return "it holds no captions"
+    first_s = min(cue.start_ms for cue in cues.cues) / 1000
+    if first_s >= film_s:
+        return f"its captions begin at {first_s:.2f} s, and the film ends at {film_s:.2f} s"
+    return None
 
 
 @implements(ENCODE_RUNGS, stage="encoding")

@@ -142,11 +142,14 @@ def test_a_codec_more_encodes_only_what_is_new(
 def test_captions_without_a_word_are_left_out_with_a_warning(
     service: Service, film: Path, preset: Path, undisturbed: tuple[Path, Any]
 ) -> None:
-    silent = film.with_name("silent.vtt")
+    silent, late = film.with_name("silent.vtt"), film.with_name("late.vtt")
     silent.write_text("WEBVTT\n")
+    late.write_text("WEBVTT\n\n01:00:00.000 --> 01:00:02.000\nof another film\n")
     out = service.out / "silent"
-    result = service.json("package", film, "-o", out, "-p", preset, "--captions", f"de={silent}")
+    asked = ("--captions", f"de={silent}", "--captions", f"fr={late}")
+    result = service.json("package", film, "-o", out, "-p", preset, *asked)
     assert any("silent.vtt is left out" in warning for warning in result["warnings"])
+    assert any("late.vtt is left out: its captions" in warning for warning in result["warnings"])
     assert tree(out) == tree(undisturbed[0])
 
 
