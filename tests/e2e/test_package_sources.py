@@ -225,17 +225,27 @@ def test_a_track_in_stereo_before_one_in_5_1(
     ]
 
 
-def test_sound_that_goes_on_behind_the_picture_is_told(
+def test_a_picture_and_a_sound_that_end_early_reach_the_end_of_the_longest_sound(
     service: Service, tmp_path: Path, preset: Path
 ) -> None:
     source = tmp_path / "long.mkv"
     run(
         *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=3", "-f", "lavfi"),
-        *("-i", "sine=300:r=48000:d=9", "-c:v", "libx264", "-preset", "ultrafast"),
+        *("-i", "sine=300:r=48000:d=9", "-f", "lavfi", "-i", "sine=900:r=48000:d=2"),
+        *("-map", "0", "-map", "1", "-map", "2", "-c:v", "libx264", "-preset", "ultrafast"),
         *("-pix_fmt", "yuv420p", "-c:a", "aac", source),
     )
-    _, told = package(service, source, "-p", preset)
-    assert [words for words in told["warnings"] if "6.0" in words and "last frame" in words]
+    out, told = package(service, source, "-p", preset)
+    assert "6.0" in told["decisions"]["lead-out"]
+    lengths = {
+        folder.name: round(sum(map(float, re.findall(r"#EXTINF:([\d.]+)", text))), 1)
+        for folder in out.iterdir()
+        if (playlist := folder / "playlist.m3u8").exists() and (text := playlist.read_text())
+    }
+    assert len(lengths) == 4, "two sizes, two sounds"
+    assert set(lengths.values()) == {9.0}
+    found = {each["rule"] for each in service.json("check", out)["findings"]}
+    assert not {rule for rule in found if rule.startswith("track-duration")}
 
 
 @pytest.mark.parametrize("transfer", ["arib-std-b67", "smpte2084"])
