@@ -39,6 +39,9 @@ from media.transcode.chunks import Chunk, chunk_length, seek_point, whole
 from media.transcode.plan import Plan, VideoPlan
 from media.transcode.planning import make_plan
 
+SHORT_S = 0.3
+"""In seconds: what lasts less is no film to hls.js."""
+_SHORT = "it lasts {:.3g} s: hls.js 1.7 shows nothing of a film under 0.3 s; other players do"
 AHEAD = 3
 """So many segments are looked at for one where the decoder need not begin far before."""
 
@@ -152,6 +155,8 @@ def plan_package(
             if "hdr" in plan.decisions
         }
         warnings += dict.fromkeys(w for plan in plans for w in plan.warnings if w not in warnings)
+    if sound.media_s < SHORT_S:
+        warnings.append(_SHORT.format(sound.media_s))
     words = plan_words(facts, job)
     # An MP4 cannot hold some that a package can.
     carried = tuple(f"stream {each.stream} (" for each in words if each.stream is not None)

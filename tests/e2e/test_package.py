@@ -253,7 +253,9 @@ def test_odd_sources_become_packages(
 ) -> None:
     source = made(tmp_path, "odd.mkv", *words)
     out = service.out / tmp_path.name  # where those are that are played in the end
-    service.json("package", source, "-o", out, "-p", "convert-to-hls")
+    done = service.json("package", source, "-o", out, "-p", "convert-to-hls")
+    told = any("hls.js" in each for each in done["warnings"])
+    assert told == (renditions == {"h264-90p": 1}), "that it does not play what is so short"
     listing = json.loads((out / "package.json").read_text())
     found = {each["name"] for each in listing["renditions"] if each["kind"] == "video"}
     assert found == renditions.keys()
