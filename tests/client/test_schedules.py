@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pytest
+from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
 from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec
 
 from longtake import InvalidJob, JobNotFound, Longtake, Timetable, Transcode
@@ -68,6 +70,23 @@ async def test_a_schedule_tells_what_it_starts_and_when(longtake: Longtake, clip
         return await longtake.schedules.list() == ()
 
     await until(is_gone)
+
+
+async def test_a_year_of_nights_is_on_time(
+    longtake: Longtake, temporal: Client, clip: Path
+) -> None:
+    """By the server's own reckoning, as no clock can be skipped: summer time comes and goes."""
+    await longtake.schedules.create("nightly", job(clip), NIGHTLY)
+    asked = ListScheduleMatchingTimesRequest(namespace=temporal.namespace, schedule_id="nightly")
+    asked.start_time.FromDatetime(datetime(2027, 1, 1, tzinfo=UTC))
+    asked.end_time.FromDatetime(datetime(2028, 1, 1, tzinfo=UTC))
+    found = await temporal.workflow_service.list_schedule_matching_times(asked)
+    times = [
+        each.ToDatetime(UTC).astimezone(ZoneInfo("Europe/Berlin")) for each in found.start_time
+    ]
+    nights = [date(2027, 1, 1) + timedelta(days=day) for day in range(365)]
+    assert [(each.date(), each.time()) for each in times] == [(day, time(3, 30)) for day in nights]
+    assert len({each.utcoffset() for each in times}) == 2
 
 
 async def test_it_starts_a_job_at_each_time_that_is_due(longtake: Longtake, clip: Path) -> None:
