@@ -35,17 +35,29 @@ def times(said: Sequence[Said], rate: Fraction, last: int) -> list[tuple[int, in
     """
     shortest, longest = math.ceil(SHORTEST_S * rate), math.floor(LONGEST_S * rate)
     shift, free, shown = math.floor(SHIFT_S * rate), 0, list[tuple[int, int]]()
+    latest_starts = _latest_starts(said, shortest, shift)
     for number, one in enumerate(said):
         following = said[number + 1].start if number + 1 < len(said) else max(last, one.end)
         needs = max(shortest, math.ceil(one.columns * rate / COLUMNS_A_SECOND))
         start = max(one.start, free)
-        latest = following if start + needs <= following else following + shift
+        latest = following
+        if start + needs > following:
+            latest = max(following, latest_starts[number + 1])
         if start + needs > latest:
             start = max(free, min(start, max(one.start - shift, latest - needs)))
         end = min(max(one.end, start + needs), latest)
         free = max(start + shortest, min(end, start + longest))
         shown.append((start, free))
     return _within(shown, shortest, last)
+
+
+def _latest_starts(said: Sequence[Said], shortest: int, shift: int) -> list[int]:
+    """When each caption must begin, and one behind the last must, so that none comes too late, nor
+    those behind it, each of which is shown for a while."""
+    found = [said[-1].end + shift] if said else []
+    for one in reversed(said):
+        found.append(min(one.start + shift, found[-1] - shortest))
+    return found[::-1]
 
 
 def _within(shown: list[tuple[int, int]], shortest: int, last: int) -> list[tuple[int, int]]:

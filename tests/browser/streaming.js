@@ -121,8 +121,8 @@ function watch() {
 // Where it waited for data though it was neither at its start nor sought. That it waits for a slow
 // machine, which has not decoded yet what is there, is no fault of the package.
 const waits = [];
-const lacksData = () => !held().some(
-  ([start, end]) => start <= media.currentTime && media.currentTime + 0.2 < end);
+const lacksData = () => !held().some(([start, end]) => start <= media.currentTime
+  && (media.currentTime + 0.2 < end || media.duration - 0.1 < end));
 let settled = false;
 media.addEventListener("seeking", () => { settled = false; });
 media.addEventListener("playing", () => { settled = !media.seeking; });

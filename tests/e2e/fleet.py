@@ -48,11 +48,16 @@ def signal_all(processes: list[psutil.Process], number: signal.Signals) -> None:
 
 
 def chunks(box: Bucket) -> dict[str, Any]:
-    """Finished chunks in the bucket, each with its only version: none was made twice."""
+    """Finished chunks in the bucket."""
+    return objects(box, "chunk-")
+
+
+def objects(box: Bucket, kind: str) -> dict[str, Any]:
+    """What was finished of a kind, each with its only version: none was made twice."""
     found = box.s3.list_object_versions(Bucket=box.name, Prefix=f"{STORE}/objects/")
-    versions = [each for each in found.get("Versions", ()) if "/chunk-" in each["Key"]]
+    versions = [each for each in found.get("Versions", ()) if f"/{kind}" in each["Key"]]
     names = [each["Key"] for each in versions]
-    assert len(names) == len(set(names)), "a chunk was published twice"
+    assert len(names) == len(set(names)), f"{kind} was published twice"
     return {each["Key"]: each["VersionId"] for each in versions}
 
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,11 +24,13 @@ from tests.e2e.fleet import (
     family,
     forget_work,
     freeze,
+    objects,
     signal_all,
 )
 from tests.e2e.service import until
 from tests.media.engine import run
 from tests.patience import WAIT_S
+from tests.speech import speech
 from tests.storage.bucket import Bucket, bucket, s3_server
 from tests.storage.faulty import Fault, FaultyProxy, faulty_proxy
 
@@ -129,9 +132,9 @@ def undisturbed(fleet: Fleet) -> None:
 
 
 @contextlib.contextmanager
-def working(host: Host) -> Iterator[psutil.Process]:
+def working(host: Host, *roles: str) -> Iterator[psutil.Process]:
     """A media worker that is killed at the end, also while it is frozen."""
-    worker = host.work("io", "cpu")
+    worker = host.work("io", *(roles or ["cpu"]))
     try:
         yield worker
     finally:
@@ -232,3 +235,32 @@ def test_a_host_that_sleeps_while_it_publishes_publishes_once(
     fleet.proxy.faults = lambda *_: None
     assert chunks(fleet.box) == done
     fleet.check(key)
+
+
+def test_a_talk_is_heard_by_two_hosts_and_by_the_one_that_is_left(fleet: Fleet) -> None:
+    """Word for word as by one alone."""
+    talk = fleet.office.out / "talk.wav"
+    fleet.box.put("in/talk.wav", speech(420, seed=4).write(talk).read_bytes())
+    command = ("transcribe", "s3://films/in/talk.wav", "-o")
+
+    def heard() -> dict[str, Any]:
+        return objects(fleet.box, "heard-")
+
+    with working(fleet.one, "speech"):
+        done = fleet.office.run(*command, "s3://films/alone.json", timeout=WAIT_S)
+        assert done.returncode == 0, done.stderr
+    windows = len(heard())
+    assert windows >= 4
+    forget_work(fleet.box)
+    with working(fleet.one, "speech") as worker, working(fleet.other, "speech"):
+        words = ("s3://films/shared.json", "--id", "talk", "--no-wait")
+        assert fleet.office.run(*command, *words).returncode == 0
+        until(lambda: len(heard()) >= 2, 120, "two windows are heard")
+        worker.kill()
+        worker.wait(WAIT_S)
+        before = heard()
+        watched = fleet.office.run("watch", "talk", timeout=WAIT_S)
+        assert watched.returncode == 0, watched.stderr
+    assert before.items() <= heard().items(), "a finished window was heard again"
+    assert len(heard()) == windows
+    assert fleet.box.sha256("shared.json") == fleet.box.sha256("alone.json")
