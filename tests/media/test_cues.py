@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from longtake.contracts.transcript import LanguageFound, Segment, Transcript, Word
@@ -152,6 +152,7 @@ def test_captions_begin_and_end_with_frames(spoken: Transcript, rate: Fraction |
             assert 0 <= frame * 1000 / rate - time < 1
 
 
+@example([*["because"] * 4, "wonderful,", *["because"] * 5, "Why?", *["because"] * 5], 46.0)
 @given(st.lists(st.sampled_from(TONGUES["en"]), min_size=1, max_size=60), st.floats(4, 60))
 def test_captions_keep_to_their_words(words: list[str], speed: float) -> None:
     """None begins more than half a second before or behind its first word, however fast."""
