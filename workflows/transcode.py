@@ -71,8 +71,8 @@ class Picture:
 
 
 FEW = 8
-"""Fewer chunks than that are scheduled all at once."""
-BETWEEN_WAVES = timedelta(milliseconds=50)  # the server takes up to a second for it
+"""Fewer chunks than that were always given at once."""
+BETWEEN_WAVES = timedelta(milliseconds=50)
 
 
 @workflow.defn(name="Transcode")
@@ -207,7 +207,7 @@ class TranscodeWorkflow(JobWorkflow):
         analyses = await self._analyse(admission, plan)
         chunks: dict[int, asyncio.Future[EncodeDone]] = {}
         try:
-            for wave in _waves(plan):
+            for wave in _given(plan):
                 if chunks:
                     await workflow.sleep(BETWEEN_WAVES)
                 for number in wave:
@@ -301,15 +301,17 @@ def _request(
     )
 
 
-def _waves(plan: PlanSummary) -> list[tuple[int, ...]]:
-    """The chunks in their order, the second half to be scheduled after the first.
+def _given(plan: PlanSummary) -> list[tuple[int, ...]]:
+    """The chunks in their order, the richest first. All at once, so that of many jobs the one that
+    began first also ends first: what is given later stands behind the chunks of all others.
 
-    The server keeps no order among tasks that it is given at the same moment (measured: of
-    sixteen, the first came last). Only two, and only of many: a machine with many cores waits.
+    Jobs that began when the server kept no order among such tasks had a second half, given later.
     """
     order = plan.order or tuple(range(plan.chunks))
-    half = len(order) if len(order) < FEW else -(-len(order) // 2)
-    return [wave for wave in (order[:half], order[half:]) if wave]
+    if len(order) < FEW or workflow.patched("chunks are given at once"):
+        return [order]
+    half = -(-len(order) // 2)
+    return [order[:half], order[half:]]
 
 
 def _chapters_in_words(found: ChaptersFound, admission: Admission) -> str:

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from bench.history import length
-from longtake import Command, JobResult, Longtake
+from longtake import Command, JobResult, Longtake, Transcode
 from longtake.runs import list_runs
 from tests.e2e.service import Service
 from tests.media.engine import run
@@ -61,6 +62,56 @@ async def test_a_burst_of_jobs_is_run_once_each_and_wholly_listed(
     assert [each.tries["run_command"] for each in lengths] == [1] * JOBS
     assert seen  # it answered while they ran
     assert set().union(*seen) <= jobs.keys()
+
+
+@pytest.mark.usefixtures("at_home")
+async def test_the_job_that_begins_first_does_not_wait_for_the_chunks_of_all_others(
+    tmp_path: Path,
+) -> None:
+    film = tmp_path / "film.mkv"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=18,noise=alls=20:allf=t"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-g", "50", film),
+    )
+    jobs = [
+        Transcode.model_validate(
+            {
+                "id": f"film-{number}",
+                "input": str(film),
+                "output": str(tmp_path / f"film-{number}.mp4"),
+                "video": {"codec": "h264", "crf": 30 + number},  # nothing is shared
+                "chunk_s": 2,
+            }
+        )
+        for number in range(4)
+    ]
+    async with Longtake.connect() as longtake:
+        results = await asyncio.gather(*(longtake.run(job) for job in jobs))
+        client = await longtake.temporal()
+        chunks = [await _chunks(client, str(job.id)) for job in jobs]
+    assert {result.stats.chunks for result in results} == {len(chunks[0])}
+    assert len(chunks[0]) >= 8
+    first_end = min(max(end for _, end in each) for each in chunks)
+    begun = sum(start < first_end for each in chunks for start, _ in each)
+    assert begun <= sum(map(len, chunks)) / 2
+
+
+async def _chunks(client: Client, job_id: str) -> list[tuple[float, float]]:
+    """When each chunk's encode began and ended, in seconds."""
+    named: set[int] = set()
+    starts: dict[int, float] = {}
+    ends: dict[int, float] = {}
+    async for event in client.get_workflow_handle(job_id).fetch_history_events():
+        moment = event.event_time.ToDatetime().timestamp()
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "encode_chunk":
+            named.add(event.event_id)
+        started = event.activity_task_started_event_attributes.scheduled_event_id
+        ended = event.activity_task_completed_event_attributes.scheduled_event_id
+        if started in named:
+            starts[started] = moment
+        if ended in named:
+            ends[ended] = moment
+    return [(starts[each], ends[each]) for each in named]
 
 
 async def _states(longtake: Longtake) -> dict[str, str]:
