@@ -214,10 +214,15 @@ async function playThrough(speed, frame_s) {
   return {end_s: media.currentTime, shown, frames: noted};
 }
 
-// To the end from where it is.
+// To the end from where it is, once the end is fetched.
 async function finish(speed) {
-  media.playbackRate = speed;
-  if (!media.ended) await media.play();
+  if (!media.ended) {
+    media.pause();
+    await until(() => held().some(([start, end]) => start <= media.currentTime
+      && media.duration - 0.3 < end), () => "its end is not fetched");
+    media.playbackRate = speed;
+    await media.play();
+  }
   await until(() => media.ended, () => "it does not end");
   return media.currentTime;
 }
