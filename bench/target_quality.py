@@ -22,7 +22,7 @@ async def measure(options: Options) -> Measurement:
     """Distance from the target, and CPU beyond the encode."""
     measurement = Measurement("quality", "target quality, rich 1080p, x264", HOW)
     film = await footage.rich(
-        options.out / "media", options.seconds or (10 if options.quick else 60)
+        options.out / "media", options.seconds or (10 if options.quick else 180)
     )
     recipe = SMOKE if options.quick else RICH
     async with lab() as here:
