@@ -7,8 +7,6 @@ whether it is clipped; jobs do not pay for that.
 
 from __future__ import annotations
 
-import asyncio
-import json
 import math
 import re
 import sys
@@ -16,7 +14,7 @@ from pathlib import Path
 
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.probe import Loudest, Probe
-from longtake.errors import LongtakeError
+from media.children.document import print_document
 from media.children.process import ProcessFailed, run_ffmpeg
 from media.ffmpeg.command import Ffmpeg
 from media.probing.findings import findings
@@ -67,17 +65,5 @@ def _number(name: str, told: str) -> float | None:
     return float(found[-1]) if found else None
 
 
-def main(path: str) -> int:
-    """Print what was found, or the error, as one JSON document."""
-    try:
-        found = asyncio.run(probe(Path(path)))
-    except LongtakeError as error:
-        failure = {"error": {"type": type(error).__name__, "message": str(error)}}
-        sys.stdout.write(json.dumps(failure) + "\n")
-        return 1
-    sys.stdout.write(found.model_dump_json(indent=2) + "\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(print_document(probe(Path(sys.argv[1]))))
