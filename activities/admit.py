@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
@@ -15,9 +16,14 @@ from longtake.contracts.steps.common import Source
 from longtake.contracts.steps.transcode import ADMIT, Admission
 from longtake.contracts.transcode import Transcode
 from longtake.presets import resolve
+from media.children.process import IDLE_NICENESS
 from media.ffmpeg.tools import engine_version
 from media.probing.in_child import inspect_in_child
 from storage.work import content_key
+
+_LOOKS = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
+"""Sources looked into at once. Two hundred jobs that come together would else keep the encoders of
+the first from the processors, until all have been looked at."""
 
 
 @implements(ADMIT, stage="probing")
@@ -62,7 +68,8 @@ async def probe(
             return facts, index_key if facts.video else None
     path = await here.storage(source.uri).localize(source)
     with called(source.uri, path):
-        facts, index = await inspect_in_child(path, salvage=salvage)
+        async with _LOOKS:
+            facts, index = await inspect_in_child(path, salvage=salvage, niceness=IDLE_NICENESS)
     if index is not None:
         await here.store.put(index_key, index.to_bytes())
     await here.store.put(facts_key, facts.model_dump_json().encode())

@@ -41,7 +41,7 @@ from longtake.errors import (
 )
 from media.children import launch
 from media.children.observe import ChildEnded, tell
-from media.children.process import STALL_S, Limits, environment
+from media.children.process import NICENESS, STALL_S, Limits, environment
 from media.children.sandbox import READER_LIMITS, restrict
 
 Result = TypeVar("Result")
@@ -82,6 +82,7 @@ async def in_child(
     *arguments: Any,
     timeout_s: float = 900.0,
     limits: Limits = READER_LIMITS,
+    niceness: int = NICENESS,
     crash: LongtakeError = _REFUSED,
 ) -> Result:
     """Call `function` in a child and return what it returns: data, made of plain values, contracts
@@ -93,7 +94,9 @@ async def in_child(
     """
     _keep_sockets_short()
     ours, theirs = _context.Pipe(duplex=False)
-    child = _context.Process(target=_serve, args=(theirs, limits, function, arguments), daemon=True)
+    child = _context.Process(
+        target=_serve, args=(theirs, limits, niceness, function, arguments), daemon=True
+    )
     began_at, started = time.time(), time.monotonic()
     answer: Any = None
     try:
@@ -231,10 +234,14 @@ def _unpack(answer: Any, function: Callable[..., Result], crash: LongtakeError) 
 
 
 def _serve(
-    connection: Connection, limits: Limits, function: Callable[..., Any], arguments: Any
+    connection: Connection,
+    limits: Limits,
+    niceness: int,
+    function: Callable[..., Any],
+    arguments: Any,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer
-    restrict(limits)
+    restrict(limits, niceness)
     launch.die_with_parent()
     connection.send((*_outcome(function, arguments), time.process_time()))
 

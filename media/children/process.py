@@ -39,6 +39,9 @@ SILENCE_S = 900.0
 """No progress for so long, though it computes: stalled, too."""
 STDERR_BYTES = 2000
 NICENESS = 10
+"""Of a child: it yields to the worker that feeds it."""
+IDLE_NICENESS = 19
+"""Of one whose answer nobody waits for while encoders work: it yields to them."""
 
 _QUIET = {"SVT_LOG": "1"}
 """SVT-AV1 tells of itself on stderr, where each line counts as an error: errors only."""

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 
 from media.children import launch
 from media.children.on_demand import Reads, supported
-from media.children.process import NICENESS, Limits
+from media.children.process import Limits
 
 READER_LIMITS = Limits(memory_bytes=4 << 30, file_bytes=1 << 20)
 WRITER_LIMITS = Limits(memory_bytes=4 << 30)
@@ -95,8 +95,8 @@ class _Trial:
         self.path.write_bytes(self.BYTES)
 
 
-def restrict(limits: Limits) -> None:
+def restrict(limits: Limits, niceness: int) -> None:
     """Limits, niceness and no network for this process, for good."""
-    os.nice(NICENESS)
+    os.nice(niceness)
     launch.limit(limits.as_rlimits())
     launch.shut_in()

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from longtake.contracts.media import MediaFacts
 from media.children.isolate import in_child
+from media.children.process import NICENESS
 from media.probing.index import Index
 
 
-async def inspect_in_child(path: Path, *, salvage: bool = False) -> tuple[MediaFacts, Index | None]:
+async def inspect_in_child(
+    path: Path, *, salvage: bool = False, niceness: int = NICENESS
+) -> tuple[MediaFacts, Index | None]:
     """`inspect` in a child of its own. Raises what `in_child` and `inspect` raise."""
-    return await in_child(_inspect, str(path), salvage)
+    return await in_child(_inspect, str(path), salvage, niceness=niceness)
 
 
 def _inspect(path: str, salvage: bool) -> tuple[MediaFacts, Index | None]:
