@@ -6,17 +6,20 @@ play_every_package(service.out, pytestconfig)
 from __future__ import annotations
 
 import asyncio
+import html
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import webvtt
 from playwright.async_api import Browser
 
+from longtake.contracts.package import Listing
 from media.package.plan import SHORT_S
 from tests.browser.chromium import MISSING, browsing, find_chromium
 from tests.browser.players import scripts
-from tests.browser.streaming import Way, play_in_short
+from tests.browser.streaming import Cue, Way, play_in_short
 
 PLAYERS: tuple[Way, ...] = ("hls.js", "shaka dash")
 TURNS = 3
@@ -44,25 +47,41 @@ def _packages(root: Path) -> Iterator[Path]:
             yield path.parent
 
 
-def _players(folder: Path) -> tuple[Way, ...]:
+def _players(listing: Listing) -> tuple[Way, ...]:
     """hls.js shows nothing of what is this short, as the job's warning says."""
-    listing = json.loads((folder / "package.json").read_bytes())
-    length_s = max(each["duration_s"] for each in listing["renditions"])
+    length_s = max(each.duration_s for each in listing.renditions)
     return PLAYERS if length_s >= SHORT_S else ("shaka hls", "shaka dash")
+
+
+def _captions(folder: Path, listing: Listing) -> dict[str, Cue]:
+    """The first caption of each language."""
+    found: dict[str, Cue] = {}
+    for each in listing.renditions:
+        language = each.language or "und"
+        if each.kind == "captions" and language not in found:
+            files = (webvtt.read(path) for path in sorted((folder / each.folder).glob("*.vtt")))
+            cue = next(cue for file in files for cue in file)
+            line = html.unescape(cue.text.splitlines()[0])
+            found[language] = Cue(cue.start_in_seconds, cue.end_in_seconds, line)
+    return found
 
 
 async def _play(executable: str, folders: list[Path], script: Callable[[str], Path]) -> None:
     async with browsing(executable) as browser:
         for folder in folders:
-            for way in _players(folder):
-                await _play_calmly(browser, folder, way, script(way))
+            listing = Listing.model_validate_json((folder / "package.json").read_bytes())
+            captions = _captions(folder, listing)
+            for way in _players(listing):
+                await _play_calmly(browser, folder, way, script(way), captions)
 
 
-async def _play_calmly(browser: Browser, folder: Path, way: Way, script: Path) -> None:
+async def _play_calmly(
+    browser: Browser, folder: Path, way: Way, script: Path, captions: Mapping[str, Cue]
+) -> None:
     """A fault of the package shows each time; that a busy machine is late does not."""
     for turn in range(TURNS):
         try:
-            await play_in_short(browser, folder, way, script=script)
+            await play_in_short(browser, folder, way, script=script, captions=captions)
         except (Exception, AssertionError) as error:
             if turn == TURNS - 1:
                 raise AssertionError(f"{folder.name} by {way}: {error}") from error

@@ -36,10 +36,13 @@ class HlsJs {
     this.hls.loadSource(address);
     this.hls.attachMedia(media);
   }
+  // A level is a rung with a group of sounds: those with the group that plays. Where all is fetched
+  // already, hls.js 1.7 never ends after a change of the group.
   rungs() {
+    const [group] = this.hls.levels[this.hls.currentLevel].audioGroups ?? [];
     return this.hls.levels.map((level, id) => ({
       id, width: level.width, height: level.height, codec: level.videoCodec, bps: level.bitrate,
-    }));
+    })).filter(({id}) => group === this.hls.levels[id].audioGroups?.[0]);
   }
   showsRung(rung) { return this.shown === rung.id; }
   chooseNow(rung) { this.hls.currentLevel = rung.id; }
@@ -181,6 +184,13 @@ async function seek(seconds, frame_s) {
 }
 
 const captioned = () => until(() => player.captions().length, () => "no caption comes");
+
+async function stand(seconds) {
+  media.pause();
+  const there = happens("seeked");
+  media.currentTime = seconds;
+  await there;
+}
 
 // While it plays.
 async function jump(seconds) {

@@ -123,15 +123,30 @@ async def play_and_check(
     return Played(rungs, tuple(opened["languages"]), shown)
 
 
-async def play_in_short(browser: Browser, folder: Path, way: Way, *, script: Path) -> None:
-    """Start a package of any film, seek to three places, and play it from shortly before its end.
+async def play_in_short(
+    browser: Browser, folder: Path, way: Way, *, script: Path, captions: Mapping[str, Cue]
+) -> None:
+    """Start a package of any film, show every rung, seek to three places, and play it from shortly
+    before its end; `captions`: one of each language.
 
-    Fails unless it goes on after each seek and ends without a stall, and neither the player nor
-    the browser complains or asks for anything that is not there.
+    Fails unless each rung and each caption is shown, it goes on after each seek and ends without a
+    stall, and neither the player nor the browser complains or asks for anything that is not there.
     """
     manifest = "manifest.mpd" if way == "shaka dash" else "master.m3u8"
+    for language, cue in captions.items():
+        async with _page(browser, folder, script, Keys()) as (page, complaints):
+            await _call(page, "start", way, manifest, {}, language)
+            await _call(page, "stand", (cue.start_s + cue.end_s) / 2)
+            await _call(page, "captioned")
+            assert cue.text in "\n".join(await page.evaluate("player.captions()"))
+            await _check_calm(page, complaints)
     async with _page(browser, folder, script, Keys()) as (page, complaints):
-        length_s = (await _call(page, "start", way, manifest, {}, None))["duration_s"]
+        opened = await _call(page, "start", way, manifest, {}, [*captions, None][0])
+        length_s = opened["duration_s"]
+        await _call(page, "stand", min(0.1, length_s / 2))  # a picture may begin after 0
+        for rung in opened["rungs"]:
+            if rung["width"]:
+                await _call(page, "chooseNow", rung)
         if length_s > 3:
             for part in (0.6, 0.1, 0.35):
                 await _call(page, "jump", part * length_s)

@@ -7,6 +7,7 @@ import json
 import pytest
 from PIL import Image
 
+from tests.browser.every_package import play_every_package
 from tests.e2e.deaths import SEED
 from tests.e2e.presets import Presets
 from tests.e2e.service import Service
@@ -46,3 +47,8 @@ def test_lecture_has_captions_that_are_shown(presets: Presets) -> None:
 @pytest.mark.parametrize("preset", ["video-upload", "lecture"])
 def test_killed_three_times_it_makes_the_same_files(presets: Presets, preset: str) -> None:
     assert presets.killed(preset, SEED) == presets.undisturbed(preset).tree
+
+
+def test_every_package_plays(presets: Presets, pytestconfig: pytest.Config) -> None:
+    """Of those that the tests before made."""
+    play_every_package(presets.service.out, pytestconfig)

@@ -15,6 +15,7 @@ import pytest
 
 from media.ffmpeg.tools import ffmpeg
 from media.speech.models import find_model
+from tests.browser.every_package import play_every_package
 from tests.e2e.service import Service, running, until
 from tests.media.engine import run
 from tests.patience import SLACK
@@ -170,7 +171,9 @@ def pixels(path: Path, crop: str) -> bytes:
     return done.stdout
 
 
-def test_a_package_is_captioned_by_what_is_said(service: Service, film: Path) -> None:
+def test_a_package_is_captioned_by_what_is_said(
+    service: Service, film: Path, pytestconfig: pytest.Config
+) -> None:
     folder = service.out / "package"
     result = service.json(
         *("package", film, "-o", folder, "--ladder", "180:300k", "--captions", "transcribe")
@@ -179,6 +182,7 @@ def test_a_package_is_captioned_by_what_is_said(service: Service, film: Path) ->
     (captions,) = folder.glob("captions-en-*")
     assert "Monday" in "".join(path.read_text() for path in captions.glob("*.vtt"))
     assert 'LANGUAGE="en"' in (folder / "master.m3u8").read_text()
+    play_every_package(folder, pytestconfig)
 
 
 def test_what_is_said_again_and_again_is_written_down_as_often(service: Service) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests import multilingual
+from tests.browser.every_package import play_every_package
 from tests.e2e.service import Service, running
 from tests.media.engine import run
 from tests.speech import joined, say, silence
@@ -125,6 +126,11 @@ def test_a_package_tells_that_its_language_is_uncertain(service: Service) -> Non
     assert "language taken to be fr with probability 5" in warned
     assert 'say the "language" of "captions"' in warned, "`package` has no --language"
     assert package(service, film, "certain", "fr")["warnings"] == []
+
+
+def test_every_package_plays(service: Service, pytestconfig: pytest.Config) -> None:
+    """Of those that the tests before made."""
+    play_every_package(service.out, pytestconfig)
 
 
 def package(service: Service, film: Path, name: str, language: str) -> Any:
