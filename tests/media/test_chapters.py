@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.media.engine import run, transcode
 FRAME_S = 0.04
 BLACK = ((3.0, 3.4), (5.0, 5.4), (10.0, 10.4))
 SILENT = ((2.9, 3.5), (7.0, 9.7), (9.9, 10.2))
+OWN = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND={end}\ntitle=Its own\n"
 SHORT = {"shortest_s": 1}
 EVERY = {
     "auto": [0, 3.4, 10.2],  # where both meet, until one of them ends
@@ -132,15 +134,34 @@ async def test_a_film_without_sound_is_told_by_its_black(tmp_path: Path) -> None
 
 async def test_a_films_own_chapters_give_way_only_to_found_ones(film: Path, tmp_path: Path) -> None:
     own, source = tmp_path / "own", tmp_path / "in.mkv"
-    own.write_text(
-        ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1\nSTART=0\nEND=12\ntitle=Its own\n", "ascii"
-    )
+    own.write_text(OWN.format(end=12), "ascii")
     run(*("-i", film, "-i", own, "-map", "0", "-map_chapters", "1", "-c", "copy"), source)
     kept = await transcode(source, tmp_path / "a.mkv", preset="remux", chapters="detect")
     assert [chapter.title for chapter in kept.facts.chapters] == ["Its own"]
     found = await transcode(source, tmp_path / "b.mkv", preset="remux", chapters=SHORT)
     assert len(starts(found.path)) == 3
     assert found.warnings == ()
+
+
+async def test_beside_captions_chapters_of_mp4_lie_in_a_track_too(tmp_path: Path) -> None:
+    """Apple's players look there; a reference to a track that is not there is no MP4."""
+    own, said, source = tmp_path / "own", tmp_path / "said.srt", tmp_path / "in.mp4"
+    own.write_text(OWN.format(end=8), "ascii")
+    said.write_text("1\n00:00:01,000 --> 00:00:02,000\nHello.\n", "ascii")
+    lavfi, quick = ("-f", "lavfi", "-t", "8", "-i"), ("-c:v", "libx264", "-preset", "ultrafast")
+    run(
+        *(*lavfi, "testsrc2=s=64x36:r=24000/1001", *lavfi, "anoisesrc=r=44100", "-i", said),
+        *("-i", own, "-map", "0", "-map", "1", "-map", "2", "-map_chapters", "3", *quick),
+        *("-c:a", "aac", "-c:s", "mov_text", "-movie_timescale", "1000", source),
+    )
+    made = await transcode(source, tmp_path / "out.mp4", preset="remux")
+    assert [(each.title, each.end_s) for each in made.facts.chapters] == [("Its own", 8)]
+    film = made.path.read_bytes()
+    named = [
+        int.from_bytes(film[at.end() : at.end() + 4])
+        for at in re.finditer(b"tref.{4}chap", film, re.DOTALL)
+    ]
+    assert named == [4, 4, 4]
 
 
 def span(begin: float, end: float) -> tuple[Fraction, Fraction]:
