@@ -54,7 +54,7 @@ from media.package.rungs import encode_rungs as encode_renditions
 from media.package.rungs import recipe
 from media.package.tracks import Words, unused
 from media.preview.jpeg import split
-from media.speech.plan import caption_rate
+from media.speech.plan import caption_rate, first_frame_s
 from media.transcode.chunks import Chunk, heaviest_first
 from media.transcode.fragments import decode_as_shown
 from media.transcode.timing import planned_times
@@ -97,6 +97,7 @@ async def plan(request: PackageRequest, beat: Beat) -> PackageSummary:
         record=ladder.record,
         speech=speech,
         frame_rate=caption_rate(facts, index) if speech else None,
+        first_frame_s=first_frame_s(index),
         media_s=package.media_s,
         engine=engine_version(),
         decisions=made.decisions | ladder.why,

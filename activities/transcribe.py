@@ -28,7 +28,7 @@ from longtake.paths import name_of
 from media.children.process import Finished
 from media.ffmpeg.tools import engine_version
 from media.probing.index import Index
-from media.speech.plan import HeardWindow, caption_rate, plan_speech
+from media.speech.plan import HeardWindow, caption_rate, first_frame_s, plan_speech
 from media.speech.sound import prepare_sound
 from media.speech.transcript import join_windows, write_texts
 from storage.work import content_key
@@ -50,6 +50,7 @@ async def plan(job: Transcribe, beat: Beat) -> TranscribeSummary:
         asked=await plan_hearing(here, source, facts, index, job.speech, job.track),
         media_s=round(facts.duration_s, 3),
         frame_rate=caption_rate(facts, index),
+        first_frame_s=first_frame_s(index),
         warnings=facts.warnings,
     )
 
@@ -123,7 +124,8 @@ async def write(request: WriteRequest, beat: Beat) -> Written:
         *(made, list(zip(windows, heard, strict=True))),
     )
     texts = await asyncio.to_thread(
-        write_texts, transcript, request.formats, request.frame_rate, facts.chapters
+        write_texts,
+        *(transcript, request.formats, request.frame_rate, request.first_frame_s, facts.chapters),
     )
     keys = []
     for text in texts:

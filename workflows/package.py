@@ -180,7 +180,11 @@ class PackageWorkflow(JobWorkflow):
         listened = await Listening(self, plan.speech).listen()
         heard = listened.heard
         request = WriteRequest(
-            asked=plan.speech, heard=heard, formats=("vtt",), frame_rate=plan.frame_rate
+            asked=plan.speech,
+            heard=heard,
+            formats=("vtt",),
+            frame_rate=plan.frame_rate,
+            first_frame_s=plan.first_frame_s,
         )
         written = await self.step(WRITE_TRANSCRIPT, request, "write the captions")
         spoken = Spoken(key=written.keys[0], language=heard.language.code)

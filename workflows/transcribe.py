@@ -76,6 +76,7 @@ class TranscribeWorkflow(JobWorkflow):
             heard=listened.heard,
             formats=tuple(name for name, _ in job.texts),
             frame_rate=plan.frame_rate,
+            first_frame_s=plan.first_frame_s,
         )
         return await self.step(WRITE_TRANSCRIPT, request, "write the texts")
 

@@ -29,27 +29,34 @@ class _Caption:
     voices: tuple[str, ...]
 
 
-def layout(transcript: Transcript, frame_rate: Fraction | None = None) -> tuple[Cue, ...]:
+def layout(
+    transcript: Transcript,
+    frame_rate: Fraction | None = None,
+    first_frame_s: Fraction = Fraction(),
+) -> tuple[Cue, ...]:
     """The captions of a transcript, in order, no two at once.
 
     At most two lines of 42 columns, a wide character counting for two; 1 to 7 s; at most 20
     columns a second, unless speech is faster (`docs/transcribe.md` says what yields then). With
-    `frame_rate` each begins and ends with a frame of the film, of which the first is shown at 0.
+    `frame_rate` each begins and ends with a frame of the film, of which the first is shown at
+    `first_frame_s`; or where frames would be, before the first and behind the last.
     """
     opening = openers(transcript.language.code)
     found = [one for run in _runs(transcript.segments) for one in _captions(run, opening)]
     found = list(_dialogues(sorted(found, key=lambda one: one.start_s)))
     rate = frame_rate or Fraction(1000)
-    said = [
-        Said(round(one.start_s * rate), round(one.end_s * rate), width(" ".join(one.lines)))
-        for one in found
-    ]
-    last = math.floor(Fraction(str(transcript.duration_s)) * rate)
+    first_s = first_frame_s % (1 / rate) if frame_rate else Fraction()
+
+    def tick(time_s: Fraction) -> int:
+        return max(0, round((time_s - first_s) * rate))
+
+    said = [Said(tick(one.start_s), tick(one.end_s), width(" ".join(one.lines))) for one in found]
+    last = math.floor((Fraction(str(transcript.duration_s)) - first_s) * rate)
     return tuple(
         # The frame is shown at this time or less than a millisecond later, never before.
         Cue(
-            start_ms=math.floor(start * 1000 / rate),
-            end_ms=math.floor(end * 1000 / rate),
+            start_ms=math.floor((start / rate + first_s) * 1000),
+            end_ms=math.floor((end / rate + first_s) * 1000),
             text="\n".join(one.lines),
             voices=one.voices if any(one.voices) else (),
         )

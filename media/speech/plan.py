@@ -77,12 +77,15 @@ def plan_speech(
 
 
 def caption_rate(facts: MediaFacts, index: Index | None) -> Fraction | None:
-    """The frame rate that captions keep to, in Hz: of a picture whose rate does not vary, and that
-    begins with the film."""
+    """The frame rate that captions keep to, in Hz: of a picture whose rate does not vary."""
     if index is None or not facts.video or facts.video[0].variable_frame_rate:
         return None
-    begins = index.pts[0] * index.time_base == index.origin_s
-    return facts.video[0].frame_rate if begins else None
+    return facts.video[0].frame_rate
+
+
+def first_frame_s(index: Index | None) -> Fraction:
+    """When the first frame is shown, in seconds from the beginning of the film."""
+    return index.pts[0] * index.time_base - index.origin_s if index else Fraction()
 
 
 def spoken_s(spans: Iterable[Span]) -> float:

@@ -54,10 +54,12 @@ def write_texts(
     transcript: Transcript,
     formats: Sequence[TextFormat],
     frame_rate: Fraction | None = None,
+    first_frame_s: Fraction = Fraction(),
     chapters: Sequence[Chapter] = (),
 ) -> list[str]:
-    """The transcript in each format; captions keep to the frames of a film with `frame_rate`."""
-    cues = layout(transcript, frame_rate)
+    """The transcript in each format; captions keep to the frames of a film with `frame_rate`, of
+    which the first is shown at `first_frame_s`."""
+    cues = layout(transcript, frame_rate, first_frame_s)
     write: dict[TextFormat, Callable[[], str]] = {
         "vtt": lambda: to_vtt(cues, transcript.duration_s),
         "srt": lambda: to_srt(cues),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -141,15 +142,17 @@ def test_speech_that_can_be_read_can_be_read(
         assert width(cue.text.replace("\n", " ")) <= COLUMNS_A_SECOND * seconds(cue)
 
 
-@given(speech(fastest=18), RATES)
-def test_captions_begin_and_end_with_frames(spoken: Transcript, rate: Fraction | None) -> None:
+@given(speech(fastest=18), RATES, st.fractions(0, 3, max_denominator=1000))
+def test_captions_begin_and_end_with_frames(
+    spoken: Transcript, rate: Fraction | None, first_s: Fraction
+) -> None:
     assume(rate is not None)
     assert rate is not None
-    for cue in layout(spoken, rate):
+    for cue in layout(spoken, rate, first_s):
         for time in (cue.start_ms, cue.end_ms):
             # The first frame at this time or behind it, and none is less than a millisecond off.
-            frame = -(-time * rate // 1000)
-            assert 0 <= frame * 1000 / rate - time < 1
+            frame = math.ceil((Fraction(time, 1000) - first_s) * rate)
+            assert 0 <= (first_s + frame / rate) * 1000 - time < 1
 
 
 @example([*["because"] * 4, "wonderful,", *["because"] * 5, "Why?", *["because"] * 5], 46.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,13 +15,15 @@ from longtake.contracts.media import AudioFacts
 from longtake.contracts.speech import RATE_HZ, Span, Window
 from longtake.contracts.transcribe import SpeechSettings
 from longtake.contracts.transcript import LanguageFound
+from media.probing.in_child import inspect_in_child
 from media.speech.guards import guarded
 from media.speech.heard import Heard, HeardWord, as_segments
-from media.speech.plan import HeardWindow, SpeechPlan
+from media.speech.plan import HeardWindow, SpeechPlan, caption_rate, first_frame_s
 from media.speech.profanity import can_mask, mask
 from media.speech.spans import CHUNK, LONGEST_S, spans_of
 from media.speech.transcript import join_windows
 from media.speech.windows import Clock, half_minutes, listened, plan_windows
+from tests.media.engine import run
 
 
 @st.composite
@@ -202,3 +206,14 @@ def test_of_a_short_silence_each_window_listens_to_its_half(
     assert heard == tuple(round(s * RATE_HZ) for s in of_it_s)
     inside = listened(Window(channel=0, first=0, end=100 * RATE_HZ, spans=spans))
     assert (len(inside) == 1) == (silence_s <= 6)
+
+
+async def test_captions_keep_to_a_picture_that_begins_behind_its_sound(tmp_path: Path) -> None:
+    film = tmp_path / "film.mkv"
+    run(
+        *("-f", "lavfi", "-t", "1", "-i", "anoisesrc", "-itsoffset", "0.12", "-f", "lavfi"),
+        *("-t", "1", "-i", "testsrc2=s=64x36:r=25", "-c:v", "libx264", film),
+    )
+    facts, index = await inspect_in_child(film)
+    assert caption_rate(facts, index) == 25
+    assert first_frame_s(index) == Fraction(3, 25)

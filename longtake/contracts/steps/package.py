@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.package import Package, PackagePart
 from longtake.contracts.steps.common import EncodeDone, Piece, Source, Step
@@ -62,6 +64,8 @@ class PackageSummary(Contract):
     """The sound whose words become captions."""
     frame_rate: Rational | None = None
     """Of a film whose frames they keep to."""
+    first_frame_s: Rational = Fraction()
+    """When its first frame is shown."""
     media_s: float
     engine: str
     decisions: dict[str, str] = {}

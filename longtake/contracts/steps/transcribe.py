@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from longtake.contracts.base import Contract, Rational
 from longtake.contracts.steps.common import EncodeDone, Source, Step
 from longtake.contracts.transcribe import SpeechSettings, TextFormat, Transcribe
@@ -24,6 +26,8 @@ class TranscribeSummary(Contract):
     media_s: float
     frame_rate: Rational | None
     """Of a film whose frames captions keep to."""
+    first_frame_s: Rational = Fraction()
+    """When its first frame is shown; sound may begin earlier."""
     decisions: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
@@ -102,6 +106,7 @@ class WriteRequest(Contract):
     heard: Heard
     formats: tuple[TextFormat, ...]
     frame_rate: Rational | None
+    first_frame_s: Rational = Fraction()
 
 
 class Written(Contract):
