@@ -38,6 +38,13 @@ _TERMINOLOGICAL = _table(
 )
 _WITHDRAWN = {"in": "id", "iw": "he", "ji": "yi", "jw": "jv"}
 """Codes that ISO 639-1 took back; Whisper says `jw`."""
+_FROM_QUICKTIME = {"fo ": "fao", "hr ": "hrv", "pa ": "pan", "sr ": "srp", "sve": "swe"}
+_QUICKTIME = {
+    **_table("cze:ces fre:fra rum:ron slo:slk"),
+    **{ours: theirs for theirs, ours in _FROM_QUICKTIME.items()},
+}
+"""FFmpeg's words for QuickTime's numbers of languages, where they are not those of `code`: it reads
+and writes these alone, and drops any other without a word."""
 _SHORT = {long: short for short, long in _TWO_LETTERS.items()}
 
 
@@ -47,6 +54,17 @@ def code(language: str) -> str:
     own = _WITHDRAWN.get(own, own)
     own = _TWO_LETTERS.get(own, own)
     return _TERMINOLOGICAL.get(own, own)
+
+
+def from_file(language: str | None) -> str | None:
+    """A language as FFmpeg reads it in a file, in the codes of ISO 639 where it is QuickTime's."""
+    return _FROM_QUICKTIME.get(language, language) if language else None
+
+
+def quicktime(language: str) -> str:
+    """A language as FFmpeg writes it into a MOV."""
+    own = code(language)
+    return _QUICKTIME.get(own, own)
 
 
 def bcp47(language: str | None) -> str | None:

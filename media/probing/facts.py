@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import av
 
 from longtake.contracts.media import AudioFacts, VideoFacts
+from longtake.languages import from_file
 from media.probing.demux import Track
 from media.probing.index import Index
 from media.probing.light import in_words, peak_nits, read_light
@@ -126,6 +128,11 @@ def _bitrate(track: Track) -> int | None:
     return int(track.size * 8 / track.duration_s) if track.duration_s > 0 else None
 
 
+def title_of(told: Mapping[str, str]) -> str | None:
+    """A stream's title; MP4 and MOV call it name, and FFmpeg does not translate when it reads."""
+    return told.get("title") or told.get("name")
+
+
 def audio_facts(track: Track) -> AudioFacts:
     """A sound stream."""
     stream, context = track.stream, track.stream.codec_context
@@ -140,8 +147,8 @@ def audio_facts(track: Track) -> AudioFacts:
         start_s=rounded(track.start_s),
         duration_s=rounded(track.duration_s),
         bitrate_bps=_bitrate(track),
-        language=stream.metadata.get("language"),
-        title=stream.metadata.get("title"),
+        language=from_file(stream.metadata.get("language")),
+        title=title_of(stream.metadata),
         default=bool(stream.disposition & av.stream.Disposition.default),
         commentary=bool(stream.disposition & av.stream.Disposition.comment),
         described=bool(stream.disposition & av.stream.Disposition.visual_impaired),

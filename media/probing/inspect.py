@@ -14,9 +14,10 @@ import av.error
 
 from longtake.contracts.media import MediaFacts, OtherStream
 from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported
+from longtake.languages import from_file
 from media.probing.bitstream import x264_build
 from media.probing.demux import Track, demux
-from media.probing.facts import audio_facts, rounded, video_facts
+from media.probing.facts import audio_facts, rounded, title_of, video_facts
 from media.probing.formats import MAX_PIXELS, READER_OPTIONS, sniff
 from media.probing.index import IN_ONE_PIECE, Index
 from media.probing.layout import chapters, index_first
@@ -182,16 +183,16 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
             continue
         codec = stream.codec_context.name if stream.codec_context else "unknown"
         kind = "cover" if cover else kinds.get(stream.type, "unknown")
-        told = (stream.metadata.get(key) for key in ("filename", "title", "language"))
-        name = next(filter(None, told), None)
+        language, title = from_file(stream.metadata.get("language")), title_of(stream.metadata)
+        name = stream.metadata.get("filename") or title or language
         found.append(
             OtherStream(
                 index=stream.index,
                 kind=kind,  # type: ignore[arg-type]
                 codec=codec,
                 name=name,
-                language=stream.metadata.get("language"),
-                title=stream.metadata.get("title"),
+                language=language,
+                title=title,
                 forced=bool(stream.disposition & av.stream.Disposition.forced),
                 hearing_impaired=bool(stream.disposition & av.stream.Disposition.hearing_impaired),
             )

@@ -42,6 +42,8 @@ class Carried(Contract):
     """Suffix of a cover that becomes no stream: a file in Matroska, a comment in Ogg."""
     span: Span | None = None
     """Of a clip's subtitles."""
+    language: str | None = None
+    title: str | None = None
 
 
 def carry(
@@ -105,7 +107,14 @@ def _how(stream: OtherStream, container: Container, span: Span | None) -> Carrie
     if stream.kind == "subtitle" and (span is None or stream.codec in TEXT):
         codec = _subtitle_codec(stream.codec, container)
         if codec is not None:
-            return Carried(stream=stream.index, kind="subtitle", codec=codec, span=span)
+            return Carried(
+                stream=stream.index,
+                kind="subtitle",
+                codec=codec,
+                span=span,
+                language=stream.language,
+                title=stream.title,
+            )
     return None
 
 

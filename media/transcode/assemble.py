@@ -12,6 +12,7 @@ from longtake.contracts.chapters import Chapters
 from longtake.contracts.containers import ANIMATIONS
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
+from longtake.languages import bcp47
 from media.children.isolate import in_child
 from media.children.process import NO_WORK, Finished, OnTick, ProcessFailed, run_ffmpeg
 from media.encoders import ENCODERS
@@ -113,6 +114,7 @@ async def verify(
                 f"{len(index.pts)}: a copy keeps frames that the source hides"
             )
     _check_sound(plan, facts)
+    warnings += _languages_lost(plan, facts)
     _check_texts(plan, facts, texts)
     if chapters is not None:
         prove_chapters(chapters, facts)
@@ -120,6 +122,17 @@ async def verify(
     own_chapters = 0 if chapters else plan.chapters
     warnings += lost(plan.tags, own_chapters, covers, facts, plan.container)
     return facts, tuple(warnings)
+
+
+def _languages_lost(plan: Plan, facts: MediaFacts) -> list[str]:
+    """QuickTime numbers a hundred languages or so, and FFmpeg drops the others without a word."""
+    if plan.container != "mov":
+        return []
+    return [
+        f"the language of sound track {number}, {audio.language}, is left out: MOV has none such"
+        for number, (audio, track) in enumerate(zip(plan.audio, facts.audio, strict=True), 1)
+        if bcp47(audio.language) and bcp47(audio.language) != bcp47(track.language)
+    ]
 
 
 def _check_sound(plan: Plan, facts: MediaFacts) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from longtake.contracts.containers import Container
 from longtake.contracts.steps.common import TextTrack
-from longtake.languages import code
+from longtake.languages import code, quicktime
 from media.captions.clip import cut
 from media.ffmpeg.command import Ffmpeg
 from media.sound.encoders import ENCODERS, said_to_be_lame
@@ -154,6 +154,7 @@ def _carried(plan: Plan) -> tuple[str, ...]:
             pictures += 1
         elif carried.kind == "subtitle":
             words += [f"-c:s:{subtitles}", carried.codec]
+            words += _told(plan, f"s:{subtitles}", carried.language, carried.title)
             if carried.span is not None:
                 words += [f"-bsf:s:{subtitles}", cut(carried.span.start_s, carried.span.end_s)]
             subtitles += 1
@@ -166,10 +167,20 @@ def _texts(plan: Plan, texts: Texts) -> tuple[str, ...]:
     first = sum(carried.kind == "subtitle" for carried in plan.carried)
     for number, (_, text) in enumerate(texts, first):
         words += [f"-c:s:{number}", _TEXTS[plan.container]]
-        words += [f"-metadata:s:s:{number}", f"language={code(text.language)}"]
-        words += [f"-metadata:s:s:{number}", f"title={text.title}"] if text.title else []
+        words += _told(plan, f"s:{number}", code(text.language), text.title)
         words += [f"-disposition:s:{number}", "default" if text.default else "0"]
     return tuple(words)
+
+
+def _told(plan: Plan, stream: str, language: str | None, title: str | None) -> list[str]:
+    """A stream's language and title, also of a copied one: FFmpeg reads them in other words than
+    it writes where one of the files is an MP4 or MOV."""
+    if language and plan.container == "mov":
+        language = quicktime(language)
+    words = []
+    for name, value in (("language", language), ("title", title)):
+        words += [f"-metadata:s:{stream}", f"{name}={value}"] if value else []
+    return words
 
 
 def _interleaving(plan: Plan, texts: Texts) -> tuple[str, ...]:
@@ -202,14 +213,13 @@ def _comments(marks: Sequence[Mark]) -> list[str]:
 
 
 def _track_tags(plan: Plan, number: int) -> list[str]:
-    """What a copied track says of itself, an encoded one is told."""
+    """What an output's sound track says of itself."""
     audio, words = plan.audio[number], []
+    if plan.container not in ("mp3", "wav", "flac"):
+        words += _told(plan, f"a:{number}", audio.language, audio.title)
     if audio.copied:
-        return []
-    for name, value in (("language", audio.language), ("title", audio.title)):
-        if value and plan.container not in ("mp3", "wav", "flac"):
-            words += [f"-metadata:s:a:{number}", f"{name}={value}"]
-    if plan.container == "mp3" and not audio.copied:
+        return words
+    if plan.container == "mp3":
         words += said_to_be_lame()
     if len(plan.audio) > 1:
         words += [f"-disposition:a:{number}", "default" if audio.default else "0"]

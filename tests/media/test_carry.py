@@ -13,6 +13,7 @@ import pytest
 from mutagen.flac import Picture
 from mutagen.id3 import COMM, ID3, USLT, Encoding, PictureType
 
+from longtake.languages import bcp47
 from tests.media.engine import Made, run, transcode
 
 SUBTITLE = "1\n00:00:00,500 --> 00:00:01,500\nHello you\n"
@@ -298,3 +299,35 @@ async def test_chapters_stay_where_they_are_where_mp3_is_copied(tmp_path: Path) 
     made = await transcode(source, tmp_path / "out.mp3", audio={"codec": "copy"})
     marks = sorted((mark.start_time, mark.end_time) for mark in ID3(made.path).getall("CHAP"))
     assert marks == [(0, 1000), (1000, 2000)]
+
+
+@pytest.fixture(scope="module")
+def dubbed(parts: Path) -> Path:
+    """An MKV with sound in three languages, two of them with a title, and subtitles in Czech."""
+    target = parts / "dubbed.mkv"
+    run(
+        *("-f", "lavfi", "-i", "sine=440:d=1", "-i", parts / "words.srt"),
+        *("-map", "0", "-map", "0", "-map", "0", "-map", "1", "-c:a", "aac", "-c:s", "srt"),
+        *("-metadata:s:a:0", "language=fre", "-metadata:s:a:1", "language=hr"),
+        *("-metadata:s:a:2", "language=nno", "-metadata:s:a:0", "title=Director"),
+        *("-metadata:s:a:1", "title=Zwei", "-metadata:s:s:0", "language=cze"),
+        *("-metadata:s:s:0", "title=Signs", target),
+    )
+    return target
+
+
+@pytest.mark.parametrize("codec", ["aac", "copy"])
+async def test_tracks_keep_their_languages_and_titles_in_quicktime_and_out_of_it(
+    codec: str, dubbed: Path, tmp_path: Path
+) -> None:
+    sound = {"codec": codec, "tracks": "all"}
+    film = await transcode(dubbed, tmp_path / "film.mov", video={"codec": "none"}, audio=sound)
+    back = await transcode(film.path, tmp_path / "back.mkv", video={"codec": "none"}, audio=sound)
+    for made in (film, back):
+        tracks = made.facts.audio
+        assert [bcp47(track.language) for track in tracks] == ["fr", "hr", None]
+        assert [track.title for track in tracks] == ["Director", "Zwei", None]
+        texts = [each for each in made.facts.other if each.kind == "subtitle"]
+        assert [(bcp47(text.language), text.title) for text in texts] == [("cs", "Signs")]
+    assert "the language of sound track 3, nno, is left out" in "\n".join(film.warnings)
+    assert not any("language of" in words for words in back.warnings)
