@@ -61,6 +61,8 @@ CHAPTERED: tuple[Container, ...] = (
     *("mp4", "mov", "m4a", "mkv", "webm", "mp3", "ogg", "opus", "flac"),
 )
 """Containers that hold chapters."""
+OF_ONE_SOUND: tuple[Container, ...] = ("mp3", "flac", "wav")
+"""Containers that hold one sound track."""
 CAPTIONED: tuple[Container, ...] = ("mp4", "mov", "mkv", "webm")
 """Containers that hold text tracks."""
 _ONLY_IN_THEIR_OWN = ("gif", "webp")

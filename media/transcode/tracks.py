@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from longtake.contracts.containers import CONTAINERS, Container
+from longtake.contracts.containers import CONTAINERS, OF_ONE_SOUND, Container
 from longtake.contracts.encode import AudioSettings, EncodeSettings
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.errors import InvalidJob
@@ -28,7 +28,7 @@ def plan_tracks(
     """
     if settings.audio.codec == "none" or not facts.audio:
         return ()
-    chosen = choose_tracks(facts.audio, settings.audio)
+    chosen = _held(choose_tracks(facts.audio, settings.audio), settings)
     clipped = clip.start is not None or clip.end is not None
     if settings.audio.codec == "copy":
         if clipped:
@@ -118,6 +118,19 @@ def choose_tracks(
             raise InvalidJob(f"there is no sound track {asked!r}; there are {_listed(tracks)}")
         chosen += [track for track in found if track not in chosen]
     return tuple(chosen)
+
+
+def _held(chosen: tuple[AudioFacts, ...], settings: EncodeSettings) -> tuple[AudioFacts, ...]:
+    """What the container holds of them: of `all` into one that holds a single track, the default
+    one, else the first. Raises InvalidJob where several were named."""
+    if len(chosen) < 2 or settings.container not in OF_ONE_SOUND:
+        return chosen
+    if settings.audio.tracks not in (None, "all"):
+        raise InvalidJob(
+            f"{CONTAINERS[settings.container].words} holds one sound track, and "
+            f"{len(chosen)} are asked for: name one with `--audio-track`, or write to .m4a or .mkv"
+        )
+    return (next((track for track in chosen if track.default), chosen[0]),)
 
 
 def _find(tracks: tuple[AudioFacts, ...], asked: int | str) -> list[AudioFacts]:

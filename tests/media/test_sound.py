@@ -241,6 +241,24 @@ async def test_a_track_that_is_not_there_is_refused_with_those_that_are(
         await transcode(languages, tmp_path / "out.mp4", audio={"tracks": ["de"]})
 
 
+@pytest.mark.parametrize("suffix", [".mp3", ".flac", ".wav"])
+async def test_of_all_tracks_a_container_of_one_holds_the_default_one(
+    languages: Path, suffix: str, tmp_path: Path
+) -> None:
+    made = await transcode(languages, tmp_path / f"out{suffix}", audio={"tracks": "all"})
+    assert [pitch(made.path, n) for n in range(len(made.facts.audio))] == [300]
+    said = "\n".join(made.warnings)
+    assert "stream 2 (audio, fre) is left out" in said
+    assert "stream 3 (audio, eng Commentary) is left out" in said
+
+
+async def test_several_tracks_by_name_are_refused_where_one_has_room(
+    languages: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidJob, match="MP3 holds one sound track, and 2 are asked for"):
+        await transcode(languages, tmp_path / "out.mp3", audio={"tracks": ["en"]})
+
+
 @pytest.mark.parametrize("codec", ["aac", "mp3"])
 async def test_surround_becomes_stereo_without_burying_speech_or_clipping(
     codec: str, tmp_path: Path
