@@ -18,16 +18,17 @@ QUALITY = ("-c:v", "libwebp_anim", "-quality", "70")
 
 def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
     """Frames that show nothing new become a longer time of the frame before."""
-    return (*QUALITY, "-pix_fmt", _stored(video))
+    return (*QUALITY, "-pix_fmt", stored(video))
 
 
 def rightly_coloured(video: VideoPlan) -> str:
     """WebP has no tags: its luma and chroma are BT.601 in limited range (RFC 9649)."""
     scaled = f"scale=out_color_matrix=bt601:out_range=limited:flags={SCALER}"
-    return f"{scaled},format={_stored(video)}"
+    return f"{scaled},format={stored(video)}"
 
 
-def _stored(video: VideoPlan) -> str:
+def stored(video: VideoPlan) -> str:
+    """The pixel format in the file: the one that lossy WebP has, with or without alpha."""
     return "yuva420p" if has_alpha(video.pixel_format) else "yuv420p"
 
 

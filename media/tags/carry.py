@@ -83,9 +83,9 @@ def lost(
     tags: Iterable[str], chapters: int, covers: int, found: MediaFacts, container: Container
 ) -> tuple[str, ...]:
     """Words for tags, chapters and covers that are not in the finished file."""
-    kept = {name.casefold() for name in found.tags}
+    kept = {_plain(name) for name in found.tags}
     kept |= {"lyrics" for name in kept if name.startswith("lyrics-")}  # so FFmpeg reads ID3's
-    gone = [name for name in tags if name.casefold() not in (*kept, *_UNTOLD)]
+    gone = [name for name in tags if _plain(name) not in (*kept, *_UNTOLD)]
     words = []
     if covers > sum(stream.kind == "cover" for stream in found.other):
         words.append(f"the cover is left out: {CONTAINERS[container].words} did not take it")
@@ -95,6 +95,11 @@ def lost(
     if chapters > found.chapter_count:
         words.append(f"{found.chapter_count} of {chapters} chapters were kept")
     return tuple(words)
+
+
+def _plain(name: str) -> str:
+    """A tag's name as all containers keep it: Matroska's are in capitals, and without spaces."""
+    return name.casefold().replace(" ", "_")
 
 
 def _how(stream: OtherStream, container: Container, span: Span | None) -> Carried | None:

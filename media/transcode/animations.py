@@ -11,6 +11,7 @@ from longtake.contracts.containers import ANIMATIONS, Container
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import MediaFacts, VideoFacts
 from longtake.errors import InputCorrupt, InvalidJob
+from media.encoders import webp
 from media.picture.pixel_formats import has_alpha
 from media.picture.pixels import output_size
 from media.probing.animation_files import Animation, read_animation
@@ -135,12 +136,13 @@ def _compare(video: VideoPlan, wanted: Sequence[Fraction], made: Animation) -> s
 def _facts(path: Path, made: Animation, video: VideoPlan, container: Container) -> MediaFacts:
     steps = {b - a for a, b in pairwise(made.starts)}
     size = path.stat().st_size
+    stored = {"gif": "pal8", "webp": webp.stored(video)}
     picture = VideoFacts(
         index=0,
         codec="av1" if container == "avif" else container,
         width=made.width,
         height=made.height,
-        pixel_format="pal8" if container == "gif" else video.pixel_format,
+        pixel_format=stored.get(container, video.pixel_format),
         frame_rate=len(made.starts) / made.end if made.end else None,
         frames=len(made.starts),
         start_s=0.0,

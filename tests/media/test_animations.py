@@ -139,6 +139,8 @@ async def test_transparency_stays(half: Path, tmp_path: Path, suffix: str) -> No
     alpha = run("-i", str(made.path), shown)
     assert alpha[45 * 160 + 20] == 0
     assert alpha[45 * 160 + 140] == 255
+    told = {"gif": "pal8", "webp": "yuva420p"}
+    assert made.facts.video[0].pixel_format == told[suffix]
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10"])

@@ -107,6 +107,14 @@ async def test_matroska_keeps_fonts_and_unusual_tags(film: Path, tmp_path: Path)
     assert made.warnings == ()
 
 
+async def test_a_tag_that_matroska_renames_is_not_told_as_lost(tmp_path: Path) -> None:
+    spaced = tmp_path / "spaced.mp3"
+    run("-f", "lavfi", "-i", "sine=d=1", "-metadata", "my own=blue", spaced)
+    made = await transcode(spaced, tmp_path / "out.mkv", video={"codec": "none"})
+    assert tag(made, "my_own") == "blue"
+    assert made.warnings == ()
+
+
 async def test_what_mp4_cannot_take_is_named(film: Path, tmp_path: Path) -> None:
     made = await transcode(film, tmp_path / "out.mp4", video={"speed": "ultrafast"})
     said = "\n".join(made.warnings).casefold()
