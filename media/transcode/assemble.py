@@ -163,8 +163,10 @@ def _compare(plan: Plan, video: VideoPlan, index: Index, found: Index) -> None:
     shown = [pts * found.time_base for pts in found.pts]
     if not video.exact:
         return
-    # Of a clock of microseconds: where the whole begins is rounded, and each frame.
-    slack = Fraction(1, 1000) if plan.container in MILLISECONDS else 2 * FINEST_CLOCK_S
+    # Where the whole begins is rounded to the picture's clock, and where that is one of
+    # microseconds, so is each frame.
+    finest = max(2 * FINEST_CLOCK_S, found.time_base / 2)
+    slack = Fraction(1, 1000) if plan.container in MILLISECONDS else finest
     if len(shown) != len(wanted) or any(
         abs(a - b) > slack for a, b in zip(shown, wanted, strict=True)
     ):

@@ -35,6 +35,8 @@ CMAF = (
     "-write_btrt", "0",  # a bit rate in the init segment would differ from chunk to chunk
     "-fflags", "+bitexact", "-flags:v", "+bitexact",  # no version strings, no dates
     "-map_metadata", "-1",
+    # Chapters would become a track of text, on whose milliseconds the whole would begin.
+    "-map_chapters", "-1",
 )  # fmt: skip
 CARRIERS = {
     "cmaf": ("mp4", *CMAF),

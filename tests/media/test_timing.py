@@ -160,3 +160,36 @@ async def test_a_clock_finer_than_a_microsecond_loses_no_frame(tmp_path: Path) -
     assert len(times) == 60
     wanted = [n * Fraction(767_849, 23_040_000) for n in range(60)]
     assert max(abs(a - b) for a, b in zip(times, wanted, strict=True)) <= Fraction(2, 1_000_000)
+
+
+async def test_chapters_of_the_source_move_no_frame(tmp_path: Path) -> None:
+    """Two frames of delay are 133.3 ms, and chapters count in whole ones."""
+    (tmp_path / "chapters.txt").write_text(";FFMETADATA1\n[CHAPTER]\nSTART=0\nEND=1000000000\n")
+    source = tmp_path / "in.mkv"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=30:d=2", "-i", tmp_path / "chapters.txt"),
+        *("-map_chapters", "1", "-c:v", "libx264", "-pix_fmt", "yuv420p", source),
+    )
+    made = await transcode(
+        source, tmp_path / "out.mp4", chunk_s=1, video={"frame_rate": 15, "speed": "veryfast"}
+    )
+    assert made.facts.chapter_count == 1
+    times = [time for time, _ in frames(made.path, "yuv420p")]
+    assert times == [Fraction(n, 15) for n in range(30)]
+
+
+async def test_a_picture_that_begins_between_two_ticks_is_on_the_grid(tmp_path: Path) -> None:
+    """A grid of 12.5 frames a second is told in ticks of 1/12800 s."""
+    source = tmp_path / "in.ts"
+    run(
+        *("-f", "lavfi", "-i", "sine=d=2", "-itsoffset", "0.0058"),
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=2", "-c:v", "mpeg2video"),
+        *("-c:a", "mp2", "-avoid_negative_ts", "disabled", source),
+    )
+    made = await transcode(source, tmp_path / "out.mp4", video={"frame_rate": "12.5"})
+    times = [time for time, _ in frames(made.path, "yuv420p")]
+    assert {b - a for a, b in pairwise(times)} == {Fraction(8, 100)}
+    before, after = made.source, made.facts
+    late = before.video[0].start_s - before.start_s
+    assert late > 0
+    assert abs(after.video[0].start_s - late) <= 1 / 25_600
