@@ -174,6 +174,7 @@ def recipe(video: VideoPlan, which: Pass | None = None) -> list[object]:
     return [
         *(video.stream, video.first_pts, *video.temporal, *video.filters),
         *encoder(video, which),
+        *CARRIERS[ENCODERS[video.encoder].carrier],
         *([finish] if (finish := _finish(video)) else ()),
         video.grid.model_dump(mode="json") if video.grid else None,
         video.files.model_dump(mode="json"),
