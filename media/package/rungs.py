@@ -136,6 +136,7 @@ def recipe(plan: PackagePlan, number: int) -> list[object]:
         *(video.stream, video.first_pts, *video.temporal, *top.filters),
         *(top.files.model_dump(mode="json"), chain, *encoder(plan.renditions[number].video)),
         *(str(plan.gop_s), str(video.start_s)),
+        *CARRIERS[ENCODERS[plan.renditions[number].video.encoder].carrier],
         *([plan.lead_in.model_dump(mode="json")] if plan.lead_in else ()),
         *([{"lead-out": plan.lead_out.model_dump(mode="json")}] if plan.lead_out else ()),
     ]
