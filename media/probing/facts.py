@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import statistics
 from collections.abc import Mapping
 from fractions import Fraction
@@ -11,6 +12,7 @@ from typing import Any
 
 import av
 
+from longtake.contracts.containers import OF_ONE_SOUND
 from longtake.contracts.media import AudioFacts, VideoFacts
 from longtake.languages import from_file
 from media.probing.demux import Track
@@ -147,13 +149,22 @@ def audio_facts(track: Track) -> AudioFacts:
         start_s=rounded(track.start_s),
         duration_s=rounded(track.duration_s),
         bitrate_bps=_bitrate(track),
-        language=from_file(stream.metadata.get("language")),
+        language=_language(stream),
         title=title_of(stream.metadata),
         default=bool(stream.disposition & av.stream.Disposition.default),
         commentary=bool(stream.disposition & av.stream.Disposition.comment),
         described=bool(stream.disposition & av.stream.Disposition.visual_impaired),
         damaged_packets=track.damaged,
     )
+
+
+def _language(stream: Any) -> str | None:
+    """A track's own; of a file for one sound, the file's (ID3's TLAN, FLAC's LANGUAGE, WAV's ILNG),
+    where it is one language and its code."""
+    whole = stream.container.metadata.get("language", "")
+    if stream.container.format.name in OF_ONE_SOUND and re.fullmatch("[A-Za-z]{2,3}", whole):
+        return from_file(whole)
+    return from_file(stream.metadata.get("language"))
 
 
 def _bits(codec: str, context: Any) -> int | None:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from longtake.contracts.chapters import Chapters
-from longtake.contracts.containers import ANIMATIONS
+from longtake.contracts.containers import ANIMATIONS, CONTAINERS
 from longtake.contracts.media import MediaFacts
 from longtake.errors import InputCorrupt
 from longtake.languages import bcp47
@@ -126,12 +126,17 @@ async def verify(
 
 def _languages_lost(plan: Plan, facts: MediaFacts) -> list[str]:
     """QuickTime numbers a hundred languages or so, and FFmpeg drops the others without a word."""
-    if plan.container != "mov":
-        return []
+    subtitles = [each.language for each in plan.carried if each.kind == "subtitle"]
+    pairs = {
+        "sound": ([each.language for each in plan.audio], facts.audio),
+        "text": (subtitles, [each for each in facts.other if each.kind == "subtitle"]),
+    }
     return [
-        f"the language of sound track {number}, {audio.language}, is left out: MOV has none such"
-        for number, (audio, track) in enumerate(zip(plan.audio, facts.audio, strict=True), 1)
-        if bcp47(audio.language) and bcp47(audio.language) != bcp47(track.language)
+        f"the language of {kind} track {number}, {language}, is left out: "
+        f"{CONTAINERS[plan.container].words} did not take it"
+        for kind, (languages, tracks) in pairs.items()
+        for number, (language, track) in enumerate(zip(languages, tracks, strict=False), 1)
+        if bcp47(language) and bcp47(language) != bcp47(track.language)
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from longtake.contracts.containers import Container
+from longtake.contracts.containers import OF_ONE_SOUND, Container
 from longtake.contracts.steps.common import TextTrack
 from longtake.languages import code, quicktime
 from media.captions.clip import cut
@@ -215,8 +215,10 @@ def _comments(marks: Sequence[Mark]) -> list[str]:
 def _track_tags(plan: Plan, number: int) -> list[str]:
     """What an output's sound track says of itself."""
     audio, words = plan.audio[number], []
-    if plan.container not in ("mp3", "wav", "flac"):
+    if plan.container not in OF_ONE_SOUND:
         words += _told(plan, f"a:{number}", audio.language, audio.title)
+    elif audio.language:
+        words += ["-metadata", f"language={code(audio.language)}"]
     if audio.copied:
         return words
     if plan.container == "mp3":

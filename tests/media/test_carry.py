@@ -337,5 +337,16 @@ async def test_tracks_keep_their_languages_and_titles_in_quicktime_and_out_of_it
         assert [track.title for track in tracks] == ["Director", "Zwei", None]
         texts = [each for each in made.facts.other if each.kind == "subtitle"]
         assert [(bcp47(text.language), text.title) for text in texts] == [("cs", "Signs")]
-    assert "the language of sound track 3, nno, is left out" in "\n".join(film.warnings)
+    assert "the language of sound track 3, nno, is left out: MOV did not take it" in "\n".join(film.warnings)
     assert not any("language of" in words for words in back.warnings)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".flac", ".wav"])
+async def test_a_file_for_one_sound_keeps_its_language(
+    suffix: str, dubbed: Path, tmp_path: Path
+) -> None:
+    made = await transcode(dubbed, tmp_path / f"one{suffix}", audio={"tracks": ("fr",)})
+    back = await transcode(made.path, tmp_path / "back.m4a")
+    for each in (made, back):
+        assert [bcp47(track.language) for track in each.facts.audio] == ["fr"]
+        assert not any("language" in words for words in each.warnings)

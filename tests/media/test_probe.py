@@ -101,8 +101,9 @@ async def test_clipped_sound_is_heard(
     assert ("clipped-audio" in codes(await probe(tmp_path / file))) == is_clipped
 
 
-async def test_chapters_and_tags_are_facts(tmp_path: Path) -> None:
-    meta, film = tmp_path / "meta.txt", tmp_path / "film.mkv"
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+async def test_chapters_and_tags_are_facts(suffix: str, tmp_path: Path) -> None:
+    meta, film = tmp_path / "meta.txt", tmp_path / f"film{suffix}"
     meta.write_text(
         ";FFMETADATA1\ntitle=A film\n"
         "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=500\ntitle=One\n"
@@ -113,6 +114,7 @@ async def test_chapters_and_tags_are_facts(tmp_path: Path) -> None:
     assert [(each.start_s, each.title) for each in found.chapters] == [(0, "One"), (0.5, "Two")]
     assert found.tags["title"] == "A film"
     assert "chapters" in codes(found)
+    assert not found.other, "the track in which MP4 keeps its chapters is none of the film's"
 
 
 async def test_late_and_short_sound_is_told(tmp_path: Path) -> None:
