@@ -109,9 +109,11 @@ def _plan_video(
     beside: Beside,
 ) -> VideoPlan:
     if not facts.video or index is None:
-        raise InputUnsupported(
-            "the source has no picture; to make a file with sound only, use `--video none`"
+        animated = settings.container in ANIMATIONS
+        sound = "to make a file with sound only, " + (
+            "name it so, as in `-o sound.m4a`" if animated else "use `--video none`"
         )
+        raise InputUnsupported(f"the source has no picture; {sound}")
     video = facts.video[0]
     copied = _video_is_copied(video, settings, clip, decisions)
     frames = index.slice(_first_from(index, origin), _first_from(index, end))

@@ -12,7 +12,7 @@ import pytest
 
 from longtake.contracts import Transcode
 from longtake.contracts.encode import VideoOptions
-from longtake.errors import InputCorrupt, InvalidJob
+from longtake.errors import InputCorrupt, InputUnsupported, InvalidJob
 from longtake.presets import resolve
 from media.ffmpeg.tools import ffmpeg
 from media.probing.animation_files import read_animation
@@ -267,3 +267,10 @@ async def test_one_frame_is_no_animated_avif(moving: Path, tmp_path: Path) -> No
         await transcode(moving, tmp_path / "out.avif", **clip)
     made = await transcode(moving, tmp_path / "out.webp", **clip)
     assert made.facts.video[0].frames == 1
+
+
+async def test_sound_alone_is_no_animation(tmp_path: Path) -> None:
+    source = tmp_path / "tone.wav"
+    run("-f", "lavfi", "-i", "sine=d=1", str(source))
+    with pytest.raises(InputUnsupported, match=r"has no picture; .* as in `-o sound.m4a`"):
+        await transcode(source, tmp_path / "out.gif")

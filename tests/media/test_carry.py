@@ -337,7 +337,9 @@ async def test_tracks_keep_their_languages_and_titles_in_quicktime_and_out_of_it
         assert [track.title for track in tracks] == ["Director", "Zwei", None]
         texts = [each for each in made.facts.other if each.kind == "subtitle"]
         assert [(bcp47(text.language), text.title) for text in texts] == [("cs", "Signs")]
-    assert "the language of sound track 3, nno, is left out: MOV did not take it" in "\n".join(film.warnings)
+    assert "the language of sound track 3, nno, is left out: MOV did not take it" in "\n".join(
+        film.warnings
+    )
     assert not any("language of" in words for words in back.warnings)
 
 

@@ -18,7 +18,7 @@ import pytest
 from longtake.errors import InputCorrupt
 from media.children import launch
 from media.children.isolate import in_child
-from media.children.process import NICENESS, Limits, ProcessFailed, run_ffmpeg
+from media.children.process import IDLE_NICENESS, NICENESS, Limits, ProcessFailed, run_ffmpeg
 from media.children.sandbox import READER_LIMITS, WORDS, sandbox
 from media.ffmpeg.tools import ffmpeg
 from tests.media.engine import run
@@ -196,14 +196,20 @@ def told_by_a_reader() -> dict[str, Any]:
 async def test_every_child_that_touches_media_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An encoder and a reader, the two kinds there are (see the contracts of import-linter)."""
+    """An encoder and a reader, the two kinds there are (see the contracts of import-linter); and a
+    reader of a job that waits, which yields to encoders."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for encoders")
     script = f"{_TELLS}\nPath(sys.argv[1]).write_text(json.dumps(told | kept))"
     await run_ffmpeg([sys.executable, "-I", "-c", script, str(tmp_path / "told")])
     encoder = json.loads((tmp_path / "told").read_text())
     reader = await in_child(told_by_a_reader)
+    idle = await in_child(told_by_a_reader, niceness=IDLE_NICENESS)
     assert not encoder["secrets"]
-    for child, most in ((encoder, Limits()), (reader, READER_LIMITS)):
+    for child, most, niceness in (
+        (encoder, Limits(), NICENESS),
+        (reader, READER_LIMITS, NICENESS),
+        (idle, READER_LIMITS, IDLE_NICENESS),
+    ):
         held = {name: soft for name, (soft, hard) in child["limits"].items() if soft == hard}
         assert held == {
             "AS": most.memory_bytes,
@@ -211,7 +217,7 @@ async def test_every_child_that_touches_media_is_held(
             "NOFILE": most.open_files,
             "CORE": 0,
         }
-        assert child["nice"] == min(19, os.nice(0) + NICENESS)
+        assert child["nice"] == min(19, os.nice(0) + niceness)
         assert child["NoNewPrivs"] == "1"
         assert (child["Seccomp"] == "2") is (sandbox() == "seccomp")
 
