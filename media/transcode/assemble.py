@@ -126,17 +126,16 @@ async def verify(
 
 def _languages_lost(plan: Plan, facts: MediaFacts) -> list[str]:
     """QuickTime numbers a hundred languages or so, and FFmpeg drops the others without a word."""
-    subtitles = [each.language for each in plan.carried if each.kind == "subtitle"]
-    pairs = {
-        "sound": ([each.language for each in plan.audio], facts.audio),
-        "text": (subtitles, [each for each in facts.other if each.kind == "subtitle"]),
-    }
+    carried = [each for each in plan.carried if each.kind == "subtitle"]
+    found = [each for each in facts.other if each.kind == "subtitle"]
+    sounds = [(a.language, b.language) for a, b in zip(plan.audio, facts.audio, strict=True)]
+    texts = [(a.language, b.language) for a, b in zip(carried, found, strict=False)]
     return [
         f"the language of {kind} track {number}, {language}, is left out: "
         f"{CONTAINERS[plan.container].words} did not take it"
-        for kind, (languages, tracks) in pairs.items()
-        for number, (language, track) in enumerate(zip(languages, tracks, strict=False), 1)
-        if bcp47(language) and bcp47(language) != bcp47(track.language)
+        for kind, languages in (("sound", sounds), ("text", texts))
+        for number, (language, kept) in enumerate(languages, 1)
+        if bcp47(language) and bcp47(language) != bcp47(kept)
     ]
 
 

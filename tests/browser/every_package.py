@@ -59,8 +59,8 @@ def _captions(folder: Path, listing: Listing) -> dict[str, Cue]:
     for each in listing.renditions:
         language = each.language or "und"
         if each.kind == "captions" and language not in found:
-            files = (webvtt.read(path) for path in sorted((folder / each.folder).glob("*.vtt")))
-            cue = next(cue for file in files for cue in file)
+            paths = sorted((folder / each.folder).glob("*.vtt"))
+            cue = next(cue for path in paths for cue in webvtt.read(str(path)).captions)
             line = html.unescape(cue.text.splitlines()[0])
             found[language] = Cue(cue.start_in_seconds, cue.end_in_seconds, line)
     return found
