@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.browser.chromium import MISSING, browsing, find_chromium
+from tests.browser.temporal_ui import send_signal
 from tests.e2e.service import Service, until
 from tests.e2e.trees import files
 from tests.media.engine import run
@@ -156,24 +159,51 @@ def test_a_plan_starts_nothing(service: Service, talk: Path) -> None:
     assert jobs(service, *tenant) == {"after"}
 
 
-def test_a_person_lets_it_through(service: Service, talk: Path) -> None:
-    text = SITE.format(crf=30).replace("kind: checksums", "kind: checksums\n    gate: approval")
+def waiting(service: Service, talk: Path, job_id: str) -> Path:
+    """The folder of a pipeline whose last step waits for a person."""
     path = service.out / "gated.yaml"
-    path.write_text(text)
-    folder = service.out / "gated"
-    command = ("run", path, "--input", f"video={talk}", "-o", folder, "--id", "gated")
+    gate = "kind: checksums\n    gate: approval"
+    path.write_text(SITE.format(crf=30).replace("kind: checksums", gate))
+    folder = service.out / job_id
+    command = ("run", path, "--input", f"video={talk}", "-o", folder, "--id", job_id)
     service.run(*command, "--no-wait")
     until(
         lambda: (
-            "approval of list" in str(service.json("status", "gated")["progress"]["waiting_for"])
+            "approval of list" in str(service.json("status", job_id)["progress"]["waiting_for"])
         ),
         60,
         "the gate",
     )
     assert not (folder / "SHA256SUMS").exists()
+    return folder
+
+
+def test_a_person_lets_it_through(service: Service, talk: Path) -> None:
+    folder = waiting(service, talk, "gated")
     assert service.run("approve", "gated", "film").returncode == 2
     service.json("approve", "gated", "list")
     watched = service.run("watch", "gated", timeout=WAIT_S)
     assert watched.returncode == 0
     assert "\nlist         done" in watched.stderr, "each step is shown"
+    assert (folder / "SHA256SUMS").exists()
+
+
+def test_a_person_steers_it_in_temporals_ui(service: Service, talk: Path) -> None:
+    executable = find_chromium()
+    if executable is None:
+        pytest.skip(MISSING)
+    folder = waiting(service, talk, "steered")
+
+    async def steer() -> None:
+        async with browsing(executable) as browser:
+            ui = service.state()["ui"]
+            told = await send_signal(browser, ui, "steered", "pause")
+            assert told == "Stop running steps and start no new ones. No input."
+            until(lambda: service.json("status", "steered")["state"] == "paused", 60, "the pause")
+            await send_signal(browser, ui, "steered", "resume")
+            told = await send_signal(browser, ui, "steered", "approve", '"list"')
+            assert told == 'Let a step with a gate through. Input: its name, as "publish".'
+
+    asyncio.run(steer())
+    assert service.run("watch", "steered", timeout=WAIT_S).returncode == 0
     assert (folder / "SHA256SUMS").exists()
