@@ -109,8 +109,10 @@ def versions(binary: Path) -> tuple[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """Ours without Temporal's: what it says there is meant for another server."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("TEMPORAL_")}
+    """Ours without Temporal's: what it says there is meant for another server. And the server asks
+    nobody whether there is a newer one, as it does by default (version-info.temporal.io)."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("TEMPORAL_")}
+    return kept | {"TEMPORAL_VERSION_CHECK_DISABLED": "true"}
 
 
 def is_free(port: int) -> bool:

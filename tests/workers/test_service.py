@@ -61,6 +61,8 @@ async def test_it_is_ready_within_seconds_and_small(home: Home) -> None:
     workers = Family(home).named(WORKER)
     assert {process.pid for process in workers} == {each.pid for each in facts}
     assert all(process.memory_info().rss < 150 << 20 for process in workers)
+    (server,) = Family(home).named(SERVER)
+    assert server.environ()["TEMPORAL_VERSION_CHECK_DISABLED"], "it asks nobody on the internet"
 
     assert service.status().state == "running"
     assert await service.stop() == service.Stopped("running")
