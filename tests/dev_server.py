@@ -6,6 +6,7 @@ which a test is as alone, a tenth of that.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -93,9 +94,21 @@ def _wait_for(port: int) -> None:
             time.sleep(0.05)
 
 
+async def _connect(address: str, name: str, options: dict[str, Any]) -> Client:
+    """A server that listens may not be healthy yet, and refuses its first calls."""
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return await Client.connect(address, namespace=name, **options)
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+
+
 async def namespace(address: str, **options: Any) -> Client:
     """A client of a new namespace on that server. `options`: as `Client.connect` takes them."""
-    client = await Client.connect(address, namespace=f"test-{uuid.uuid4().hex}", **options)
+    client = await _connect(address, f"test-{uuid.uuid4().hex}", options)
     await client.workflow_service.register_namespace(
         RegisterNamespaceRequest(
             namespace=client.namespace,

@@ -179,7 +179,7 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
     found = []
     for stream in container.streams:
         cover = stream.type == "video" and _is_cover(stream)
-        if (stream.index in tracks and not cover) or _tells_chapters(stream):
+        if (stream.index in tracks and not cover) or _tells_chapters(stream, container):
             continue
         codec = stream.codec_context.name if stream.codec_context else "unknown"
         kind = "cover" if cover else kinds.get(stream.type, "unknown")
@@ -200,10 +200,12 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
     return found
 
 
-def _tells_chapters(stream: Any) -> bool:
-    """Whether it is MP4's text track of chapters, which FFmpeg reads as chapters and gives to
-    nobody (mov.c, mov_read_chapters)."""
-    return stream.type == "data" and stream.discard is av.stream.Discard.all
+def _tells_chapters(stream: Any, container: Any) -> bool:
+    """Whether it is MP4's text track of chapters, a sample each, which FFmpeg reads as chapters and
+    gives to nobody (mov.c, mov_read_chapters). It gives no telemetry either, whose samples are
+    others."""
+    unread = stream.type == "data" and stream.discard is av.stream.Discard.all
+    return unread and 0 < stream.frames == len(container.chapters())
 
 
 def _warnings(indexes: list[Index], missing: str | None) -> list[str]:
