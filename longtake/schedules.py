@@ -68,11 +68,15 @@ class Schedules:
     ) -> None:
         """Start `job` by a timetable from now on; each start is a job with an id of its own.
 
-        Raises InvalidJob for a job with an id or with settings that no file can satisfy, a
-        timetable that cannot be, or an id that is taken.
+        Raises InvalidJob for a job with an id or a deadline, or with settings that no file can
+        satisfy, a timetable that cannot be, or an id that is taken.
         """
         if job.id is not None:
             raise InvalidJob("leave out the job's id: each start makes one from the schedule's")
+        if job.deadline is not None:
+            raise InvalidJob(
+                "leave out the job's deadline: it is one moment, and starts after it would all fail"
+            )
         if timetable.every_s and timetable.time_zone != "UTC":
             raise InvalidJob("time_zone is of cron expressions; an interval is counted from 1970")
         check_settings(job)

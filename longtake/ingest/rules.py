@@ -31,6 +31,11 @@ def check(rules: Ingest) -> None:
                 raise InvalidJob(
                     f"rule {rule.name}: job.{name} comes from the object: leave it out"
                 )
+        if "deadline" in rule.job:
+            raise InvalidJob(
+                f"rule {rule.name}: job.deadline is one moment, and jobs after it would all fail: "
+                "leave it out"
+            )
         try:
             check_settings(job_for(rule, Arrived(f"{_folder(rule.under)}example.mp4")))
         except InvalidJob as error:
