@@ -99,16 +99,28 @@ def _placed(path: Path, rule: IngestRule) -> IngestRule:
 
 
 async def _from_stdin(longtake: Longtake, feed: Feed, tell: Any) -> None:
-    """The events of stdin as they come; those that came too early once more, when they may."""
+    """The events of stdin as they come; those that came too early once more, when they may.
+
+    Raises InvalidJob at the end where something was no event; it keeps no other from being read.
+    """
     early: list[asyncio.Task[None]] = []
+    wrong: list[InvalidJob] = []
     async for message in _messages():
-        for each in arrived(message):
+        try:
+            objects = arrived(message)
+        except InvalidJob as error:
+            warn(f"a message is passed over: {error}")
+            wrong.append(error)
+            continue
+        for each in objects:
             told = await _offer(feed, each)
             tell(told)
             if told.found == "later":
                 again = _when_its_job_is_over(longtake, feed, each, told, tell)
                 early.append(asyncio.create_task(again))
     await asyncio.gather(*early)
+    if wrong:
+        raise InvalidJob(f"{len(wrong)} of the messages were passed over; the first: {wrong[0]}")
 
 
 async def _messages() -> AsyncIterator[str]:

@@ -152,6 +152,7 @@ def test_events_on_stdin_and_what_is_none(service: Service, clips: list[bytes]) 
     for text, code, words in (
         ("", 0, ""),
         ("{}", 2, "an event has Records"),
+        ('{}\n{"Records": []}\n{"Recor\n', 2, "2 of the messages were passed over"),
         ('{"Records": []}\n{"Event": "s3:TestEvent"}\n', 0, ""),
     ):
         done = subprocess.run(
