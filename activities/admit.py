@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
@@ -16,12 +15,13 @@ from longtake.contracts.steps.common import Source
 from longtake.contracts.steps.transcode import ADMIT, Admission
 from longtake.contracts.transcode import Transcode
 from longtake.presets import resolve
+from media.children.capacity import cores
 from media.children.process import IDLE_NICENESS
 from media.ffmpeg.tools import engine_version
 from media.probing.in_child import inspect_in_child
 from storage.work import content_key
 
-_LOOKS = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
+_LOOKS = asyncio.Semaphore(max(1, cores() // 2))
 """Sources looked into at once. Two hundred jobs that come together would else keep the encoders of
 the first from the processors, until all have been looked at."""
 

@@ -18,7 +18,7 @@ from bench.recipe import RICH, SMOKE, Recipe
 from bench.report import Measurement, Row, alone, ratio, series
 from longtake import Transcode
 from longtake.errors import LongtakeError
-from workers.capacity import cores
+from media.children.capacity import cores
 
 HOW = (
     "Clips of {seconds} s of the rich film in 1080p, each a file of its own: `xargs -P {cores}` "

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 
 from longtake.embedded import own_version
+from media.children.capacity import cores, default_slots
 from media.ffmpeg.tools import ffmpeg_version
-from workers.capacity import cores, default_slots
 
 
 def facts() -> dict[str, Any]:

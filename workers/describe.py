@@ -17,9 +17,9 @@ from temporalio import activity
 from longtake.embedded import own_version
 from longtake.fleet import DESCRIBE, WorkerFacts
 from longtake.queues import Role
+from media.children.capacity import cores, memory_bytes
 from media.ffmpeg.tools import ffmpeg, ffmpeg_version
 from workers import gpu
-from workers.capacity import cores, memory_bytes
 from workers.settings import WorkerSettings
 
 _SOFTWARE_ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "aac", "libopus")

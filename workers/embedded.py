@@ -31,8 +31,8 @@ from longtake.embedded import (
 )
 from longtake.errors import ServiceUnreachable
 from longtake.settings import Home, drain_grace_s, metrics_address
+from media.children.capacity import default_slots
 from workers import server
-from workers.capacity import default_slots
 from workers.logs import keep_bounded
 from workers.main import run_and_leave
 from workers.mixed import split, worker_program

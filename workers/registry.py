@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from longtake.queues import Role
-from workers.capacity import cores
+from media.children.capacity import cores
 from workers.describe import describe_worker
 from workers.settings import WorkerSettings
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from longtake.queues import ROLES, Role
 from longtake.settings import metrics_address
-from workers.capacity import default_slots
+from media.children.capacity import default_slots
 
 IO_SLOTS = 8
 """Downloads, probes and remuxes side by side: they wait more than they compute."""

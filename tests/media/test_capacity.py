@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers import capacity
+from media.children import capacity
 
 V2 = "0::/system.slice/longtake.service\n"
 V1 = "4:memory:/docker/abc\n3:cpuset:/\n2:cpu,cpuacct:/docker/abc\n0::/\n"
