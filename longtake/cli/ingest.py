@@ -106,13 +106,11 @@ async def _from_stdin(longtake: Longtake, feed: Feed, tell: Any) -> None:
     early: list[asyncio.Task[None]] = []
     wrong: list[InvalidJob] = []
     async for message in _messages():
-        try:
-            objects = arrived(message)
-        except InvalidJob as error:
-            warn(f"a message is passed over: {error}")
-            wrong.append(error)
-            continue
-        for each in objects:
+        for each in arrived(message):
+            if isinstance(each, InvalidJob):
+                warn(f"passed over: {each}")
+                wrong.append(each)
+                continue
             told = await _offer(feed, each)
             tell(told)
             if told.found == "later":
@@ -120,7 +118,7 @@ async def _from_stdin(longtake: Longtake, feed: Feed, tell: Any) -> None:
                 early.append(asyncio.create_task(again))
     await asyncio.gather(*early)
     if wrong:
-        raise InvalidJob(f"{len(wrong)} of the messages were passed over; the first: {wrong[0]}")
+        raise InvalidJob(f"passed over, as no event: {len(wrong)}; the first: {wrong[0]}")
 
 
 async def _messages() -> AsyncIterator[str]:
@@ -200,12 +198,10 @@ async def _from_queue(feed: Feed, url: str, tell: Any) -> None:
                 _tell_of_queue(message)
                 continue
             later = False
-            try:
-                objects = arrived(message["body"])
-            except InvalidJob as error:
-                warn(f"a message is passed over: {error}")
-                objects = ()
-            for each in objects:
+            for each in arrived(message["body"]):
+                if isinstance(each, InvalidJob):
+                    warn(f"passed over: {each}")
+                    continue
                 told = await _offer(feed, each)
                 tell(told)
                 later = later or told.found == "later"

@@ -25,42 +25,61 @@ class Arrived:
     at: datetime | None = None
 
 
-def arrived(message: str) -> tuple[Arrived, ...]:
+def arrived(message: str) -> Iterator[Arrived | InvalidJob]:
     """The objects that a message tells of; none for a deletion or a test message.
 
-    Raises InvalidJob for what is no event of S3 or R2.
+    What is no event of S3 or R2 comes as an InvalidJob. It keeps no other from being read: S3 may
+    tell of many objects in one message.
     """
     try:
-        document = json.loads(message)
-    except ValueError as error:
-        raise InvalidJob(f"{message[:80]!r} is no event: it is not JSON") from error
-    try:
-        return tuple(_objects(document))
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidJob(
-            f"an event lacks what events have: {error!r} in {message[:200]}"
-        ) from error
+        events = list(_events(json.loads(message)))
+    except (KeyError, TypeError, ValueError):
+        yield InvalidJob(f"{message[:80]!r} is no event")
+        return
+    for event in events:
+        try:
+            if (found := _object(event)) is not None:
+                yield found
+        except InvalidJob as error:
+            yield error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            yield InvalidJob(
+                f"an event lacks what events have: {error!r} in {json.dumps(event)[:200]}"
+            )
 
 
-def _objects(document: Any) -> Iterator[Arrived]:
-    if not isinstance(document, Mapping):
-        raise InvalidJob(f"an event is a JSON object, and not {document!r:.80}")
-    if document.get("Type") == "Notification" and "Message" in document:  # SNS
-        yield from arrived(document["Message"])
-    elif "Records" in document:
-        for record in document["Records"]:
-            if record["eventName"].removeprefix("s3:").startswith("ObjectCreated:"):
-                yield _record(record)
-    elif "detail-type" in document:  # EventBridge
-        if document["detail-type"] == "Object Created":
-            detail = document["detail"]
-            # Here the key is as it is; in S3's own messages it is encoded.
-            yield _arrived(detail["bucket"]["name"], detail["object"], document.get("time"))
-    elif "action" in document:  # R2
-        if document["action"] in ("PutObject", "CopyObject", "CompleteMultipartUpload"):
-            yield _arrived(document["bucket"], document["object"], document.get("eventTime"))
-    elif document.get("Event") != "s3:TestEvent":
-        raise InvalidJob("an event has Records (S3), detail-type (EventBridge) or action (R2)")
+def _events(document: Any) -> Iterator[Any]:
+    """The events of a document: one, or those that S3 or SNS has wrapped up."""
+    if isinstance(document, Mapping) and document.get("Type") == "Notification":  # SNS
+        yield from _events(json.loads(document["Message"]))
+    elif isinstance(document, Mapping) and "Records" in document:  # S3
+        yield from document["Records"]
+    else:
+        yield document
+
+
+def _object(event: Any) -> Arrived | None:
+    if not isinstance(event, Mapping):
+        raise InvalidJob(f"an event is a JSON object, and not {event!r:.80}")
+    if "eventName" in event:  # a record of S3's
+        created = event["eventName"].removeprefix("s3:").startswith("ObjectCreated:")
+        return _record(event) if created else None
+    if "detail-type" in event:  # EventBridge
+        if event["detail-type"] != "Object Created":
+            return None
+        detail = event["detail"]
+        # Here the key is as it is; in S3's own messages it is encoded.
+        return _arrived(detail["bucket"]["name"], detail["object"], event.get("time"))
+    if "action" in event:  # R2
+        if event["action"] not in ("PutObject", "CopyObject", "CompleteMultipartUpload"):
+            return None
+        return _arrived(event["bucket"], event["object"], event.get("eventTime"))
+    if event.get("Event") == "s3:TestEvent":
+        return None
+    raise InvalidJob(
+        "an event has Records with eventName (S3), detail-type (EventBridge) or action (R2), and "
+        f"not {json.dumps(event):.200}"
+    )
 
 
 def _record(record: Mapping[str, Any]) -> Arrived:

@@ -44,7 +44,7 @@ TALK = Arrived("s3://uploads/in/a talk ü.mov", 7, AT)
     ids=["S3", "S3 of MinIO", "SNS", "EventBridge", "R2"],
 )
 def test_an_event_tells_of_its_object(event: object) -> None:
-    assert arrived(json.dumps(event)) == (TALK,)
+    assert list(arrived(json.dumps(event))) == [TALK]
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,20 @@ def test_an_event_tells_of_its_object(event: object) -> None:
     ids=["S3", "test", "EventBridge", "R2"],
 )
 def test_what_is_no_new_object_is_passed_over(event: object) -> None:
-    assert arrived(json.dumps(event)) == ()
+    assert list(arrived(json.dumps(event))) == []
 
 
 @pytest.mark.parametrize(
     "message", ["", "not JSON", "[]", '"x"', "{}", '{"Records": [{}]}', '{"Records": 3}']
 )
 def test_what_is_no_event_is_told(message: str) -> None:
-    with pytest.raises(InvalidJob, match="event"):
-        arrived(message)
+    (told,) = arrived(message)
+    assert isinstance(told, InvalidJob)
+    assert "event" in str(told)
+
+
+@pytest.mark.parametrize("torn", [{}, 3, {**S3, "s3": {"bucket": {"name": "uploads"}}}])
+def test_a_record_that_cannot_be_read_keeps_no_other_from_being_read(torn: object) -> None:
+    before, wrong, after = arrived(json.dumps({"Records": [S3, torn, S3]}))
+    assert (before, after) == (TALK, TALK)
+    assert isinstance(wrong, InvalidJob)
