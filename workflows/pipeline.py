@@ -70,6 +70,7 @@ class PipelineWorkflow(JobWorkflow):
     async def approve(self, step: str) -> None:
         """Let a step with `gate: approval` through, now or when its turn comes."""
         self._approved.add(step)
+        self.tell()
 
     @workflow.query(description="How each step stands. No input.")
     def steps(self) -> list[StepStatus]:
@@ -254,8 +255,15 @@ class PipelineWorkflow(JobWorkflow):
         """The steps in a table, below how far the job is."""
         if self._course is None:
             return super().details()
-        table = markdown(self._course.document, self._course.statuses)
-        return f"{super().details()}\n\n{table}"
+        parts = [super().details()]
+        gates = {name for name, step in self._course.document.steps.items() if step.gate}
+        if unknown := sorted(self._approved - gates):
+            parts.append(
+                f"Approved, but there is no step of that name with a gate: {', '.join(unknown)}; "
+                f"those with a gate: {', '.join(sorted(gates)) or 'none'}"
+            )
+        parts.append(markdown(self._course.document, self._course.statuses))
+        return "\n\n".join(parts)
 
     def _in(self, state: str) -> list[StepStatus]:
         statuses = self._course.statuses.values() if self._course else ()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tests.workflows.piped import (
     pipelines,
     pretend,
 )
+from tests.workflows.pretend import temporal
 
 __all__ = ["pipelines", "pretend"]
 
@@ -43,6 +45,9 @@ async def test_a_gate_waits_for_a_person(pipelines: Pipelines, pretend: Pretend)
         await pipelines.longtake.approve(handle.id, "f")
     with pytest.raises(InvalidJob, match="step e has no gate"):
         await pipelines.longtake.approve(handle.id, "e")
+    await handle.signal("approve", "f")
+    words = "no step of that name with a gate: f; those with a gate: d"
+    assert words in await details(pipelines, handle)
     await pipelines.longtake.approve(handle.id, "d")
     result = JobResult.model_validate(await handle.result())
     assert Path(result.outputs[0].uri).read_text() == "film a b d e"
@@ -104,6 +109,13 @@ async def test_an_approval_may_come_at_once(pipelines: Pipelines, pretend: Prete
     handle = await pipelines.begin(steps)
     await pipelines.longtake.approve(handle.id, "d")
     assert JobResult.model_validate(await handle.result()).state == "succeeded"
+
+
+async def details(pipelines: Pipelines, handle: WorkflowHandle[Any, Any]) -> str:
+    """What Temporal's UI shows of the job."""
+    words = ("workflow", "metadata", "--workflow-id", handle.id, "--output", "json")
+    shown = json.loads(await temporal(pipelines.client, *words))
+    return str(shown["queryResult"][0]["currentDetails"])
 
 
 async def is_gated(pipelines: Pipelines, handle: WorkflowHandle[Any, Any], name: str) -> bool:
