@@ -39,7 +39,7 @@ def video_facts(track: Track, index: Index) -> VideoFacts:
         width=context.width,
         height=context.height,
         pixel_format=context.pix_fmt or "unknown",
-        frame_rate=_frame_rate(index, steps),
+        frame_rate=_frame_rate(index, steps, stream.average_rate),
         frames=len(index.pts) or track.missing_pts,
         start_s=rounded(track.start_s),
         duration_s=rounded(track.duration_s),
@@ -98,11 +98,15 @@ _STANDARD_RATES = (
 )
 
 
-def _frame_rate(index: Index, steps: list[int]) -> Fraction | None:
-    """Average frames per second; a standard rate where the difference is only rounding."""
+def _frame_rate(index: Index, steps: list[int], told: Fraction | None) -> Fraction | None:
+    """Average frames per second; that which the container tells, or a standard one, where the
+    difference is only rounding. Of a second in milliseconds that is a thousandth."""
     if not steps:
         return None
-    average = len(steps) / ((index.pts[-1] - index.pts[0]) * index.time_base)
+    span_s = (index.pts[-1] - index.pts[0]) * index.time_base
+    average = len(steps) / span_s
+    if told and told.denominator <= 1001 and abs(average - told) * span_s <= told * index.time_base:
+        return told
     for rate in _STANDARD_RATES:
         if abs(average - rate) * 2000 < rate:
             return rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ async def test_layout_name_and_tags_are_looked_at(tmp_path: Path) -> None:
     assert "wrong-extension" not in codes(found)
     assert "wrong-extension" in codes(await probe(named))
     assert "wrong-extension" not in codes(await probe(named, "plain.mp4")), "as a cache calls it"
+
+
+@pytest.mark.parametrize(("rate", "frames"), [("12", 12), ("30", 15), ("30000/1001", 15)])
+async def test_a_rate_that_was_only_rounded_is_told_as_it_is(
+    rate: str, frames: int, tmp_path: Path
+) -> None:
+    rounded = tmp_path / "milliseconds.mkv"
+    run("-f", "lavfi", "-i", f"testsrc2=s=64x36:r={rate}", "-frames:v", str(frames), *X264, rounded)
+    assert (await probe(rounded)).video[0].frame_rate == Fraction(rate)
 
 
 async def test_turned_and_stretched_pictures_are_noted(tmp_path: Path) -> None:
