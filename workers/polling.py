@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import Client
-from temporalio.worker import Interceptor, Worker
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from longtake.contracts.steps.webhooks import WEBHOOKS_QUEUE
 from longtake.errors import LongtakeError
@@ -71,6 +71,8 @@ def _slots(settings: WorkerSettings, role: Role) -> int:
 def _control_options() -> dict[str, Any]:
     return {
         "workflows": registry.workflows(),
+        # The sandbox imports them anew for each job. Tests replay in it: decision 45.
+        "workflow_runner": UnsandboxedWorkflowRunner(),
         "max_cached_workflows": CACHED_WORKFLOWS,
         # So long a task or query waits for a killed control worker before another takes it.
         "sticky_queue_schedule_to_start_timeout": timedelta(seconds=2),

@@ -12,7 +12,7 @@ from workers.settings import WorkerSettings
 
 
 def workflows() -> list[type]:
-    """Workflows, for `control`. Imported here: the sandbox imports them once more."""
+    """Workflows, for `control`. Imported here: no other role needs them."""
     from workflows.batch import BatchWorkflow
     from workflows.command import CommandWorkflow
     from workflows.look_again import LookAgainWorkflow
