@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 DOCUMENT_WITHIN_S = 20.0
+STARTS_AT_ONCE = 32
+"""Of hundreds of jobs the others wait here: in the service's own queue whoever asks it for anything
+would wait behind them all."""
 
 
 class Longtake:
@@ -68,6 +71,7 @@ class Longtake:
         has_index = self._embedded or shared
         self._index = JobIndex(Home.from_environment().jobs) if has_index else None
         self._connecting = asyncio.Lock()
+        self._starting = asyncio.Semaphore(STARTS_AT_ONCE)
 
     @classmethod
     def connect(cls, *, notify: Callable[[str], None] | None = None) -> Longtake:
@@ -109,7 +113,8 @@ class Longtake:
         if self._embedded:
             await asyncio.to_thread(preflight.check, job)
         client = await self.temporal()
-        begun = await starting.start(client, self._index, job, here=self._embedded)
+        async with self._starting:
+            begun = await starting.start(client, self._index, job, here=self._embedded)
         return JobHandle(self, begun.job_id, begun.found)
 
     async def run(self, job: AnyJob) -> JobResult:
@@ -135,10 +140,11 @@ class Longtake:
 
     async def result(self, job_id: str) -> JobResult:
         """Wait for a job's end and return its result. Raises the job's error."""
-        found = await self._find(job_id)
-        if isinstance(found, JobRecord):
-            return raise_for(_result_of(found))
-        return raise_for(await outcome(await self.temporal(), job_id, found.run_id))
+        try:
+            ended = await outcome(await self.temporal(), job_id)
+        except JobNotFound:
+            ended = _result_of(self._forgotten(job_id))
+        return raise_for(ended)
 
     async def list(
         self,
@@ -311,8 +317,10 @@ class Longtake:
     async def _find(self, job_id: str) -> Run | JobRecord:
         """A job's latest run or, if Temporal has forgotten it, its record in the index."""
         run = await find_run(await self.temporal(), job_id)
-        if run is not None:
-            return run
+        return self._forgotten(job_id) if run is None else run
+
+    def _forgotten(self, job_id: str) -> JobRecord:
+        """The record of a job that Temporal does not know. Raises JobNotFound."""
         record = self._index.read(job_id) if self._index else None
         if record is None:
             raise JobNotFound(f"there is no job {job_id!r}; `longtake list` shows those there are")
