@@ -1,4 +1,5 @@
-"""Schedules, on a real Temporal server: its clock cannot be skipped, so the intervals are short."""
+"""Schedules, on a real Temporal server. The one that skips time has no schedules (CreateSchedule is
+unimplemented in 1.40), and this one's clock cannot be skipped, so the intervals are short."""
 
 from __future__ import annotations
 
