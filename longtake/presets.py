@@ -220,4 +220,6 @@ def _follows(item: ErrorDetails, items: Sequence[ErrorDetails]) -> bool:
 
 def _plain(words: str) -> str:
     words = words.removeprefix("Value error, ")  # pydantic's name for a validator of ours
+    if words == "Extra inputs are not permitted":
+        return "there is no such field"
     return _OBJECT.sub("an object", words).replace("a valid tuple", "a list")

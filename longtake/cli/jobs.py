@@ -97,7 +97,7 @@ def list_(
             for row in (_HEADINGS, *map(_cells, jobs)):
                 typer.echo("\t".join(row))
         else:
-            say("no jobs")
+            say("no jobs" if parent else "no jobs; those that a batch or a pipeline runs: --of JOB")
 
     attend(show)
 
@@ -251,7 +251,7 @@ async def _retry_all(longtake: Longtake, names: list[str], *, as_json: bool) -> 
     if as_json:
         print_json(told)
     elif not names:
-        say("no failed jobs")
+        say("no failed jobs; a batch or a pipeline is tried again as a whole: longtake retry JOB")
     if any("error" in each for each in told):
         raise typer.Exit(1)
 

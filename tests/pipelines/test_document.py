@@ -19,7 +19,7 @@ WRONG = {
         "  film:\n    kind: transcode\n    input: {from: inputs.video}\n    output: a.mp4\n"
         "    vidio: {crf: 20}\n",
         9,
-        "steps.film.vidio: Extra inputs are not permitted",
+        "steps.film.vidio: there is no such field",
     ),
     "value out of range": (
         "  film:\n    kind: transcode\n    input: {from: inputs.video}\n    output: a.mp4\n"
@@ -106,7 +106,7 @@ WRONG = {
         "  film:\n    kind: transcode\n    input: {from: inputs.video}\n    output: a.mp4\n"
         "    when:\n      tall: true\n",
         10,
-        "steps.film.when.tall: Extra inputs are not permitted",
+        "steps.film.when.tall: there is no such field",
     ),
     "optional, and cannot be done without": (
         "  film:\n    kind: transcode\n    input: {from: inputs.video, optional: true}\n"

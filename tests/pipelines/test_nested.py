@@ -124,7 +124,7 @@ WRONG = {
     "a field within": (
         FILM + INSIDE.replace("          output:", "          vidio: 1\n          output:"),
         16,
-        "steps.inner.pipeline.steps.level.vidio: Extra inputs are not permitted",
+        "steps.inner.pipeline.steps.level.vidio: there is no such field",
     ),
     "a reference within": (
         FILM + INSIDE.replace("inputs.master}\n", "film.video}\n"),
@@ -218,7 +218,7 @@ def test_a_mistake_in_the_file_of_a_step_is_told_with_both_lines(folder: Path) -
     told = refused(folder, f"{FILM}{inner()}    output: extras\n").splitlines()
     assert len(told) == 2
     place = "pipeline.yaml:8: steps.inner.pipeline: inner.yaml:"
-    assert told[0] == f"{place}11: steps.level.outptu: Extra inputs are not permitted"
+    assert told[0] == f"{place}11: steps.level.outptu: there is no such field"
     assert told[1] == f"{place}8: steps.level.output: Field required"
 
 
