@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import IO, Any
 
+_PIECE = 1024
+
 
 @contextlib.asynccontextmanager
 async def reading(
@@ -25,6 +27,17 @@ async def reading(
         yield reader
     finally:
         transport.close()
+
+
+async def said(pipe: IO[bytes] | None) -> AsyncIterator[tuple[bytes, list[bytes]]]:
+    """What comes out of a pipe, piece by piece, each with the lines that end in it. Of a long line
+    the beginning alone is kept."""
+    begun = b""
+    async with reading(pipe) as reader:
+        while piece := await reader.read(_PIECE):
+            *lines, begun = (begun + piece).split(b"\n")
+            begun = begun[:_PIECE]
+            yield piece, lines
 
 
 async def done_with(*tasks: asyncio.Future[Any]) -> None:

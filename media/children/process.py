@@ -31,7 +31,7 @@ from media.children import launch
 from media.children.blame import blame_the_machine
 from media.children.observe import ChildEnded, tell
 from media.children.on_demand import Reads, asked_by
-from media.children.pipes import done_with, reading
+from media.children.pipes import done_with, reading, said
 
 STALL_S = 15.0
 """No progress and no CPU time for so long: stalled."""
@@ -45,6 +45,8 @@ IDLE_NICENESS = 19
 
 _QUIET = {"SVT_LOG": "1"}
 """SVT-AV1 tells of itself on stderr, where each line counts as an error: errors only."""
+_SHUT = b"not on whitelist"
+"""FFmpeg's words for a stream that it is not allowed to decode: that is no damage."""
 _FONTS = Path(__file__).parents[1] / "fonts" / "fonts.conf"
 """Which fonts FFmpeg draws captions with: ours, not the host's."""
 _ONE_THREAD = dict.fromkeys(
@@ -327,10 +329,9 @@ def _tick(block: Mapping[str, str]) -> Tick:
 
 async def read_stderr(child: Child) -> None:
     """Keep the last of what it says, until it ends."""
-    async with reading(child.process.stderr) as reader:
-        while piece := await reader.read(1024):
-            child.tail.append(piece)
-            child.errors += piece.count(b"\n")
+    async for piece, lines in said(child.process.stderr):
+        child.tail.append(piece)
+        child.errors += sum(_SHUT not in line for line in lines)
 
 
 async def watch(child: Child, stall_s: float, name: str) -> None:

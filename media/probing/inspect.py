@@ -195,6 +195,8 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
                 title=title,
                 forced=bool(stream.disposition & av.stream.Disposition.forced),
                 hearing_impaired=bool(stream.disposition & av.stream.Disposition.hearing_impaired),
+                # Its size is told by its decoder; without one, FFmpeg writes it into no file.
+                unreadable=cover and not stream.width * stream.height,
             )
         )
     return found

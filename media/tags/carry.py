@@ -18,7 +18,8 @@ _COVERS: tuple[Container, ...] = ("mp4", "m4a", "mp3", "flac")
 OGG: tuple[Container, ...] = ("ogg", "opus")
 CHAPTERS_IN_COMMENTS: tuple[Container, ...] = (*OGG, "flac")
 _IMAGES: dict[str, Literal["jpg", "png"]] = {"mjpeg": "jpg", "png": "png"}
-"""What players of Matroska and Ogg show as a cover (matroska.org, "Attachments"), by its codec."""
+"""What every container takes as a cover, and what players of Matroska show as one (matroska.org,
+"Attachments"), by its codec."""
 
 OWN_TAGS = ("encoder", "major_brand", "minor_version", "compatible_brands")
 """What a file says of itself, not of its content: it would be wrong in another file."""
@@ -103,10 +104,11 @@ def _plain(name: str) -> str:
 
 
 def _how(stream: OtherStream, container: Container, span: Span | None) -> Carried | None:
-    if stream.kind == "cover" and container in _COVERS:
-        return Carried(stream=stream.index, kind="cover")
-    if stream.kind == "cover" and container in ("mkv", *OGG) and stream.codec in _IMAGES:
-        return Carried(stream=stream.index, kind="cover", image=_IMAGES[stream.codec])
+    if stream.kind == "cover" and not stream.unreadable and stream.codec in _IMAGES:
+        if container in _COVERS:
+            return Carried(stream=stream.index, kind="cover")
+        if container in ("mkv", *OGG):
+            return Carried(stream=stream.index, kind="cover", image=_IMAGES[stream.codec])
     if stream.kind == "attachment" and container == "mkv":
         return Carried(stream=stream.index, kind="attachment")
     if stream.kind == "subtitle" and (span is None or stream.codec in TEXT):

@@ -5,17 +5,22 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
 import mutagen
 import pytest
 from mutagen.flac import Picture
-from mutagen.id3 import COMM, ID3, USLT, Encoding, PictureType
+from mutagen.id3 import APIC, COMM, ID3, USLT, Encoding, PictureType
 
 from longtake.languages import bcp47
 from tests.media.engine import Made, run, transcode
 
+TOO_LARGE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(
+    ">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0
+)
+"""The beginning of a PNG of 400 megapixels."""
 SUBTITLE = "1\n00:00:00,500 --> 00:00:01,500\nHello you\n"
 TAGS = ";FFMETADATA1\ntitle=My film\nartist=Somebody\nmood=blue\n"
 CHAPTERS = "".join(
@@ -130,6 +135,32 @@ async def test_a_song_keeps_its_cover_and_tags(suffix: str, song: Path, tmp_path
     assert tag(made, "artist") == "Somebody"
     assert len(made.facts.audio) == 1
     assert not made.facts.video
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".flac", ".mp3", ".opus"])
+@pytest.mark.parametrize(
+    ("mime", "image"),
+    [
+        ("image/gif", b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,"),
+        ("image/jpeg", b"what an interrupted download left"),
+        ("image/png", TOO_LARGE),
+    ],
+    ids=("rare", "damaged", "large"),
+)
+async def test_a_song_outlives_a_cover_that_cannot_be_shown(
+    suffix: str, mime: str, image: bytes, song: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "in.mp3"
+    shutil.copyfile(song, source)
+    tags = ID3(source)
+    tags.delall("APIC")
+    tags.add(APIC(encoding=Encoding.UTF8, mime=mime, type=PictureType.COVER_FRONT, data=image))
+    tags.save()
+    made = await transcode(source, tmp_path / f"out{suffix}", audio={"smart_copy": False})
+    assert tag(made, "artist") == "Somebody"
+    assert "cover" not in kinds(made)
+    assert re.search(r"stream 1 \(cover, (gif|mjpeg|png).*\) is left out", " ".join(made.warnings))
+    assert made.errors == 0 or mime != "image/gif", "what we do not decode is not damaged"
 
 
 async def test_a_cover_whose_kind_nobody_told_is_the_front_cover(
