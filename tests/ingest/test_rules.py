@@ -119,7 +119,7 @@ def test_a_pipeline_reads_other_files_beside_the_object() -> None:
         ({"job": {"input": "/a"}}, "job.input comes from the object: leave it out"),
         ({"job": {"id": "one"}}, "job.id comes from the object"),
         ({"job": {"deadline": "2030-01-31T18:00:00Z"}}, "job.deadline is one moment"),
-        ({"job": {"preset": "web-480p", "crff": 3}}, "crff: Extra inputs"),
+        ({"job": {"preset": "web-480p", "crff": 3}}, "crff: there is no such field"),
         ({"job": {"preset": "web-48p"}}, "there is no preset 'web-48p'"),
         ({"job": {"kind": "pipeline", "pipeline": "upload"}, "input": "video"}, "there is no pip"),
         ({"job": {**EPISODE, "inputs": {"parts": "/a.wav"}}, "input": "parts"}, "job.inputs: file"),
