@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -57,24 +58,32 @@ async def start(client: Client, index: JobIndex | None, job: AnyJob, *, here: bo
     service lacks the search attributes, ServiceUnreachable, and what a look at the sources of
     a finished job raises, such as InputNotFound.
     """
-    job = job.model_copy(update={"id": identity.job_id(job)})
+    job = job.model_copy(update={"id": (job_id := identity.job_id(job))})
+    reuse = WorkflowIDReusePolicy
+    if index is None or index.read(job_id) is None:
+        # Most jobs are new: one question is enough, and the service answers hundreds at once.
+        with suppress(WorkflowAlreadyStartedError):
+            return await _start(client, job, reuse.REJECT_DUPLICATE)
     for _ in range(3):
         # Between the look and the start another process may start the same id, or finish it.
         earlier = await _earlier(client, index, job, here=here)
         if isinstance(earlier, Started):
             return earlier
-        try:
-            return await _start(client, job, again=earlier == "again")
-        except WorkflowAlreadyStartedError:
-            continue
-    raise LongtakeError(f"job {job.id} is started and ended by others again and again")
+        may = reuse.ALLOW_DUPLICATE if earlier == "again" else reuse.ALLOW_DUPLICATE_FAILED_ONLY
+        with suppress(WorkflowAlreadyStartedError):
+            return await _start(client, job, may)
+    raise LongtakeError(f"job {job_id} is started and ended by others again and again")
 
 
 async def restart(client: Client, job: AnyJob) -> Started:
     """Run a job of this id once more, unless it has succeeded. Raises as `start` does."""
     try:
-        return await _start(client, job, again=False)
+        return await _start(client, job, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
     except WorkflowAlreadyStartedError as error:
+        run = await find_run(client, str(job.id))
+        if run is not None and run.is_open:
+            await _must_match(client, run, job)
+            return Started(run.job_id, run.run_id, "running")
         raise InvalidJob(f"job {job.id} has succeeded meanwhile; nothing is to be done") from error
 
 
@@ -128,7 +137,7 @@ async def _still_true(
 
 
 async def _must_match(client: Client, run: Run, job: AnyJob) -> None:
-    """USE_EXISTING joins whatever runs under the id: the content has to be compared by us."""
+    """What runs under the id is joined only if it is the same job. Raises InvalidJob."""
     content = run.memo.get("content") or _content_of(await job_of(client, run) or {})
     if content != identity.content_hash(job):
         raise _other_content(job, await job_of(client, run), run.kind)
@@ -155,32 +164,26 @@ def _other_content(job: AnyJob, document: object, kind: object) -> InvalidJob:
     return error
 
 
-async def _start(client: Client, job: AnyJob, *, again: bool) -> Started:
+async def _start(client: Client, job: AnyJob, may: WorkflowIDReusePolicy) -> Started:
+    """Raises WorkflowAlreadyStartedError where it runs, or `may` not run again."""
     assert job.id is not None
-    reuse = WorkflowIDReusePolicy
     words = presented(job)
     words["memo"]["source"] = identity.source_version(job)
     try:
         with service_errors():
-            await client.start_workflow(
+            handle = await client.start_workflow(
                 type(job).__name__,
                 to_json(job),
                 id=job.id,
                 task_queue=CONTROL_QUEUE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                id_reuse_policy=(
-                    reuse.ALLOW_DUPLICATE if again else reuse.ALLOW_DUPLICATE_FAILED_ONLY
-                ),
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                id_reuse_policy=may,
                 **words,
                 priority=Priority(priority_key=job.priority, fairness_key=job.tenant),
             )
     except LongtakeError as error:
         raise _explained(error) from error
-    run = await find_run(client, job.id)
-    if run is None:
-        raise LongtakeError(f"job {job.id} was started and is not there; is the service healthy?")
-    await _must_match(client, run, job)
-    return Started(run.job_id, run.run_id, "new")
+    return Started(job.id, handle.result_run_id, "new")
 
 
 def _explained(error: LongtakeError) -> LongtakeError:
