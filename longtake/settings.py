@@ -127,9 +127,26 @@ def metrics_address() -> str | None:
     return address
 
 
+def check_environment() -> None:
+    """Raises CapabilityMissing for a variable whose value means nothing: told as a worker starts,
+    that is the operator's matter, and no job fails by it."""
+    metrics_address()
+    drain_grace_s()
+    cache_bytes()
+    http_most_bytes()
+    allowed_hosts(HTTP_ALLOW)
+    allowed_hosts(WEBHOOK_ALLOW)
+
+
 def drain_grace_s() -> float:
-    """Seconds that a worker which was told to stop lets its steps go on."""
-    return float(os.environ.get("LONGTAKE_DRAIN_GRACE", "30"))
+    """Seconds that a worker which was told to stop lets its steps go on.
+
+    Raises CapabilityMissing if the environment says something else.
+    """
+    text = os.environ.get("LONGTAKE_DRAIN_GRACE") or "30"
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise CapabilityMissing(f"LONGTAKE_DRAIN_GRACE={text} is no number of seconds, such as 30")
+    return float(text)
 
 
 def model_folders() -> tuple[Path, ...]:
@@ -150,13 +167,18 @@ def http_most_bytes() -> int:
 
 
 def allowed_hosts(variable: str) -> frozenset[tuple[str, int]]:
-    """Hosts and ports that may be connected to, though they are private or not `https`, 443."""
+    """Hosts and ports that may be connected to, though they are private or not `https`, 443.
+
+    Raises CapabilityMissing for an entry that is neither.
+    """
     entries = os.environ.get(variable, "").split(",")
     found = set()
     for entry in filter(None, map(str.strip, entries)):
         host, _, port = entry.rpartition(":")
         if not host or not port.isdigit():
-            raise ValueError(f"{variable}: {entry!r} is no host:port")
+            raise CapabilityMissing(
+                f"{variable}: {entry} is not host:port, such as media.example:8080"
+            )
         found.add((host.strip("[]").lower(), int(port)))
     return frozenset(found)
 
@@ -186,8 +208,8 @@ _TIMES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def _bytes(name: str, default: str) -> int:
-    text = os.environ.get(name, default)
+    text = os.environ.get(name) or default
     found = _SIZE.fullmatch(text.strip())
     if not found:
-        raise ValueError(f"{name}={text!r} is no size; write 50G, 500M or a number of bytes")
+        raise CapabilityMissing(f"{name}={text} is no size; write 50G, 500M or a number of bytes")
     return int(found[1]) * _TIMES[found[2]]

@@ -30,7 +30,7 @@ from longtake.embedded import (
     supervisor_lock,
 )
 from longtake.errors import ServiceUnreachable
-from longtake.settings import Home, drain_grace_s, metrics_address
+from longtake.settings import Home, check_environment, drain_grace_s, metrics_address
 from media.children.capacity import default_slots
 from workers import server
 from workers.logs import keep_bounded
@@ -47,7 +47,11 @@ REMOVED_CHECK_S = 2.0
 
 
 def run(home: Home) -> int:
-    """Run the service until a signal. Returns 0 at once if another supervisor runs it."""
+    """Run the service until a signal. Returns 0 at once if another supervisor runs it.
+
+    Raises CapabilityMissing for a setting that means nothing.
+    """
+    check_environment()
     home.server.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = Lock(supervisor_lock(home))
     # Commands that only ask who holds the lock stand in the way for microseconds.

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from longtake.errors import CapabilityMissing
 from longtake.queues import ROLES, Role
-from longtake.settings import metrics_address
+from longtake.settings import check_environment, metrics_address
 from media.children.capacity import default_slots
 
 IO_SLOTS = 8
@@ -80,6 +81,10 @@ def parse(arguments: Sequence[str] | None = None) -> WorkerSettings:
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--metrics", help=argparse.SUPPRESS)
     options = vars(parser.parse_args(arguments))
+    try:
+        check_environment()
+    except CapabilityMissing as error:
+        parser.exit(error.exit_code, f"{error.message}\n")
     asked = options.pop("roles")
     roles = tuple(role for role in ROLES if role in asked)
     slots = options.pop("slots") or default_slots()

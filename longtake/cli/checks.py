@@ -20,7 +20,7 @@ from longtake import __version__, presets, tracing
 from longtake.cli.engine import engine_environment
 from longtake.cli.report import size
 from longtake.errors import LongtakeError
-from longtake.settings import Home
+from longtake.settings import Home, check_environment
 
 ROOM_BYTES = 2 << 30
 """Less free disk than this is trouble for the next film."""
@@ -90,6 +90,7 @@ def host_checks(*, needs_engine: bool) -> Iterator[Check]:
     yield Check("version", True, f"Longtake {__version__}, Python {python}, {platform.platform()}")
     yield from _engine(needed=needs_engine)
     yield _presets()
+    yield _settings()
     home = Home.from_environment()
     yield _folder("home", home.path, "set LONGTAKE_HOME to a folder on a disk with room")
     yield from work_store(home)
@@ -218,6 +219,14 @@ def _presets() -> Check:
     if not names:
         return Check("presets", False, "there are none", "reinstall longtake")
     return Check("presets", True, names)
+
+
+def _settings() -> Check:
+    try:
+        check_environment()
+    except LongtakeError as error:
+        return Check("settings", False, error.message, "correct it, then `longtake down`")
+    return Check("settings", True, "all that is set can be understood")
 
 
 def _folder(name: str, path: Path, fix: str) -> Check:

@@ -35,6 +35,7 @@ def test_an_address_without_sense_is_refused_in_words(address: str) -> None:
     done = _worker(LONGTAKE_METRICS=address)
     assert done.returncode == 1
     assert f"LONGTAKE_METRICS={address} is not host:port" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_two_processes_of_one_command_have_two_ports() -> None:
