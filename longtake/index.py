@@ -29,7 +29,8 @@ class JobIndex:
         path, other = self._paths(record.summary.job_id)
         if record.summary.parent:
             path, other = other, path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # signed links stand there
+        path.parent.mkdir(exist_ok=True)
         # A name of its own, for two attempts of one activity may write at the same time.
         draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
         try:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import re
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -324,9 +325,23 @@ def _errors(url: str) -> Iterator[None]:
         words = str(error) or type(error).__name__
         if "location header" in words:  # httpx reads it, though it does not follow it
             raise InvalidJob(f"{shown(url)} is redirected to what is no link") from error
+        if reason := _distrusted(error):
+            raise InputForbidden(
+                f"{shown(url)}: the server's certificate is not believed ({reason}); an operator "
+                "may name other ones: SSL_CERT_FILE"
+            ) from error
         raise StorageUnavailable(f"{shown(url)}: the connection failed: {words}") from error
     except httpx.InvalidURL as error:
         raise InvalidJob(f"{shown(url)} is no link: {error}") from error
+
+
+def _distrusted(error: BaseException | None) -> str | None:
+    """Why a certificate was refused, if that is what an error comes from."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _refused(url: str, status: int) -> LongtakeError:

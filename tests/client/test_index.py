@@ -28,6 +28,11 @@ def test_a_record_is_found_again_under_any_id(folder: Path, job_id: str) -> None
     assert [path.parent for path in folder.rglob("*")] == [folder]
 
 
+def test_nobody_else_reads_the_signed_links_of_jobs(folder: Path) -> None:
+    JobIndex(folder).write(record("a"))
+    assert folder.stat().st_mode & 0o077 == 0
+
+
 def test_the_last_record_of_a_job_counts(folder: Path) -> None:
     index = JobIndex(folder)
     index.write(record("a", "failed"))

@@ -121,7 +121,7 @@ async def test_the_certificate_must_be_of_the_name_in_the_link(
         port = web.server_port
         monkeypatch.setenv("LONGTAKE_HTTP_ALLOW", f"media.test:{port},other.test:{port}")
         assert await read(http_storage, f"https://media.test:{port}/in.mov") == web.data
-        with pytest.raises(StorageUnavailable, match="certificate"):
+        with pytest.raises(InputForbidden, match=r"certificate is not believed.*not valid for"):
             await http_storage.fingerprint(f"https://other.test:{port}/in.mov")
         web.shutdown()
     pinned.trusted.cache_clear()
