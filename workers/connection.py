@@ -26,8 +26,8 @@ from temporalio.runtime import (
 from temporalio.service import RPCError
 
 from longtake import tracing
-from longtake.embedded import NAMESPACE
 from longtake.errors import CapabilityMissing, ServiceUnreachable
+from longtake.service import loopback
 from workers.failures import PlainFailures
 from workers.settings import WorkerSettings
 from workers.unfit_input import JobPayloads
@@ -66,8 +66,8 @@ async def connect(settings: WorkerSettings) -> Client:
 
 
 def _options(settings: WorkerSettings) -> dict[str, Any]:
-    where: dict[str, Any] = (
-        {"target_host": settings.address, "namespace": NAMESPACE}
+    where = (
+        loopback(settings.address)
         if settings.address
         else {**ClientConfig.load_client_connect_config()}
     )
