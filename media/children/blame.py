@@ -1,11 +1,12 @@
-"""What a child that failed says of the machine: no room, no memory, no place to write."""
+"""What a child that failed says of the machine (no room, no memory, no place to write), and of a
+codec that is not decoded."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from longtake.errors import ResourceExhausted, StorageUnavailable
+from longtake.errors import InputUnsupported, ResourceExhausted, StorageUnavailable
 
 _NO_MEMORY = re.compile(
     r"cannot allocate memory|memory allocation error|malloc of size \d+ failed"
@@ -18,6 +19,14 @@ _NO_MEMORY = re.compile(
 
 _NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded|running out of disk space")
 """Words of FFmpeg, and of Shaka Packager."""
+
+
+_NO_DECODER = re.compile(
+    r"^\[(?P<kind>[va])ist#.*\[dec:(?P<codec>\w+) @ .*Error while opening decoder", re.MULTILINE
+)
+"""Words of FFmpeg, of a stream that is needed."""
+NOT_ALLOWED = "not on whitelist"
+"""And of one that may not be decoded, needed or not."""
 
 
 def _is_silent_refusal(stderr: str) -> bool:
@@ -40,3 +49,15 @@ def blame_the_machine(stderr: str, folder: Path) -> None:
     unopened = unopened or "Cannot open file for write" in stderr  # Shaka Packager
     if unopened or "Read-only file system" in stderr:
         raise StorageUnavailable(f"{folder} cannot be written: {stderr}")
+
+
+def blame_the_codec(stderr: str) -> None:
+    """Raise what is no damage of the input, but a codec that is not on our list."""
+    found = _NO_DECODER.search(stderr)
+    if found is None or f"Codec ({found['codec']}) {NOT_ALLOWED}" not in stderr:
+        return
+    what, option = ("picture", "video") if found["kind"] == "v" else ("sound", "audio")
+    raise InputUnsupported(
+        f"the {what} is {found['codec']}, which Longtake does not decode; a transcode into .mkv "
+        f"with `--{option} copy` keeps it as it is"
+    )

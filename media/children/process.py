@@ -28,7 +28,7 @@ from longtake.errors import (
     ProcessStalled,
 )
 from media.children import launch
-from media.children.blame import blame_the_machine
+from media.children.blame import NOT_ALLOWED, blame_the_codec, blame_the_machine
 from media.children.observe import ChildEnded, tell
 from media.children.on_demand import Reads, asked_by
 from media.children.pipes import done_with, reading, said
@@ -45,8 +45,6 @@ IDLE_NICENESS = 19
 
 _QUIET = {"SVT_LOG": "1"}
 """SVT-AV1 tells of itself on stderr, where each line counts as an error: errors only."""
-_SHUT = b"not on whitelist"
-"""FFmpeg's words for a stream that it is not allowed to decode: that is no damage."""
 _FONTS = Path(__file__).parents[1] / "fonts" / "fonts.conf"
 """Which fonts FFmpeg draws captions with: ours, not the host's."""
 _ONE_THREAD = dict.fromkeys(
@@ -156,7 +154,7 @@ async def run_child(
 
     Cancelling the task ends the child: SIGINT, two seconds later SIGKILL, to its whole group.
     Raises ProcessFailed (exit code not 0), ProcessKilled (ended by a signal), ProcessStalled,
-    ResourceExhausted (no room on the disk).
+    ResourceExhausted (no room on the disk), InputUnsupported (a codec that is not decoded).
     """
     began_at, started = time.time(), time.monotonic()
     child = start(command, limits, cwd, subprocess.PIPE if told else subprocess.DEVNULL)
@@ -331,7 +329,7 @@ async def read_stderr(child: Child) -> None:
     """Keep the last of what it says, until it ends."""
     async for piece, lines in said(child.process.stderr):
         child.tail.append(piece)
-        child.errors += sum(_SHUT not in line for line in lines)
+        child.errors += sum(NOT_ALLOWED.encode() not in line for line in lines)
 
 
 async def watch(child: Child, stall_s: float, name: str) -> None:
@@ -401,5 +399,6 @@ def _judge(
     if exited.code < 0:
         name = signal.Signals(-exited.code).name
         raise ProcessKilled(f"{program} was ended by {name}. {child.stderr}".strip())
+    blame_the_codec(child.stderr)
     blame_the_machine(child.stderr, writes_to)
     raise ProcessFailed(program, exited.code, child.stderr)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.probe import Loudest, Probe
+from longtake.errors import InputUnsupported
 from media.children.document import print_document
 from media.children.process import ProcessFailed, run_ffmpeg
 from media.ffmpeg.command import Ffmpeg
@@ -52,7 +53,7 @@ async def _loudest(path: Path, facts: MediaFacts, audio: AudioFacts) -> Loudest 
     )
     try:
         told = (await run_ffmpeg(command.arguments())).stderr
-    except ProcessFailed:
+    except (ProcessFailed, InputUnsupported):
         return None
     peak, flat = _number("Peak level dB", told), _number("Flat factor", told)
     if peak is None or flat is None or not math.isfinite(peak):

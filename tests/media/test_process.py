@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from longtake.errors import (
+    InputUnsupported,
     ProcessKilled,
     ProcessStalled,
     ResourceExhausted,
@@ -19,6 +20,8 @@ from media.children import isolate
 from media.children.process import Limits, ProcessFailed, run_ffmpeg
 from media.ffmpeg.command import Ffmpeg
 from media.ffmpeg.tools import ffmpeg
+from media.probing.probe import probe
+from tests.media.engine import run
 from tests.patience import WAIT_S
 
 
@@ -50,6 +53,21 @@ async def test_too_little_memory_is_no_fault_of_the_input(tmp_path: Path, mib: i
 async def test_settings_that_an_encoder_refuses_are_no_lack_of_memory(tmp_path: Path) -> None:
     with pytest.raises(ProcessFailed, match="baseline"):
         await run_ffmpeg(_encode(tmp_path / "a.mp4", "-profile:v", "baseline", "-pix_fmt", "gbrp"))
+
+
+@pytest.mark.parametrize(("what", "stream"), [("picture", "0:v"), ("sound", "0:a")])
+async def test_a_codec_that_is_not_decoded_is_no_damage(
+    what: str, stream: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "old.mkv"
+    run(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", "-f", "lavfi", "-i", "sine=d=1"),
+        *("-c:v", "wmv2", "-c:a", "wmav2", source),
+    )
+    command = Ffmpeg.quiet().read(source, "matroska").then("-map", stream).write("-", "null")
+    with pytest.raises(InputUnsupported, match=f"the {what} is wma?v2, which .* not decode"):
+        await run_ffmpeg(command.arguments())
+    assert (await probe(source)).audio[0].codec == "wmav2"
 
 
 async def test_a_reader_that_stands_still_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
