@@ -59,6 +59,7 @@ async def probe(
         "source": source.sha256,
         "engine": engine_version(),
         "probe": version("av"),
+        "form": 2,  # counts up when facts tell what earlier ones did not
         **({"salvage": True} if salvage else {}),
     }
     facts_key, index_key = content_key("facts", **identity), content_key("index", **identity)

@@ -129,6 +129,8 @@ class MediaFacts(Report):
     duration_s: float
     start_s: float
     """When the earliest picture is shown or sound heard, in seconds on the file's own clock."""
+    early_text_s: float = 0.0
+    """So long before picture and sound a text track begins, if that is less than a second."""
     bytes: int
     video: tuple[VideoFacts, ...] = ()
     audio: tuple[AudioFacts, ...] = ()

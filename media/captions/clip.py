@@ -12,7 +12,7 @@ def cut(start: Fraction, end: Fraction | None) -> str:
     FFmpeg's `-ss` and `-to` would leave out what began before, and shorten nothing.
     """
     begin, behind = f"({start})/TB", f"({end})/TB"
-    outside = [f"lte((pts+duration)*tb,{start})"] if start else []
+    outside = [f"lte((pts+duration)*tb,{start})"]
     outside += [f"gte(pts*tb,{end})"] if end is not None else []
     until = "PTS+DURATION" if end is None else f"min(PTS+DURATION,{behind})"
     steps = (

@@ -99,6 +99,7 @@ def _describe(
         container=demuxer,
         duration_s=rounded(end - origin),
         start_s=rounded(origin),
+        early_text_s=_early_text_s(container),
         bytes=file.stat().st_size,
         video=tuple(video_facts(t, i) for t, i in zip(pictures, indexes, strict=True)),
         audio=tuple(audio_facts(t) for t in sounds),
@@ -110,6 +111,21 @@ def _describe(
         warnings=tuple(_warnings(indexes, missing)),
     )
     return facts, indexes[0] if indexes else None
+
+
+def _early_text_s(container: Any) -> float:
+    """FFmpeg counts a file's time from its text, too, where that begins less than a second before
+    picture and sound (libavformat/demux.c, update_stream_timings)."""
+    seen = [
+        stream.start_time * stream.time_base
+        for stream in (*container.streams.video, *container.streams.audio)
+        if stream.start_time is not None
+    ]
+    if not seen or container.start_time is None:
+        return 0.0
+    early = rounded(min(seen) - Fraction(container.start_time, av.time_base))
+    others = any(s.type in ("subtitle", "data") for s in container.streams)
+    return early if others and early >= 0.001 else 0.0
 
 
 def _tags(container: Any, demuxer: str) -> dict[str, str]:

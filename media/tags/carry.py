@@ -6,6 +6,7 @@ What the container cannot hold is named in the result's warnings.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Literal
 
 from longtake.contracts.base import Contract, Rational
@@ -58,7 +59,7 @@ def carry(
     carried: list[Carried] = []
     left_out: list[str] = []
     for stream in facts.other:
-        how = _how(stream, container, span)
+        how = _how(stream, container, span, facts.early_text_s > 0)
         second = container in OGG and any(other.kind == "cover" for other in carried)
         if how is None or second:
             what = ", ".join(filter(None, (stream.kind, stream.codec, stream.name)))
@@ -103,7 +104,9 @@ def _plain(name: str) -> str:
     return name.casefold().replace(" ", "_")
 
 
-def _how(stream: OtherStream, container: Container, span: Span | None) -> Carried | None:
+def _how(
+    stream: OtherStream, container: Container, span: Span | None, early: bool
+) -> Carried | None:
     if stream.kind == "cover" and not stream.unreadable and stream.codec in _IMAGES:
         if container in _COVERS:
             return Carried(stream=stream.index, kind="cover")
@@ -111,6 +114,8 @@ def _how(stream: OtherStream, container: Container, span: Span | None) -> Carrie
             return Carried(stream=stream.index, kind="cover", image=_IMAGES[stream.codec])
     if stream.kind == "attachment" and container == "mkv":
         return Carried(stream=stream.index, kind="attachment")
+    if early and span is None and stream.codec in TEXT:
+        span = Span(start_s=Fraction(), end_s=None)  # what is said before the picture is cut off
     if stream.kind == "subtitle" and (span is None or stream.codec in TEXT):
         codec = _subtitle_codec(stream.codec, container)
         if codec is not None:

@@ -100,7 +100,8 @@ def mux_command(
         inputs += 1
     maps += [f"{source_number}:{carried.stream}" for carried in plan.carried if not carried.image]
     if _reads_source(plan):
-        command = command.read(source, plan.demuxer, *(() if _copies_sound(plan) else _still(plan)))
+        still = () if _copies_sound(plan) else _still(plan)
+        command = command.read(source, plan.demuxer, *_from_origin(plan), *still)
     marked = source_number if plan.keeps_chapters and not marks else -1
     behind = source_number + _reads_source(plan)
     if marked >= 0 and _copies_sound(plan) and _still(plan):  # its sound moves, its chapters do not
@@ -232,6 +233,11 @@ def _still(plan: Plan) -> tuple[str, ...]:
     """FFmpeg moves an input to zero, and with an MP3's delay of 23 ms its chapters, which do not
     have it (measured). Asked for its own clock, it moves nothing."""
     return ("-seek_timestamp", "1") if plan.demuxer == "mp3" else ()
+
+
+def _from_origin(plan: Plan) -> tuple[str, ...]:
+    """FFmpeg moves an input to zero from where its text begins; picture and sound begin there."""
+    return ("-itsoffset", _seconds(-plan.early_text_s)) if plan.early_text_s else ()
 
 
 def _copies_sound(plan: Plan) -> bool:

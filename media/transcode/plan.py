@@ -116,6 +116,8 @@ class Plan(Contract):
     end_s: Rational | None
     least_s: Rational | None = None
     """From `origin_s` on, so long is every sound at least: silence is put behind shorter ones."""
+    early_text_s: Rational = Fraction()
+    """So long before picture and sound of the source FFmpeg begins to count, for its text."""
     video: VideoPlan | None
     audio: tuple[AudioPlan, ...]
     carried: tuple[Carried, ...] = ()

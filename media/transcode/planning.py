@@ -72,6 +72,7 @@ def make_plan(
         container=settings.container,
         origin_s=origin,
         end_s=end,
+        early_text_s=Fraction(str(facts.early_text_s)),
         video=video,
         audio=audio,
         carried=carried,
