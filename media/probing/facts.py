@@ -19,7 +19,16 @@ from media.probing.demux import Track
 from media.probing.index import Index
 from media.probing.light import in_words, peak_nits, read_light
 
-_CODEC_NAMES = {"libdav1d": "av1", "mp3float": "mp3", "mp2float": "mp2", "libopus": "opus"}
+_CODEC_NAMES = {
+    "libdav1d": "av1",
+    "mp3float": "mp3",
+    "mp2float": "mp2",
+    "libopus": "opus",
+    "flv": "flv1",
+    "amrnb": "amr_nb",
+    "amrwb": "amr_wb",
+}
+"""Of decoders that are not called as the codec is."""
 
 
 def rounded(seconds: Fraction) -> float:

@@ -12,17 +12,26 @@ from longtake.errors import InputCorrupt, InputForbidden, InputNotFound, InputUn
 
 ALLOWED_DEMUXERS = (
     *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "mpegts", "mpeg", "avi"),
-    *("flv", "wav", "flac", "mp3", "ogg", "aac"),
+    *("flv", "asf", "dv", "wav", "w64", "aiff", "caf", "flac", "mp3", "ogg", "aac", "amr"),
 )
+
+OLD_DECODERS = (
+    *("msmpeg4v2", "msmpeg4v3", "msmpeg4", "wmv1", "wmv2", "wmv3", "vc1", "flv", "vp6", "vp6f"),
+    *("svq1", "svq3", "cinepak", "dvvideo", "jpeg2000", "cfhd", "v210"),
+)
+"""Of pictures as people keep them from old cameras, players and discs. Nobody has proven that what
+they give from the middle of a film on is what they give from its start."""
 
 ALLOWED_DECODERS = (
     *("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video"),
-    *("msmpeg4v3", "h263", "prores", "dnxhd", "mjpeg", "ffv1", "huffyuv", "utvideo", "qtrle"),
-    *("theora", "rawvideo", "png"),
+    *("h263", "prores", "dnxhd", "mjpeg", "ffv1", "huffyuv", "utvideo", "qtrle"),
+    *("theora", "rawvideo", "png", *OLD_DECODERS),
     *("aac", "mp3", "mp3float", "mp2", "mp2float", "ac3", "eac3", "dca", "opus", "libopus"),
     *("vorbis", "flac", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le"),
     *("pcm_s32be", "pcm_u8", "pcm_s8", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_alaw"),
-    *("pcm_mulaw", "pcm_bluray", "pcm_dvd"),
+    *("pcm_f64be", "pcm_mulaw", "pcm_bluray", "pcm_dvd", "truehd", "mlp", "wmav1", "wmav2"),
+    *("amrnb", "amrwb", "adpcm_ms", "adpcm_ima_wav", "adpcm_ima_qt", "adpcm_swf", "nellymoser"),
+    *("speex", "gsm_ms"),
     *("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"),
 )
 
@@ -36,6 +45,16 @@ READER_OPTIONS = {
 MAX_PIXELS = 8192 * 8192
 """Of one picture: decoders refuse larger ones, also where a stream grows in the middle."""
 
+_SIGNATURES = {
+    b"FLV\x01": "flv",
+    b"fLaC": "flac",
+    b"OggS": "ogg",
+    b"caff\x00\x01": "caf",
+    b"#!AMR": "amr",
+    b"\x1f\x07\x00": "dv",  # the header block of a sequence: SMPTE 314M, 5.2
+    bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"): "asf",
+    b"riff\x2e\x91\xcf\x11": "w64",
+}
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp", b"pnot")
 
 
@@ -66,7 +85,8 @@ def sniff(path: Path) -> str:
     if demuxer is None:
         raise InputUnsupported(
             f"{path} is not a media file of a kind that Longtake reads "
-            "(MP4, MOV, MKV, WebM, MPEG-TS, MPEG-PS, AVI, FLV, WAV, FLAC, MP3, Ogg, AAC)"
+            "(MP4, MOV, MKV, WebM, MPEG-TS, MPEG-PS, AVI, WMV, FLV, DV, WAV, AIFF, CAF, FLAC, MP3, "
+            "Ogg, AAC, AMR)"
         )
     return demuxer
 
@@ -78,7 +98,9 @@ def _demuxer(head: bytes) -> str | None:
         return "matroska"
     if head.startswith((b"RIFF", b"RF64")):
         return {b"AVI ": "avi", b"WAVE": "wav"}.get(head[8:12])
-    for signature, name in ((b"FLV\x01", "flv"), (b"fLaC", "flac"), (b"OggS", "ogg")):
+    if head.startswith(b"FORM"):
+        return "aiff" if head[8:12] in (b"AIFF", b"AIFC") else None
+    for signature, name in _SIGNATURES.items():
         if head.startswith(signature):
             return name
     if head.startswith(b"\x00\x00\x01\xba"):

@@ -18,7 +18,7 @@ from longtake.languages import from_file
 from media.probing.bitstream import x264_build
 from media.probing.demux import Track, demux
 from media.probing.facts import audio_facts, rounded, title_of, video_facts
-from media.probing.formats import MAX_PIXELS, READER_OPTIONS, sniff
+from media.probing.formats import MAX_PIXELS, OLD_DECODERS, READER_OPTIONS, sniff
 from media.probing.index import IN_ONE_PIECE, Index
 from media.probing.layout import chapters, index_first
 
@@ -183,6 +183,8 @@ def _why_unreliable(track: Track, demuxer: str, pts: tuple[int, ...]) -> str | N
         return "H.264 in AVI does not say when its frames are shown"
     if demuxer == "flv":
         return "chunks of FLV are not proven"
+    if codec in OLD_DECODERS or demuxer in ("asf", "dv"):
+        return f"chunks of {codec} are not proven"
     if codec == "h264" and context.pix_fmt and context.pix_fmt.startswith("yuv444"):
         build = x264_build(track.first_packet + (context.extradata or b""))
         if build is not None and build < FIXED_4_4_4:
