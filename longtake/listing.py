@@ -151,7 +151,7 @@ async def _known(client: Client, wanted: JobFilter) -> AsyncIterator[JobSummary]
     async for run in list_runs(client, wanted.query()):
         if not wanted.takes(summarize(run)):
             continue
-        latest = run if wanted.state is None else await find_run(client, run.job_id)
+        latest = await find_run(client, run.job_id) if wanted.state or wanted.error else run
         if latest and latest.run_id == run.run_id:
             yield summarize(await _with_places(client, run))
 

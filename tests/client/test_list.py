@@ -64,6 +64,7 @@ async def test_a_job_that_was_retried_is_listed_as_it_is_now(
     await submit(longtake, clip, "job", labels={"fail": "Poisoned"})
     await submit(longtake, clip, "job", labels={"hold": "yes"})
     assert await names(longtake, state="failed") == set()
+    assert await names(longtake, error="Poisoned") == set()
     (line,) = await longtake.list()
     assert line.state in ("queued", "running")
 
