@@ -37,6 +37,8 @@ LEAST_BYTES = 16 << 20
 """A smaller object is fetched whole: what FFmpeg looks at before it begins is most of it."""
 MOST_IN_PORTIONS = 0.5
 """Of an object; then the rest is fetched, too, in large ranges and with its hash."""
+MOST_BELIEVED = 10_000
+"""Files that a process remembers to have read whole."""
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.02, 0.5
 
 
@@ -56,6 +58,8 @@ class HostCache:
         self._most_bytes = most_bytes
         self._hashes = hashes
         self._portions: dict[Path, Portions] = {}
+        self._sound: set[tuple[Path, int]] = set()
+        """Files, by path and inode, that this process has brought, or found to be as they came."""
 
     async def sha256(self, remote: Remote) -> str:
         """The hash of the object's content; downloads it only if it never was on this host."""
@@ -71,10 +75,15 @@ class HostCache:
         entry, pause = self._entry(remote.identity), _FIRST_LOOK_S
         while True:
             if (lock := entry.lock(fcntl.LOCK_SH)) is not None:
-                if entry.touch():
+                held = None
+                try:
+                    held = await self._as_it_came(remote, entry, sha256)
+                finally:
+                    if held is None:
+                        os.close(lock)
+                if held is not None:
                     _until_the_task_ends(functools.partial(os.close, lock))
-                    return Held(entry.data, sha256 or await self._sha256_of(remote, entry))
-                os.close(lock)
+                    return held
             if (lock := entry.lock(fcntl.LOCK_EX)) is not None:
                 fill = functools.partial(self._fill, remote, entry, sha256)
                 await transfer(fill, after=functools.partial(os.close, lock))
@@ -98,6 +107,7 @@ class HostCache:
             os.link(made, entry.part)
             self._make_room(entry, made.stat().st_size)
             entry.part.replace(entry.data)
+            self._believe(entry)
         except ResourceExhausted:
             entry.forget_part()
         finally:
@@ -166,7 +176,26 @@ class HostCache:
             entry.forget_part()
             raise StorageUnavailable(f"{remote.shown} did not come as it was put there")
         entry.part.replace(entry.data)
+        self._believe(entry)
         portions.remove()  # or, if in use, when it is the least recently used
+
+    async def _as_it_came(self, remote: Remote, entry: _Entry, sha256: str | None) -> Held | None:
+        """The data of an entry that is locked; None where it is not there, or no longer what came:
+        then it goes, to be fetched anew. Each process reads it once for that."""
+        if not entry.touch():
+            return None
+        known = sha256 or await self._sha256_of(remote, entry)
+        if entry.file not in self._sound:
+            if await transfer(lambda _: sha256_of(entry.data)) != known:
+                entry.data.unlink()
+                return None
+            self._believe(entry)
+        return Held(entry.data, known)
+
+    def _believe(self, entry: _Entry) -> None:
+        if len(self._sound) >= MOST_BELIEVED:
+            self._sound.clear()
+        self._sound.add(entry.file)
 
     async def _sha256_of(self, remote: Remote, entry: _Entry) -> str:
         known = self._hashes.get(remote.identity)
@@ -224,6 +253,11 @@ class _Entry:
     @property
     def part(self) -> Path:
         return self.lock_path.with_suffix(".part")
+
+    @property
+    def file(self) -> tuple[Path, int]:
+        """Which file the data is now."""
+        return self.data, self.data.stat().st_ino
 
     def lock(self, how: int) -> int | None:
         """A descriptor that holds the lock until it is closed; None if others have it."""

@@ -100,6 +100,21 @@ async def test_the_same_object_is_hashed_once_though_it_left_the_cache(
     assert len(proxy.of("GET")) == before
 
 
+async def test_what_is_no_longer_as_it_came_is_fetched_anew(
+    s3: S3Storage, cache: HostCache, box: Bucket, proxy: FaultyProxy, tmp_path: Path
+) -> None:
+    uri = box.put("in.mov", DATA)
+    assert await asyncio.ensure_future(in_a_task(s3, uri)) == DATA
+    (kept,) = tmp_path.rglob("*.data")
+    with kept.open("r+b") as file:
+        file.seek(len(DATA) // 2)
+        file.write(b"rotten")
+    before = len(proxy.of("GET"))
+    another_process = HostCache(tmp_path / "cache", 1 << 30, FingerprintCache(tmp_path / "cache"))
+    assert await in_a_task(S3Storage(another_process, FolderStore(tmp_path / "work")), uri) == DATA
+    assert len(proxy.of("GET")) > before
+
+
 @pytest.mark.parametrize("fault", ["503", "reset", "truncate", "slow"])
 async def test_a_bad_network_costs_time_and_no_byte(
     s3: S3Storage, box: Bucket, proxy: FaultyProxy, fault: Fault
