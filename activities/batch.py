@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from temporalio import activity
+
 from activities.assemble import lease_on
 from activities.look_again import is_known
 from activities.place import Place, place
@@ -44,6 +46,7 @@ _SIDE_BY_SIDE = 16
 @implements(PLAN_BATCH, stage="planning")
 async def plan(job: Batch, beat: Beat) -> BatchPlan:
     """Find the files, give each an output, and keep the manifest in the work store."""
+    identity.must_be_id(activity.info().workflow_id or "")  # the report is called by it
     here = place()
     check_settings(job)
     entries = await expand(job.input, job.output, here.storage, batches.kind_of(job))

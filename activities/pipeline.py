@@ -56,6 +56,7 @@ _LONG_AGO = "1970-01-01T00:00:00+00:00"
 @implements(PREPARE_PIPELINE, stage="probing")
 async def prepare_pipeline(job: Pipeline, beat: Beat) -> PipelinePlan:
     """Read and check the document, pin the inputs, and find the facts that conditions ask for."""
+    identity.must_be_id(activity.info().workflow_id or "")  # the steps' jobs are called by it
     here = place()
     prepared = prepare(job)
     sources = [

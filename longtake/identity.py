@@ -14,15 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from longtake.contracts.batch import Batch
 from longtake.contracts.command import Command
-from longtake.contracts.job import Job
+from longtake.contracts.job import Job, JobId
 from longtake.contracts.pipeline import Pipeline
 from longtake.contracts.stitch import Stitch
 from longtake.contracts.transcode import Transcode
+from longtake.errors import InvalidJob
 from longtake.kinds import DEFAULT_KIND, KINDS, AnyJob, parse, to_json
 from longtake.paths import absolute, name_of, shown, version_of
 from longtake.places import moved
+from longtake.presets import found
 
 _NOT_CONTENT = {
     *("id", "tenant", "priority", "labels", "stage_labels", "notify", "deadline", "group"),
@@ -34,7 +38,17 @@ _BESIDE = tuple(
     for field in ("video.watermark.image", "video.captions.file")
 )
 """Files that an encode names among its options."""
+_ID: TypeAdapter[str] = TypeAdapter(JobId)
 _SLUG_LENGTH = 40
+
+
+def must_be_id(job_id: str) -> None:
+    """Look at an id that was chosen without Longtake. Raises InvalidJob for one that files and jobs
+    cannot be called by."""
+    try:
+        _ID.validate_python(job_id)
+    except ValidationError as error:
+        raise InvalidJob(f"the id {found(error)[0][1]}") from error
 
 
 def located(job: AnyJob) -> AnyJob:

@@ -69,8 +69,10 @@ class Schedules:
         """Start `job` by a timetable from now on; each start is a job with an id of its own.
 
         Raises InvalidJob for a job with an id or a deadline, or with settings that no file can
-        satisfy, a timetable that cannot be, or an id that is taken.
+        satisfy, a timetable that cannot be, or an id that is taken or that
+        no job can be called by.
         """
+        identity.must_be_id(schedule_id)  # its jobs are called by it
         if job.id is not None:
             raise InvalidJob("leave out the job's id: each start makes one from the schedule's")
         if job.deadline is not None:

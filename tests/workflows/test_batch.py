@@ -141,6 +141,18 @@ async def progress(handle: WorkflowHandle[Any, Any]) -> Progress:
     return Progress.model_validate(await handle.query("progress"))
 
 
+async def test_an_id_that_no_report_can_have_is_refused_before_anything_runs(
+    client: Client, pretend: Pretend, job: Batch
+) -> None:
+    pretend.open.set()
+    asked = client.start_workflow("Batch", job, id="orders/7", task_queue="longtake")
+    error = await failed(await asked)
+    assert error.type == "InvalidJob"
+    assert "'orders/7' will not do; use letters" in error.message
+    assert not pretend.ran
+    assert not Path(job.output).exists()
+
+
 async def test_each_item_runs_once_and_is_in_the_report_once_over_many_runs(
     client: Client, pretend: Pretend, job: Batch
 ) -> None:
