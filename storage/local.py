@@ -209,7 +209,7 @@ class LocalStorage:
             return
         if not overwrite:
             raise OutputConflict(
-                f"{path} appeared while the job ran; use --overwrite, or another name"
+                f"{path} is there already, with other bytes; use --overwrite, or another name"
             )
         check()
         staged.replace(path)

@@ -387,4 +387,6 @@ def _never_still(address: Address, found: HeadObjectOutputTypeDef | None) -> Lon
 
 
 def _appeared(address: Address) -> OutputConflict:
-    return OutputConflict(f"{address} appeared while the job ran; use --overwrite, or another name")
+    return OutputConflict(
+        f"{address} is there already, with other bytes; use --overwrite, or another name"
+    )

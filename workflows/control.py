@@ -315,10 +315,12 @@ class JobWorkflow:
     async def _canceled(self, job: Job, kind: str, error: BaseException) -> JobResult:
         if self.late and job.deadline is not None:
             late_at = job.deadline.isoformat(sep=" ", timespec="seconds")
+            # A step has its seconds anew each time.
+            free = "" if workflow.info().parent else " without a deadline"
             late = JobError(
                 type="DeadlineExceeded",
                 message=f"the job was not done by its deadline, {late_at}; what is finished "
-                "is kept, and `longtake retry` goes on from there without a deadline",
+                f"is kept, and `longtake retry` goes on from there{free}",
             )
             if self.remains:
                 late = late.model_copy(update={"message": f"{late.message}; {self.remains}"})

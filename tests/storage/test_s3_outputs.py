@@ -143,7 +143,7 @@ async def test_what_appeared_meanwhile_is_not_replaced(
             box.put("film.mp4", b"somebody else's")
 
     proxy.faults = appears
-    with pytest.raises(OutputConflict, match="appeared while the job ran"):
+    with pytest.raises(OutputConflict, match="is there already, with other bytes"):
         await write(s3, uri, data)
     s3.discard_staged(uri, "job")
     assert box.get("film.mp4") == b"somebody else's"

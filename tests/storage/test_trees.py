@@ -107,7 +107,7 @@ async def test_the_folder_that_was_made_goes_too(place: Place) -> None:
 async def test_an_error_ends_all_that_has_not_begun(place: Place) -> None:
     files = package("red", 300)
     place.put(sorted(files)[1], b"somebody else's, in a folder that is named by its content")
-    with pytest.raises(OutputConflict, match="appeared"):
+    with pytest.raises(OutputConflict, match="is there already"):
         await place.attempts.publish(files)
     assert len(place.names()) < 10
 

@@ -141,7 +141,7 @@ async def test_a_manifest_that_appears_meanwhile_is_not_replaced(place: Place) -
     await publication.begin()
     publication.fill(threading.Event())
     place.put("master.m3u8", b"somebody else's")
-    with pytest.raises(OutputConflict, match="appeared while the job ran"):
+    with pytest.raises(OutputConflict, match="is there already, with other bytes"):
         publication.show(threading.Event())
     await place.attempts.discard()
     assert place.files() == {"master.m3u8": b"somebody else's"}

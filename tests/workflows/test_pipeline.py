@@ -259,6 +259,7 @@ async def test_a_step_that_takes_too_long_fails_by_its_deadline(
     failed = await pipelines.failure(await pipelines.begin(steps))
     assert failed.type == "DeadlineExceeded"
     assert failed.message.startswith("step a: ")
+    assert "without a deadline" not in failed.message, "the step's counts anew"
 
 
 async def test_checksums_and_report_tell_of_the_steps(
