@@ -80,15 +80,16 @@ def list_(
     _known_kind(kind)
 
     async def show(longtake: Longtake, _: Farewell) -> None:
-        jobs = await longtake.list(
+        found = await longtake.list(
             state=state,
             kind=kind,
             tenant=tenant,
             error=error,
             since=moment,
             parent=parent,
-            limit=limit,
+            limit=limit + 1,
         )
+        jobs = found[:limit]
         if as_json:
             print_json([job.model_dump(mode="json") for job in jobs])
         elif jobs and out.is_terminal:
@@ -98,6 +99,8 @@ def list_(
                 typer.echo("\t".join(row))
         else:
             say("no jobs" if parent else "no jobs; those that a batch or a pipeline runs: --of JOB")
+        if len(found) > limit:
+            say(f"there are more: `--limit` shows more than {limit}")
 
     attend(show)
 

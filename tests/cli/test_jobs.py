@@ -51,6 +51,10 @@ async def test_failed_jobs_are_found_and_run_once_more_by_their_error(longtake: 
         return {job["job_id"] for job in jobs}
 
     await becomes(listed, {"b", "c"})
+    first = await longtake("list", "--limit", "1")
+    assert "there are more: `--limit`" in first.err
+    assert len(first.out.splitlines()) == 2, "headings, and one job"
+    assert "more" not in (await longtake("list", "--limit", "3")).err
     again = (await longtake("retry", "--all", *found)).document
     assert {(job["job_id"], job["state"]) for job in again} == {("b", "queued"), ("c", "queued")}
     several = await longtake("retry", "a", "nothing", "--json")
