@@ -80,7 +80,8 @@ class PipelineWorkflow(JobWorkflow):
     async def _pipeline(self, job: Pipeline) -> JobResult:
         self.enter("probing")
         plan = await self.step(PREPARE_PIPELINE, job, "check the document, look at the inputs")
-        self._course = course = Course(job, plan)
+        before = not workflow.patched("what has no picture has no height")
+        self._course = course = Course(job, plan, without_picture=before)
         self.total = self.frames_total = len(course.statuses)
         self.enter("running")
         try:

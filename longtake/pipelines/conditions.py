@@ -25,8 +25,13 @@ def facts_of(media: MediaFacts) -> Facts:
     )
 
 
-def why_not(when: When, facts: Facts) -> str | None:
-    """Why a condition does not hold, in words that name what the file has; None if it does."""
+def why_not(when: When, facts: Facts, *, without_picture: bool = False) -> str | None:
+    """Why a condition does not hold, in words that name what the file has; None if it does.
+
+    `without_picture`: as earlier versions did, take what has no picture for one of height 0.
+    """
+    if when.height and not (facts.has_video or without_picture):
+        return "the file has no picture"
     return next(_reasons(when, facts), None)
 
 

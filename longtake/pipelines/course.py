@@ -37,10 +37,12 @@ class Course:
     """One run of a pipeline.
 
     `statuses`: by step, as the query `steps` tells them. `approved`: steps let through their gate.
+    `without_picture`: what has no picture has a height of 0, as in runs of earlier versions.
     """
 
-    def __init__(self, job: Pipeline, plan: PipelinePlan) -> None:
+    def __init__(self, job: Pipeline, plan: PipelinePlan, *, without_picture: bool = False) -> None:
         self._job, self._plan = job, plan
+        self._without_picture = without_picture
         self.document: PipelineDocument = plan.prepared.document
         self.graph = Graph(self.document)
         self.statuses = {
@@ -242,7 +244,9 @@ class Course:
         assert step.when is not None
         of = step.when.of or f"inputs.{played_input(self.document)}"
         facts = self._facts.get(of)
-        return why_not(step.when, facts) if facts else f"there is no {of}"
+        if facts is None:
+            return f"there is no {of}"
+        return why_not(step.when, facts, without_picture=self._without_picture)
 
 
 def _reference(words: str) -> From:
