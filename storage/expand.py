@@ -236,7 +236,8 @@ def _csv(text: str) -> Iterator[tuple[int, Mapping[str, object]]]:
         told: dict[str, object] = {}
         for column, value in row.items():
             if value not in (None, ""):
-                told = merged(told, _nested(column, value))
+                field = value if column else f"the first line names no column for {value!r}"
+                told = merged(told, _nested(column, field))
         if told:
             yield reader.line_num, told
 

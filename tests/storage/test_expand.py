@@ -144,7 +144,16 @@ async def test_lists_of_each_form_say_the_same(folder: Path) -> None:
         ("l.jsonl", '{"input": "a.mp4", "id": "x"}\n', r"l\.jsonl:1: id is the batch's"),
         ("l.csv", "file\na.mp4\n", r"l\.csv:2 has no input"),
         ("l.csv", 'input\n"a.mp4\n', r"l\.csv is no CSV"),
-        ("l.csv", "input\na.mp4,b.mp4\n", r"l\.csv:2 cannot be read"),
+        (
+            "l.csv",
+            "input\na.mp4,b.mp4\n",
+            r"l\.csv:2 cannot be read: the first line names no column",
+        ),
+        (
+            "l.csv",
+            "input,\na.mp4,b.mp4\n",
+            r"l\.csv:2 cannot be read: the first line names no column",
+        ),
         ("l.jsonl", "[" * 100_000, r"l\.jsonl:1 cannot be read"),
         ("l.csv", "input,input\na.mp4,b.mp4\n", r"l\.csv is no CSV: column 'input' is there twice"),
         ("l.txt", "a\0/b.mp4\0c.mp4", r"l\.txt:1 has a character of zero"),
