@@ -43,6 +43,14 @@ def bytes_below(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def damage(folder: Path) -> None:
+    """As a disk does, in the middle of what the cache has."""
+    (kept,) = folder.rglob("*.data")
+    with kept.open("r+b") as file:
+        file.seek(len(DATA) // 2)
+        file.write(b"rotten")
+
+
 async def in_a_task(storage: S3Storage, uri: str) -> bytes:
     """What a step sees: it pins a source and reads it."""
     source = await storage.fingerprint(uri)
@@ -105,10 +113,7 @@ async def test_what_is_no_longer_as_it_came_is_fetched_anew(
 ) -> None:
     uri = box.put("in.mov", DATA)
     assert await asyncio.ensure_future(in_a_task(s3, uri)) == DATA
-    (kept,) = tmp_path.rglob("*.data")
-    with kept.open("r+b") as file:
-        file.seek(len(DATA) // 2)
-        file.write(b"rotten")
+    damage(tmp_path)
     before = len(proxy.of("GET"))
     another_process = HostCache(tmp_path / "cache", 1 << 30, FingerprintCache(tmp_path / "cache"))
     assert await in_a_task(S3Storage(another_process, FolderStore(tmp_path / "work")), uri) == DATA
