@@ -45,7 +45,12 @@ class PublishTalk:
 
 async def main(source: str, target: str) -> int:
     """Run the worker, and one workflow on it."""
-    client = await Client.connect(os.environ.get("TEMPORAL_ADDRESS", "127.0.0.1:7233"))
+    address = os.environ.get("TEMPORAL_ADDRESS", "127.0.0.1:7233")
+    try:
+        client = await Client.connect(address)
+    except RuntimeError as error:
+        print(f"not started: Temporal at {address} does not answer: {error}", file=sys.stderr)
+        return 3
     async with Worker(client, task_queue=QUEUE, workflows=[PublishTalk], activities=[announce]):
         try:
             words = await client.execute_workflow(

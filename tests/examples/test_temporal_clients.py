@@ -66,6 +66,9 @@ def test_a_workflow_of_ones_own_runs_a_job_as_a_child(service: Service, talk: Pa
     failed = execute(folder, *python, str(broken), other, address=address)
     assert failed.returncode == 1
     assert "not published: InputCorrupt" in failed.stderr
+    unreachable = execute(folder, *python, str(talk), other, address="127.0.0.1:1")
+    assert unreachable.returncode == 3
+    assert "not started: Temporal at 127.0.0.1:1 does not answer" in unreachable.stderr
 
 
 @pytest.fixture(scope="session")
