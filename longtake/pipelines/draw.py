@@ -115,8 +115,8 @@ def cpu_time(seconds: float | None) -> str:
     """CPU time in words, as rough as an estimate is: `3 CPU min`."""
     if seconds is None:
         return "?"
-    if seconds < 1:
-        return "1 CPU s"
+    if seconds < 10:
+        return f"{max(0.1, seconds):.1f} CPU s"
     if seconds < 90:
         return f"{seconds:.0f} CPU s"
     if seconds < 90 * 60:
