@@ -12,7 +12,7 @@ from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from longtake.contracts.steps.webhooks import WEBHOOKS_QUEUE
 from longtake.errors import LongtakeError
-from longtake.queues import Role, task_queue
+from longtake.queues import COMPUTING, Role, task_queue
 from longtake.settings import drain_grace_s
 from workers import registry
 from workers.interceptor import JobLog
@@ -22,6 +22,9 @@ from workers.unfit_input import UnfitInput
 CONTROL_SLOTS = 8
 WEBHOOK_SLOTS = 32
 """Requests under way at once: they do nothing but wait."""
+_IN_ORDER: dict[str, Any] = {"max_concurrent_activity_task_polls": 1}
+"""Of long steps: who asks for several at once gets them in no order, and of the first job's two
+chunks the second came behind another job's first."""
 CACHED_WORKFLOWS = 200
 """Jobs in memory at once; others are replayed when something happens to them."""
 
@@ -38,6 +41,7 @@ def workers_for(
         max_concurrent_activities=_slots(settings, role),
         **shared,
         **(_control_options() if role == "control" else {}),
+        **(_IN_ORDER if role in COMPUTING else {}),
     )
     if role != "io" or settings.group is not None:
         return [worker]
