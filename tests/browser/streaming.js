@@ -166,20 +166,20 @@ async function chooseNow(rung) {
 }
 
 // The picture at a time while it stands still; waits for the frame that belongs there, for a while.
-// A player that still changes the rung may throw away what it was about to show: sought once more.
+// A player that still changes the rung may throw away what it was about to show, and a busy browser
+// may show nothing of a seek: sought once more.
 async function seek(seconds, frame_s) {
   media.pause();
-  const right = () => presented && Math.abs(presented.time + frame_s / 2 - seconds) < frame_s / 2;
-  for (const patience_ms of [2_000, 5_000]) {
+  const right = () => !media.seeking && presented
+    && Math.abs(presented.time + frame_s / 2 - seconds) < frame_s / 2;
+  for (const patience_ms of [2_000, 5_000, 60_000]) {
     presented = null;
-    const there = happens("seeked");
     media.currentTime = seconds;
-    await there;
     const giveUp = performance.now() + patience_ms;
-    await until(() => right() || (presented && performance.now() > giveUp),
-      () => `no frame comes at ${seconds} s`);
-    if (right()) break;
+    await until(() => right() || performance.now() > giveUp, state);
+    if (right()) return presented;
   }
+  if (!presented) throw new Error(`no frame comes at ${seconds} s: ${state()}`);
   return presented;
 }
 
