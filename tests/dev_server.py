@@ -28,6 +28,10 @@ from longtake.embedded import server_binary
 from longtake.starting import SEARCH_ATTRIBUTES
 from tests.patience import WAIT_S
 from tests.ports import free_port
+from tests.skipped_time import Clock
+
+RETENTION_S = 30 * 86_400
+"""Longer than a test skips."""
 
 STARTS = 5
 """The SDK gives a server five seconds, which a busy machine does not always have."""
@@ -65,19 +69,36 @@ async def _start(attributes: Sequence[str], options: dict[str, Any]) -> Workflow
 @contextlib.contextmanager
 def temporal_server() -> Iterator[str]:
     """`host:port` of a dev server in memory, which ends with the test."""
+    with _served() as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def skipping_server() -> Iterator[tuple[str, Clock]]:
+    """As `temporal_server`, and with a clock that can be put forward.
+
+    What is due by the new time is noticed within a second, not within Temporal's five minutes.
+    """
+    with _served("--dynamic-config-value", 'history.timerProcessorMaxPollInterval="1s"') as served:
+        address, pid = served
+        yield address, Clock(pid)
+
+
+@contextlib.contextmanager
+def _served(*options: str) -> Iterator[tuple[str, int]]:
     port = free_port()
     attributes = [
         w for name in SEARCH_ATTRIBUTES for w in ("--search-attribute", f"{name}=Keyword")
     ]
     command = [server_binary(), "server", "start-dev", "--headless", "--ip", "127.0.0.1"]
     process = subprocess.Popen(
-        [*map(str, command), "--port", str(port), *attributes],
+        [*map(str, command), "--port", str(port), *attributes, *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for(port)
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{port}", process.pid
     finally:
         process.kill()
         process.wait()
@@ -112,7 +133,7 @@ async def namespace(address: str, **options: Any) -> Client:
     await client.workflow_service.register_namespace(
         RegisterNamespaceRequest(
             namespace=client.namespace,
-            workflow_execution_retention_period=Duration(seconds=86400),
+            workflow_execution_retention_period=Duration(seconds=RETENTION_S),
         )
     )
     keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD

@@ -1,5 +1,4 @@
-"""Schedules, on a real Temporal server. The one that skips time has no schedules (CreateSchedule is
-unimplemented in 1.40), and this one's clock cannot be skipped, so the intervals are short."""
+"""Schedules, on a real Temporal server; over days: `test_schedules_over_days.py`."""
 
 from __future__ import annotations
 
@@ -38,10 +37,6 @@ def job(clip: Path, **asked: Any) -> Transcode:
     return Transcode.model_validate({"input": str(clip), "output": output, **asked})
 
 
-def every(seconds: float, overlap: Overlap = "skip") -> Timetable:
-    return Timetable(every_s=Fraction(seconds), overlap=overlap, catch_up_s=Fraction(10))
-
-
 async def started(longtake: Longtake, schedule_id: str, least: int) -> ScheduleFacts:
     async def claim() -> ScheduleFacts | None:
         facts = await longtake.schedules.get(schedule_id)
@@ -76,7 +71,7 @@ async def test_a_schedule_tells_what_it_starts_and_when(longtake: Longtake, clip
 async def test_a_year_of_nights_is_on_time(
     longtake: Longtake, temporal: Client, clip: Path
 ) -> None:
-    """By the server's own reckoning, as no clock can be skipped: summer time comes and goes."""
+    """By the server's own reckoning: summer time comes and goes."""
     await longtake.schedules.create("nightly", job(clip), NIGHTLY)
     asked = ListScheduleMatchingTimesRequest(namespace=temporal.namespace, schedule_id="nightly")
     asked.start_time.FromDatetime(datetime(2027, 1, 1, tzinfo=UTC))
@@ -92,7 +87,8 @@ async def test_a_year_of_nights_is_on_time(
 
 async def test_it_starts_a_job_at_each_time_that_is_due(longtake: Longtake, clip: Path) -> None:
     # They may overlap: on a busy machine one second is not enough for a job.
-    await longtake.schedules.create("often", job(clip), every(1, "allow-all"))
+    each_second = Timetable(every_s=Fraction(1), overlap="allow-all", catch_up_s=Fraction(10))
+    await longtake.schedules.create("often", job(clip), each_second)
     facts = await started(longtake, "often", 3)
     await longtake.schedules.delete("often")
     due = [datetime.fromisoformat(run.due_at) for run in reversed(facts.recent)]
@@ -107,37 +103,6 @@ async def test_it_starts_a_job_at_each_time_that_is_due(longtake: Longtake, clip
         return {summary.job_id for summary in await longtake.list()} >= due_jobs
 
     await until(are_listed)  # it starts jobs like any others
-
-
-async def test_a_job_that_still_runs_is_not_overlapped(longtake: Longtake, clip: Path) -> None:
-    await longtake.schedules.create("slow", job(clip, labels={"hold": "yes"}), every(1))
-
-    async def has_skipped() -> bool:
-        return (await longtake.schedules.get("slow")).skipped >= 2
-
-    await until(has_skipped)
-    assert (await longtake.schedules.get("slow")).started == 1
-
-
-async def test_jobs_overlap_where_they_may(longtake: Longtake, clip: Path) -> None:
-    held = job(clip, labels={"hold": "yes"})
-    await longtake.schedules.create("side", held, every(1, "allow-all"))
-    facts = await started(longtake, "side", 2)
-    states = {(await longtake.get(run.job_id)).state for run in facts.recent[:2]}
-    assert states <= {"queued", "running"}
-
-
-async def test_the_last_job_is_cancelled_where_the_next_takes_its_place(
-    longtake: Longtake, clip: Path
-) -> None:
-    held = job(clip, labels={"hold": "yes"})
-    await longtake.schedules.create("latest", held, every(1, "cancel-other"))
-    facts = await started(longtake, "latest", 2)
-
-    async def is_canceled() -> bool:
-        return (await longtake.get(facts.recent[-1].job_id)).state == "canceled"
-
-    await until(is_canceled)
 
 
 async def test_temporal_is_told_what_to_do_with_late_and_overlapping_starts(
