@@ -15,7 +15,6 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from longtake.client import JobHandle as JobHandle
     from longtake.client import Longtake as Longtake
     from longtake.contracts import AudioOptions as AudioOptions
     from longtake.contracts import Batch as Batch
@@ -64,11 +63,13 @@ if TYPE_CHECKING:
     from longtake.errors import ServiceUnreachable as ServiceUnreachable
     from longtake.errors import TransientError as TransientError
     from longtake.errors import UserError as UserError
+    from longtake.handle import JobHandle as JobHandle
     from longtake.sync import JobHandleSync as JobHandleSync
     from longtake.sync import LongtakeSync as LongtakeSync
 
 _HOMES = {
-    "longtake.client": ("JobHandle", "Longtake"),
+    "longtake.client": ("Longtake",),
+    "longtake.handle": ("JobHandle",),
     "longtake.sync": ("JobHandleSync", "LongtakeSync"),
     "longtake.contracts": (
         *("AudioOptions", "Command", "EncodePreset", "Job", "JobError", "JobResult", "JobStatus"),

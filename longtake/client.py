@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 from types import TracebackType
@@ -29,6 +28,7 @@ from longtake.contracts.steps.common import JobRecord
 from longtake.contracts.webhooks import Delivery
 from longtake.errors import InvalidJob, JobNotFound
 from longtake.events import at_the_end
+from longtake.handle import JobHandle
 from longtake.index import JobIndex
 from longtake.kinds import AnyJob, parse
 from longtake.listing import JobFilter, list_jobs, summarize
@@ -38,7 +38,6 @@ from longtake.refusals import service_errors
 from longtake.runs import Run, find_run, job_of, with_job
 from longtake.schedules import Schedules
 from longtake.settings import Home
-from longtake.starting import Found
 from longtake.watching import Watch, pauses
 
 if TYPE_CHECKING:
@@ -333,56 +332,6 @@ class Longtake:
             raise InvalidJob(f"job {job_id} ({_state(found)}): there is nothing to {verb}")
         # Without the run: a batch goes on as a new one at any moment.
         return (await self.temporal()).get_workflow_handle(job_id)
-
-
-@dataclass(frozen=True)
-class JobHandle:
-    """One job, and what can be done with it. See the methods of the same names of Longtake."""
-
-    longtake: Longtake
-    id: str
-    found: Found = "new"
-    """Whether `start` met the same job already running, or done."""
-
-    async def status(self) -> JobStatus:
-        """The job at this moment."""
-        return await self.longtake.get(self.id)
-
-    async def result(self) -> JobResult:
-        """Wait for the end. Raises the job's error."""
-        return await self.longtake.result(self.id)
-
-    def progress(self) -> AsyncIterator[Progress]:
-        """How far the job is, until it is over."""
-        return self.longtake.progress(self.id)
-
-    async def cancel(self, reason: str = "") -> None:
-        """Ask the job to stop."""
-        await self.longtake.cancel(self.id, reason)
-
-    async def pause(self) -> None:
-        """Stop running steps and start no new ones."""
-        await self.longtake.pause(self.id)
-
-    async def resume(self) -> None:
-        """Go on after a pause."""
-        await self.longtake.resume(self.id)
-
-    async def set_priority(self, priority: int) -> None:
-        """Give what is not yet started another priority."""
-        await self.longtake.set_priority(self.id, priority)
-
-    async def steps(self) -> tuple[StepStatus, ...]:
-        """How each step of a pipeline stands."""
-        return await self.longtake.steps(self.id)
-
-    async def approve(self, step: str) -> None:
-        """Let a step with `gate: approval` through."""
-        await self.longtake.approve(self.id, step)
-
-    async def retry(self) -> JobHandle:
-        """Run it once more after it failed."""
-        return await self.longtake.retry(self.id)
 
 
 def _state(found: Run | JobRecord) -> State:

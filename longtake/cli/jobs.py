@@ -25,7 +25,8 @@ from longtake.paths import name_of
 from longtake.pipelines.document import document_of
 
 if TYPE_CHECKING:
-    from longtake.client import JobHandle, Longtake
+    from longtake.client import Longtake
+    from longtake.handle import JobHandle
 
 JobId = Annotated[str, typer.Argument(help="The job's id.", metavar="ID")]
 

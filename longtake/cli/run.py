@@ -29,7 +29,8 @@ from longtake.pipelines.draw import mermaid, tree
 from longtake.pipelines.estimate import estimate
 
 if TYPE_CHECKING:
-    from longtake.client import JobHandle, Longtake
+    from longtake.client import Longtake
+    from longtake.handle import JobHandle
 
 _WHY_DONE = "nothing changed since the pipeline was done"
 

@@ -15,7 +15,8 @@ from longtake.cli.session import Farewell, attend
 from longtake.kinds import AnyJob
 
 if TYPE_CHECKING:
-    from longtake.client import JobHandle, Longtake
+    from longtake.client import Longtake
+    from longtake.handle import JobHandle
 
 
 def start_and_follow(job: AnyJob, *, as_json: bool, no_wait: bool) -> None:
