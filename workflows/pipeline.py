@@ -208,6 +208,7 @@ class PipelineWorkflow(JobWorkflow):
         course.statuses[LAST] = StepStatus(
             name=LAST, kind=step.kind, label=step.label, state="running"
         )
+        self.tell()
         # A task of its own: this one is canceled.
         await asyncio.ensure_future(self._do(job, course, LAST))
 
@@ -241,7 +242,11 @@ class PipelineWorkflow(JobWorkflow):
 
     def label(self) -> str | None:
         """The authors' own words for what runs, or the names of the steps."""
-        return ", ".join(status.label or status.name for status in self._in("running")) or None
+        running = self._in("running")
+        words = ", ".join(status.label or status.name for status in running)
+        if any(status.name == LAST for status in running):
+            return f"canceled, does {words}"
+        return words or None
 
     def waiting_for(self) -> str | None:
         """A person who looks, if nothing else goes on."""

@@ -138,6 +138,7 @@ class Pipelines:
             "outputs": {"last": {"from": last}},
         }
         on_cancel = fields.pop("on_cancel", None)
+        job_id = fields.pop("id", f"pipeline-{uuid.uuid4()}")
         job = {
             "kind": "pipeline",
             "pipeline": document | ({"on_cancel": on_cancel} if on_cancel else {}),
@@ -145,9 +146,7 @@ class Pipelines:
             "output": str(self.folder / "out"),
             **fields,
         }
-        return await self.client.start_workflow(
-            "Pipeline", job, id=f"pipeline-{uuid.uuid4()}", task_queue="longtake"
-        )
+        return await self.client.start_workflow("Pipeline", job, id=job_id, task_queue="longtake")
 
     async def run(self, steps: dict[str, Any], **fields: Any) -> tuple[JobResult, dict[str, Any]]:
         handle = await self.begin(steps, **fields)

@@ -158,6 +158,16 @@ async def _until_half(following: AsyncIterator[Progress]) -> AsyncIterator[Progr
             return
 
 
+async def test_an_id_that_no_step_can_have_is_refused_before_anything_runs(
+    pipelines: Pipelines, pretend: Pretend
+) -> None:
+    error = await pipelines.failure(await pipelines.begin(DIAMOND, id="orders/7"))
+    assert error.type == "InvalidJob"
+    assert "'orders/7' will not do; use letters" in error.message
+    assert not pretend.begun
+    assert not (pipelines.folder / "out").exists()
+
+
 async def test_a_cancelled_pipeline_does_its_last_step(
     pipelines: Pipelines, pretend: Pretend
 ) -> None:
@@ -201,6 +211,8 @@ async def test_a_second_cancel_neither_ends_the_last_step_nor_changes_the_reason
         await until_now(pretend, "last")
     await asyncio.sleep(1)
     assert pretend.now == {"last"}
+    progress = Progress.model_validate(await handle.query("progress"))
+    assert progress.label == "canceled, does on_cancel"
     pretend.held.clear()
     with pytest.raises(WorkflowFailureError):
         await handle.result()
