@@ -190,6 +190,7 @@ def _when(facts: ScheduleFacts) -> str:
     timetable = facts.timetable
     if timetable is None:
         return "by a timetable made elsewhere"
-    if timetable.every_s:
-        return f"every {float(timetable.every_s):g} s"
+    if every := timetable.every_s:
+        told = values.spelled(int(every)) if every.denominator == 1 else f"{float(every):g}s"
+        return f"every {told}"
     return f"{', '.join(timetable.cron)} ({timetable.time_zone})"

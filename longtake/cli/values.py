@@ -70,6 +70,12 @@ def span(text: str | None) -> int | None:
     return int(found[1]) * _SECONDS[found[2]]
 
 
+def spelled(seconds: int) -> str:
+    """A length of time as `span` reads it, in the largest unit that it is a multiple of."""
+    units = [unit for unit, each in _SECONDS.items() if seconds % each == 0]
+    return f"{seconds // _SECONDS[units[-1]]}{units[-1]}"
+
+
 def since(text: str | None, now: datetime) -> datetime | None:
     """A moment in the past from `2d`, `90m`, or an ISO date and time, local without a zone."""
     if text is None:

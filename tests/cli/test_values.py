@@ -40,6 +40,13 @@ def test_deadlines_are_spans_or_moments(text: str, moment: str) -> None:
     assert datetime.fromisoformat(read) == datetime.fromisoformat(moment)
 
 
+@pytest.mark.parametrize("text", ["10s", "90s", "30m", "36h", "1d", "14d"])
+def test_a_length_of_time_is_told_as_it_is_written(text: str) -> None:
+    seconds = values.span(text)
+    assert seconds
+    assert values.spelled(seconds) == text
+
+
 def test_a_deadline_without_a_zone_is_local() -> None:
     read = values.deadline("2030-02-01T10:00", NOW)
     assert read is not None
