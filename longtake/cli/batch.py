@@ -173,7 +173,21 @@ def _one_input(document: PipelineDocument) -> str:
 def _lines(text: bytes) -> list[str]:
     # Not splitlines, which ends a line at characters that names may have.
     lines = text.decode("utf-8-sig", "surrogateescape").split("\n")
-    return [line.removesuffix("\r") for line in lines]
+    lines = [line.removesuffix("\r") for line in lines]
+    for number, line in enumerate(lines, start=1):
+        if _is_object(line):
+            raise InvalidJob(
+                f"line {number} on stdin is JSON, and on each a file's name is wanted: write the "
+                "lines to a file that ends in .jsonl, and name that"
+            )
+    return lines
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _list_of(files: Sequence[str]) -> bytes:

@@ -23,3 +23,12 @@ async def test_options_of_a_pipeline_without_one_are_told(
     done = await alone("batch", "*.mov", "-o", "out", *options)
     assert done.code == 2
     assert f"error: InvalidJob: {said}" in done.err
+
+
+async def test_lines_of_json_on_stdin_are_no_names(alone: Command) -> None:
+    listed = 'talk.mov\n{"input": "talk.mov", "output": "a.mp4"}\n'
+    done = await alone("batch", "-", "-o", "out", given=listed)
+    assert done.code == 2
+    assert "line 2 on stdin is JSON" in done.err
+    assert "ends in .jsonl" in done.err
+    assert not list(alone.folder.glob("home/lists/*"))
