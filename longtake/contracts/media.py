@@ -109,6 +109,8 @@ class OtherStream(Report):
     """Of subtitles: only what all viewers need, such as the words of a foreign sign."""
     hearing_impaired: bool = False
     """Of subtitles: they tell sounds, too, for those who do not hear them."""
+    early: bool = False
+    """Of subtitles: they begin before picture and sound."""
     unreadable: bool = False
     """Of a cover: nobody can show it, for it is damaged, too large, or of a rare kind."""
 

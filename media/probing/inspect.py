@@ -103,7 +103,7 @@ def _describe(
         bytes=file.stat().st_size,
         video=tuple(video_facts(t, i) for t, i in zip(pictures, indexes, strict=True)),
         audio=tuple(audio_facts(t) for t in sounds),
-        other=tuple(_others(container, tracks)),
+        other=tuple(_others(container, tracks, origin)),
         tags={k: v[:500] for k, v in list(_tags(container, demuxer).items())[:50]},
         chapters=chapters(container),
         chapter_count=len(container.chapters()),
@@ -192,7 +192,7 @@ def _why_unreliable(track: Track, demuxer: str, pts: tuple[int, ...]) -> str | N
     return None
 
 
-def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
+def _others(container: Any, tracks: dict[int, Track], origin: Fraction) -> list[OtherStream]:
     kinds = {"subtitle": "subtitle", "data": "data", "attachment": "attachment"}
     found = []
     for stream in container.streams:
@@ -213,11 +213,19 @@ def _others(container: Any, tracks: dict[int, Track]) -> list[OtherStream]:
                 title=title,
                 forced=bool(stream.disposition & av.stream.Disposition.forced),
                 hearing_impaired=bool(stream.disposition & av.stream.Disposition.hearing_impaired),
+                early=stream.type == "subtitle" and _begins_before(stream, origin),
                 # Its size is told by its decoder; without one, FFmpeg writes it into no file.
                 unreadable=cover and not stream.width * stream.height,
             )
         )
     return found
+
+
+def _begins_before(stream: Any, origin: Fraction) -> bool:
+    """By a millisecond or more, as finely as most containers keep time."""
+    if stream.start_time is None:
+        return False
+    return bool(stream.start_time * stream.time_base <= origin - Fraction(1, 1000))
 
 
 def _tells_chapters(stream: Any, container: Any) -> bool:

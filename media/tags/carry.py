@@ -59,7 +59,7 @@ def carry(
     carried: list[Carried] = []
     left_out: list[str] = []
     for stream in facts.other:
-        how = _how(stream, container, span, facts.early_text_s > 0)
+        how = _how(stream, container, span)
         second = container in OGG and any(other.kind == "cover" for other in carried)
         if how is None or second:
             what = ", ".join(filter(None, (stream.kind, stream.codec, stream.name)))
@@ -104,9 +104,7 @@ def _plain(name: str) -> str:
     return name.casefold().replace(" ", "_")
 
 
-def _how(
-    stream: OtherStream, container: Container, span: Span | None, early: bool
-) -> Carried | None:
+def _how(stream: OtherStream, container: Container, span: Span | None) -> Carried | None:
     if stream.kind == "cover" and not stream.unreadable and stream.codec in _IMAGES:
         if container in _COVERS:
             return Carried(stream=stream.index, kind="cover")
@@ -114,9 +112,9 @@ def _how(
             return Carried(stream=stream.index, kind="cover", image=_IMAGES[stream.codec])
     if stream.kind == "attachment" and container == "mkv":
         return Carried(stream=stream.index, kind="attachment")
-    if early and span is None and stream.codec in TEXT:
-        span = Span(start_s=Fraction(), end_s=None)  # what is said before the picture is cut off
     if stream.kind == "subtitle" and (span is None or stream.codec in TEXT):
+        if stream.early and span is None:  # what is shown before the picture is cut off
+            span = Span(start_s=Fraction(), end_s=None)
         codec = _subtitle_codec(stream.codec, container)
         if codec is not None:
             return Carried(

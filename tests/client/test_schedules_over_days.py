@@ -16,12 +16,9 @@ from longtake import Longtake, Timetable, Transcode
 from longtake.contracts.schedule import Overlap, ScheduledRun, ScheduleFacts
 from tests.dev_server import namespace, skipping_server
 from tests.patience import SLACK, becomes, until
-from tests.skipped_time import CAN_SKIP, Clock
+from tests.skipped_time import Clock
 
-pytestmark = [
-    pytest.mark.usefixtures("control"),
-    pytest.mark.skipif(not CAN_SKIP, reason="no clock is put forward here but x86-64 Linux's"),
-]
+pytestmark = pytest.mark.usefixtures("control")
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # Summer time begins between the first of these nights and the second.

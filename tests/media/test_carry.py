@@ -105,29 +105,6 @@ async def test_a_film_keeps_tags_chapters_and_subtitles(
     assert not [tag for tag in made.facts.tags.values() if "libx264" in tag]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-@pytest.mark.parametrize(("video", "audio"), [("copy", "mp3"), ("h264", "copy"), ("copy", "copy")])
-async def test_words_before_the_picture_part_no_sound_from_it(
-    video: str, audio: str, suffix: str, tmp_path: Path
-) -> None:
-    """FFmpeg counts the time of a whole file from its words, if they begin a little earlier."""
-    words, source = tmp_path / "early.srt", tmp_path / "early.mkv"
-    words.write_text(SUBTITLE.replace("00,500", "00,000"))
-    run(
-        *("-itsoffset", "0.4", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=2"),
-        *("-itsoffset", "0.4", "-f", "lavfi", "-i", "sine=440:d=2", "-i", words, "-map", "0"),
-        *("-map", "1", "-map", "2", "-c:v", "libx264", "-preset", "ultrafast"),
-        *("-pix_fmt", "yuv420p", "-c:a", "aac", "-c:s", "srt", "-copyts", source),
-    )
-    made = await transcode(
-        source, tmp_path / f"out{suffix}", video={"codec": video}, audio={"codec": audio}
-    )
-    assert made.facts.video[0].start_s == pytest.approx(0, abs=0.001)
-    assert made.facts.audio[0].start_s == pytest.approx(0, abs=0.005)
-    said = run("-i", made.path, "-map", "0:s:0", "-f", "srt", "-")
-    assert "00:00:00,000 --> 00:00:01,100" in said
-
-
 async def test_matroska_keeps_fonts_and_unusual_tags(film: Path, tmp_path: Path) -> None:
     made = await transcode(film, tmp_path / "out.mkv", video={"speed": "ultrafast"})
     assert "attachment" in kinds(made)
