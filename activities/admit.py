@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import partial
 from importlib.metadata import version
 
-from activities.beside import admit_captions, admit_texts, admit_watermark
+from activities.beside import admit_captions, admit_texts, admit_watermark, own_texts
 from activities.place import Place, called, place
 from activities.running import Beat, implements
 from longtake.contracts.media import MediaFacts
@@ -19,6 +19,7 @@ from media.children.capacity import cores
 from media.children.process import IDLE_NICENESS
 from media.ffmpeg.tools import engine_version
 from media.probing.in_child import inspect_in_child
+from media.transcode.plan import Clip
 from storage.work import content_key
 
 _LOOKS = asyncio.Semaphore(max(1, cores() // 2))
@@ -37,6 +38,14 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
     facts, index_key = await probe(here, source, salvage=job.salvage)
     origin = (await here.index(index_key)).origin_s if index_key else Fraction()
     cues_key, captions, drawn = await admit_captions(here, settings.video, source, origin)
+    own, lost = await own_texts(
+        here=here,
+        source=source,
+        facts=facts,
+        container=settings.container,
+        clip=Clip(start=job.start, end=job.end),
+        origin=origin,
+    )
     texts, laid = await admit_texts(here, job, facts.duration_s)
     return Admission(
         source=source,
@@ -46,8 +55,8 @@ async def admit(job: Transcode, beat: Beat) -> Admission:
         watermark=await admit_watermark(here, settings.video),
         cues_key=cues_key,
         captions=captions,
-        texts=texts,
-        warnings=(*drawn, *laid),
+        texts=(*own, *texts),
+        warnings=(*drawn, *lost, *laid),
     )
 
 
@@ -59,7 +68,7 @@ async def probe(
         "source": source.sha256,
         "engine": engine_version(),
         "probe": version("av"),
-        "form": 2,  # counts up when facts tell what earlier ones did not
+        "form": 3,  # counts up when facts tell what earlier ones did not
         **({"salvage": True} if salvage else {}),
     }
     facts_key, index_key = content_key("facts", **identity), content_key("index", **identity)

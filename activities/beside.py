@@ -5,18 +5,25 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+from temporalio import activity
+
 from activities.place import Place
+from longtake.contracts.containers import Container
 from longtake.contracts.encode import VideoSettings
+from longtake.contracts.media import MediaFacts
 from longtake.contracts.steps.common import Source, TextTrack
 from longtake.contracts.steps.transcode import Admission, Image
 from longtake.contracts.transcode import Transcode
-from longtake.errors import LongtakeError, TransientError
+from longtake.errors import LongtakeError, ProcessStalled, TransientError, UserError
+from longtake.languages import bcp47
 from longtake.paths import shown
 from media.captions.cue import Cues, earlier, without_braces
 from media.captions.sources import read_captions
 from media.captions.webvtt import document
 from media.picture.overlays import Beside
 from media.picture.watermark import png_size
+from media.tags.carry import read_apart
+from media.transcode.plan import Clip
 from storage.work import content_key
 
 
@@ -66,25 +73,71 @@ async def admit_captions(
     return key, file, cues.warnings(stream if file is None else shown(file.uri))
 
 
+STALLED_TRIES = 2
+"""After so many a text track of the source whose reading stalls is left out."""
+
+
+def may_be_left(error: LongtakeError) -> bool:
+    """Whether a text track of the source is left out for this: the film plays without it. Storage
+    may have stood still the first time; a track at which it does again is left."""
+    stalled = isinstance(error, ProcessStalled) and activity.info().attempt >= STALLED_TRIES
+    return stalled or isinstance(error, UserError)
+
+
+async def own_texts(
+    *,
+    here: Place,
+    source: Source,
+    facts: MediaFacts,
+    container: Container,
+    clip: Clip,
+    origin: Fraction,
+) -> tuple[tuple[TextTrack, ...], tuple[str, ...]]:
+    """Read once what of the source's own text FFmpeg cannot copy, for text tracks; and warnings.
+
+    `origin`: where the source begins on its own clock.
+    """
+    tracks, warnings = list[TextTrack](), list[str]()
+    for stream in read_apart(facts, container):
+        whose = f"stream {stream.index} (subtitle)"
+        path = await here.storage(source.uri).localize(source)
+        try:
+            cues = await read_words(path, source.uri, stream.index, origin)
+            key = await _keep_within(here, cues, clip, facts.duration_s)
+        except LongtakeError as error:
+            if not may_be_left(error):
+                raise
+            warnings.append(f"{whose} is left out: {error.message}")
+            continue
+        warnings += cues.warnings(whose)
+        language = bcp47(stream.language) or "und"
+        tracks.append(TextTrack(key=key, source=source, language=language, title=stream.title))
+    return tuple(tracks), tuple(warnings)
+
+
 async def admit_texts(
     here: Place, job: Transcode, length_s: float
 ) -> tuple[tuple[TextTrack, ...], tuple[str, ...]]:
-    """Read the files of captions once, and keep what of them lies within the clip, on its clock;
-    and warnings. `length_s` is the source's.
-    """
-    start = job.start or Fraction()
-    end_s = min(length_s, float(job.end)) if job.end is not None else length_s
+    """Read the files of captions once, for text tracks; and warnings. `length_s`: the source's."""
     tracks, warnings = list[TextTrack](), list[str]()
     for file in job.captions:
         source = await here.storage(file.source).fingerprint(file.source)
         path = await here.storage(file.source).localize(source)
         cues = await read_words(path, source.uri, None, Fraction())
         warnings += cues.warnings(shown(file.source))
-        text = document(without_braces(earlier(cues.cues, start)), end_s - float(start))
-        key = content_key("webvtt", text=text)
-        await here.store.put(key, text.encode())
+        key = await _keep_within(here, cues, Clip(start=job.start, end=job.end), length_s)
         tracks.append(TextTrack(key=key, source=source, **file.model_dump(exclude={"source"})))
     return tuple(tracks), tuple(warnings)
+
+
+async def _keep_within(here: Place, cues: Cues, clip: Clip, length_s: float) -> str:
+    """Key of the WebVTT of what is said within a clip of a source of that length, on its clock."""
+    start = clip.start or Fraction()
+    end_s = min(length_s, float(clip.end)) if clip.end is not None else length_s
+    text = document(without_braces(earlier(cues.cues, start)), end_s - float(start))
+    key = content_key("webvtt", text=text)
+    await here.store.put(key, text.encode())
+    return key
 
 
 async def beside(here: Place, admission: Admission) -> Beside:

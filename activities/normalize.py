@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
 from activities.admit import probe
+from activities.beside import own_texts
 from activities.encode import check_engine, once
 from activities.place import place
 from activities.running import Beat, implements
@@ -28,6 +30,7 @@ from media.sound.encoders import dither, given_back
 from media.sound.level import levelled
 from media.sound.loudness import Measured
 from media.sound.normalize import level_track, measure_track, plan_normalize
+from media.transcode.plan import Clip
 from storage.work import content_key
 
 
@@ -41,7 +44,16 @@ async def plan(job: Normalize, beat: Beat) -> NormalizeSummary:
     source = await here.storage(uri).fingerprint(uri)
     facts, index_key = await probe(here, source)
     index = await here.index(index_key) if index_key else None
-    made = plan_normalize(facts, index, job, container_of(job.output))
+    container = container_of(job.output)
+    made = plan_normalize(facts, index, job, container)
+    texts, lost = await own_texts(
+        here=here,
+        source=source,
+        facts=facts,
+        container=container,
+        clip=Clip(),
+        origin=index.origin_s if index else Fraction(str(facts.start_s)),
+    )
     document = made.model_dump_json()
     key = content_key("plan", plan=document)
     await here.store.put(key, document.encode())
@@ -53,7 +65,8 @@ async def plan(job: Normalize, beat: Beat) -> NormalizeSummary:
         media_s=made.media_s,
         engine=engine_version(),
         decisions=made.decisions,
-        warnings=made.warnings,
+        texts=texts,
+        warnings=(*made.warnings, *lost),
     )
 
 

@@ -12,10 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from temporalio import activity
-
 from activities.admit import probe
-from activities.beside import read_words
+from activities.beside import may_be_left, read_words
 from activities.borrow import borrow, check_unchanged
 from activities.encode import check_engine, once, seconds_a_frame
 from activities.joining import join_parts
@@ -36,7 +34,7 @@ from longtake.contracts.steps.package import (
     PackRequest,
     RungsRequest,
 )
-from longtake.errors import ProcessStalled, UserError
+from longtake.errors import LongtakeError
 from longtake.keys import MOST_BYTES, read_key
 from longtake.languages import bcp47
 from longtake.packages import resolve_package
@@ -116,10 +114,6 @@ async def _key(here: Place, encryption: Encryption) -> bytes:
     return read_key(await here.storage(encryption.key).read_small(encryption.key, MOST_BYTES))
 
 
-STALLED_TRIES = 2
-"""After so many a text track of the source whose reading stalls is left out."""
-
-
 async def _words(
     here: Place, source: Source, package: PackagePlan
 ) -> tuple[tuple[Words, ...], tuple[str, ...], tuple[Source, ...], list[str]]:
@@ -136,11 +130,8 @@ async def _words(
         try:
             cues = await read_words(path, file.uri, each.stream, package.origin_s)
             text = document(cues.cues, package.media_s, cues.styles)
-        except (UserError, ProcessStalled) as error:
-            # A file was asked for; the film's own track need not be there for the film to play.
-            # Storage may have stood still the first time; a track at which it does again is left.
-            again = isinstance(error, UserError) or activity.info().attempt >= STALLED_TRIES
-            if each.file is not None or not again:
+        except LongtakeError as error:
+            if each.file is not None or not may_be_left(error):  # a file was asked for
                 raise
             warnings.append(f"stream {each.stream} (subtitle) is left out: {error.message}")
             continue

@@ -109,6 +109,7 @@ class NormalizeWorkflow(JobWorkflow):
             index_key=plan.index_key,
             chunk_keys=(),
             audio_keys=tuple(done.key for done in levelled),
+            texts=plan.texts,
         )
         words = f"join, verify and publish {job.output}"
         return await self.step(ASSEMBLE, request, words, ends_the_job=True)

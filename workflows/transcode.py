@@ -134,7 +134,7 @@ class TranscodeWorkflow(JobWorkflow):
                 admission.source,
                 admission.watermark.source if admission.watermark else None,
                 admission.captions,
-                *(text.source for text in admission.texts),
+                *(t.source for t in admission.texts if t.source != admission.source),
             ),
             stats=total(
                 plan.media_s,

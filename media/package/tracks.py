@@ -12,6 +12,7 @@ from longtake.contracts.media import AudioFacts, MediaFacts
 from longtake.contracts.package import Package
 from longtake.languages import bcp47
 from media.probing.index import Index
+from media.tags.carry import UNNAMED
 from media.transcode.plan import AudioPlan, Clip, Plan
 from media.transcode.tracks import plan_tracks
 
@@ -142,14 +143,13 @@ def plan_words(facts: MediaFacts, job: Package) -> tuple[Words, ...]:
     if job.codecs:
         for other in facts.other:
             if other.kind == "subtitle" and other.codec in (*TEXT_CODECS, UNNAMED):
+                # What has no name, and is no text, is left out when it is read.
                 language = bcp47(other.language) or "und"
                 kind = {"forced": other.forced, "hearing_impaired": other.hearing_impaired}
                 add(language, _plain(other.title), False, stream=other.index, **kind)
     return tuple(found)
 
 
-UNNAMED = "unknown"
-"""PyAV knows no codec for some WebVTT in Matroska; what is no text is left out when it is read."""
 TEXT_CODECS = ("subrip", "srt", "text", "webvtt", "ass", "ssa", "mov_text")
 
 

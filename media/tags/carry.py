@@ -15,6 +15,15 @@ from longtake.contracts.media import Chapter, MediaFacts, OtherStream
 
 TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 _BITMAPS = ("pgssub", "dvdsub", "dvbsub", "hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle")
+UNNAMED = "unknown"
+"""The codec of a stream that FFmpeg has no name for, as some WebVTT in Matroska (S_TEXT/WEBVTT)."""
+TEXT_ENCODERS: dict[Container, str] = {
+    "mp4": "mov_text",
+    "mov": "mov_text",
+    "mkv": "srt",
+    "webm": "webvtt",
+}
+"""FFmpeg's encoder of the text that players of each container read."""
 _COVERS: tuple[Container, ...] = ("mp4", "m4a", "mp3", "flac")
 OGG: tuple[Container, ...] = ("ogg", "opus")
 CHAPTERS_IN_COMMENTS: tuple[Container, ...] = (*OGG, "flac")
@@ -58,7 +67,10 @@ def carry(
     """
     carried: list[Carried] = []
     left_out: list[str] = []
+    apart = read_apart(facts, container)
     for stream in facts.other:
+        if stream in apart:
+            continue
         how = _how(stream, container, span)
         second = container in OGG and any(other.kind == "cover" for other in carried)
         if how is None or second:
@@ -67,6 +79,14 @@ def carry(
         else:
             carried.append(how)
     return tuple(carried), tuple(left_out)
+
+
+def read_apart(facts: MediaFacts, container: Container) -> tuple[OtherStream, ...]:
+    """Subtitles that FFmpeg cannot copy, having no name for them: they are read as captions are,
+    if they are text, and become text tracks behind the others."""
+    if container not in TEXT_ENCODERS:
+        return ()
+    return tuple(s for s in facts.other if s.kind == "subtitle" and s.codec == UNNAMED)
 
 
 def carries_chapters(facts: MediaFacts, container: Container, *, clipped: bool) -> bool:
@@ -134,7 +154,7 @@ def _subtitle_codec(codec: str, container: Container) -> str | None:
         if codec in ("mov_text", "text"):
             return "srt"
         return "copy" if codec in (*TEXT, *_BITMAPS) else None
-    target = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt"}.get(container)
+    target = TEXT_ENCODERS.get(container)
     if target is None or codec not in TEXT:
         return None
     return "copy" if codec == target else target

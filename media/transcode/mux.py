@@ -13,7 +13,7 @@ from longtake.languages import code, quicktime
 from media.captions.clip import cut
 from media.ffmpeg.command import Ffmpeg
 from media.sound.encoders import ENCODERS, said_to_be_lame
-from media.tags.carry import OWN_TAGS
+from media.tags.carry import OWN_TAGS, TEXT_ENCODERS
 from media.tags.chapters import Mark, chapter_comments
 from media.tags.covers import FRONT_COVER, KINDS_OF_COVERS, attachments
 from media.transcode.plan import Plan
@@ -50,13 +50,6 @@ a track of chapters that it then leaves out (measured, FFmpeg 9.0.2)."""
 
 Texts = Sequence[tuple[Path, TextTrack]]
 """Text tracks, and the WebVTT of each."""
-_TEXTS: dict[Container, str] = {
-    "mp4": "mov_text",
-    "mov": "mov_text",
-    "mkv": "srt",
-    "webm": "webvtt",
-}
-"""FFmpeg's encoder of the text that players of each container read."""
 
 MILLISECONDS: tuple[Container, ...] = ("mkv", "webm")
 """Containers whose clock ticks in milliseconds."""
@@ -167,7 +160,7 @@ def _texts(plan: Plan, texts: Texts) -> tuple[str, ...]:
     words: list[str] = []
     first = sum(carried.kind == "subtitle" for carried in plan.carried)
     for number, (_, text) in enumerate(texts, first):
-        words += [f"-c:s:{number}", _TEXTS[plan.container]]
+        words += [f"-c:s:{number}", TEXT_ENCODERS[plan.container]]
         words += _told(plan, f"s:{number}", code(text.language), text.title)
         words += [f"-disposition:s:{number}", "default" if text.default else "0"]
     return tuple(words)

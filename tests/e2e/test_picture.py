@@ -97,3 +97,34 @@ def test_a_clip_becomes_a_gif_and_the_loss_of_its_sound_is_told(
     assert animation.loops == 0
     again = ("transcode", source, "-o", output, "--start", "1", "--overwrite")
     assert not service.json(*again, "--audio", "none")["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "command", "times"),
+    [
+        (".mp4", ("transcode", "--speed", "ultrafast"), "00:00:01,000 --> 00:00:02,000"),
+        (".mkv", ("transcode", "--start", "1.5"), "00:00:00,000 --> 00:00:00,500"),
+        (".mkv", ("normalize", "--target", "streaming"), "00:00:01,000 --> 00:00:02,000"),
+    ],
+)
+def test_text_that_ffmpeg_has_no_name_for_comes_along(
+    service: Service, tmp_path: Path, suffix: str, command: tuple[str, ...], times: str
+) -> None:
+    """As WebVTT in Matroska has none (S_TEXT/WEBVTT). What proves to be no text does not."""
+    words, source = tmp_path / "a.srt", tmp_path / "in.mkv"
+    output = service.out / f"{command[0]}{suffix}"
+    words.write_text("1\n00:00:01,000 --> 00:00:02,000\n<i>Hi</i>\n")
+    film = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=3", "-f", "lavfi", "-i", "sine=d=3")
+    maps = [word for number in (0, 1, 2, 2) for word in ("-map", str(number))]
+    run(*film, "-i", words, *maps, "-metadata:s:s:0", "language=ger", "-c:s", "srt", source)
+    data = source.read_bytes().replace(b"S_TEXT/UTF8", b"S_TEXT/WVTT")
+    head, _, rest = data.rpartition(b"<i>Hi</i>")
+    source.write_bytes(head + b"\xff" * 9 + rest)
+    told = service.json(command[0], source, "-o", output, *command[1:])
+    assert f"{times}\n<i>Hi</i>" in run("-i", output, "-map", "0:s:0", "-f", "srt", "-")
+    tracks = told["outputs"][0]["media"]["other"]
+    assert [(track["kind"], track["language"]) for track in tracks] == [("subtitle", "ger")]
+    (warning,) = told["warnings"]
+    assert "stream 3 (subtitle) is left out: captions.stream 3 of " in warning
+    assert "is no text in UTF-8" in warning
+    assert len(told["sources"]) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from longtake.contracts.base import Contract
 from longtake.contracts.loudness import Aim, Levelled, Loudness
 from longtake.contracts.normalize import Normalize
-from longtake.contracts.steps.common import AudioRequest, EncodeDone, Source, Step
+from longtake.contracts.steps.common import AudioRequest, EncodeDone, Source, Step, TextTrack
 
 
 class NormalizeSummary(Contract):
@@ -18,6 +18,7 @@ class NormalizeSummary(Contract):
     """Where each sound track shall land."""
     media_s: float
     engine: str
+    texts: tuple[TextTrack, ...] = ()
     decisions: dict[str, str] = {}
     warnings: tuple[str, ...] = ()
 
