@@ -237,6 +237,16 @@ def _warnings(
         for number, (part, _, own) in enumerate(parts)
         if own.video and number not in shown
     ]
+    words += [
+        f"{part.name}: its subtitles are left out"
+        for number, (part, _, own) in enumerate(parts)
+        if number in shown and any(stream.kind == "subtitle" for stream in own.other)
+    ]
+    words += [
+        f"{part.name}: {len(own.audio) - 1} of its {len(own.audio)} sound tracks are left out"
+        for part, _, own in parts
+        if len(own.audio) > 1
+    ]
     for output in plan.job.outputs:
         rate, rates = plan.output_rate(output), SOUNDS[output.codec].rates
         if rate != plan.rate_hz:

@@ -10,7 +10,11 @@ from typing import Any
 import av
 import pytest
 
+from longtake.contracts import Stitch
 from longtake.errors import InputUnsupported, InvalidJob
+from longtake.stitching import resolve_stitch
+from media.probing.in_child import inspect_in_child
+from media.programme.plan import plan_stitch
 from tests.media.engine import run
 from tests.media.programme import decoded, stitch
 from tests.media.test_stitch import tone
@@ -65,6 +69,24 @@ def times(path: Path) -> list[Fraction]:
         elif not line.startswith("#"):
             found.append(int(line.split(",")[2]) * base)
     return found
+
+
+async def test_what_a_programme_leaves_out_of_its_parts_is_told(tmp_path: Path) -> None:
+    words, plain, rich = tmp_path / "a.srt", counted(tmp_path / "a.mp4"), tmp_path / "b.mkv"
+    words.write_text("1\n00:00:00,500 --> 00:00:01,000\nHi\n")
+    tracks = [word for each in ("0:v", "0:a", "0:a", "1:s") for word in ("-map", each)]
+    run("-i", plain, "-i", words, *tracks, "-c", "copy", rich)
+    looks = [await inspect_in_child(Path(path)) for path in (plain, rich)]
+    indexes = {n: index for n, (_, index) in enumerate(looks) if index is not None}
+    parts = [{"source": plain}, {"source": str(rich)}]
+    told: dict[str, tuple[str, ...]] = {}
+    for output in ("out.mp4", "out.mp3"):
+        job = Stitch.model_validate({"timeline": parts, "outputs": [{"uri": f"/{output}"}]})
+        plan = plan_stitch(resolve_stitch(job), [facts for facts, _ in looks], indexes)
+        told[output] = plan.warnings
+    sound = "part 2 (b.mkv): 1 of its 2 sound tracks are left out"
+    assert told["out.mp4"] == ("part 2 (b.mkv): its subtitles are left out", sound)
+    assert [words for words in told["out.mp3"] if "picture" not in words] == [sound]
 
 
 async def test_cuts_show_every_frame_of_every_part(tmp_path: Path) -> None:
