@@ -42,6 +42,8 @@ READER_OPTIONS = {
 }
 """Of every file that PyAV opens: already as it looks for streams, it decodes."""
 
+MAX_DURATION_S = 48 * 3600
+"""Two frames that are a year apart would become a year of frames at a constant rate."""
 MAX_PIXELS = 8192 * 8192
 """Of one picture: decoders refuse larger ones, also where a stream grows in the middle."""
 

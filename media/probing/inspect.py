@@ -18,13 +18,17 @@ from longtake.languages import from_file
 from media.probing.bitstream import x264_build
 from media.probing.demux import Track, demux
 from media.probing.facts import audio_facts, rounded, title_of, video_facts
-from media.probing.formats import MAX_PIXELS, OLD_DECODERS, READER_OPTIONS, sniff
+from media.probing.formats import (
+    MAX_DURATION_S,
+    MAX_PIXELS,
+    OLD_DECODERS,
+    READER_OPTIONS,
+    sniff,
+)
 from media.probing.index import IN_ONE_PIECE, Index
 from media.probing.layout import chapters, index_first
 
 MAX_STREAMS = 64
-MAX_DURATION_S = 48 * 3600
-"""Two frames that are a year apart would become a year of frames at a constant rate."""
 _LENGTH_IN_HEADER = ("mov", "matroska", "avi", "flv")
 FIXED_4_4_4 = 151
 """From this build on, x264's 4:4:4 streams decode without the message in their first frame."""
