@@ -7,7 +7,7 @@ from pathlib import Path
 
 from temporalio import activity
 
-from activities.place import Place
+from activities.place import Place, called
 from longtake.contracts.containers import Container
 from longtake.contracts.encode import VideoSettings
 from longtake.contracts.media import MediaFacts
@@ -21,7 +21,7 @@ from media.captions.cue import Cues, earlier, without_braces
 from media.captions.sources import read_captions
 from media.captions.webvtt import document
 from media.picture.overlays import Beside
-from media.picture.watermark import png_size
+from media.picture.watermark import check_png, png_size
 from media.tags.carry import read_apart
 from media.transcode.plan import Clip
 from storage.work import content_key
@@ -33,7 +33,10 @@ async def admit_watermark(here: Place, settings: VideoSettings) -> Image | None:
         return None
     storage = here.storage(settings.watermark.image)
     source = await storage.fingerprint(settings.watermark.image)
-    width, height = png_size(await storage.localize(source))
+    path = await storage.localize(source)
+    with called(source.uri, path):
+        width, height = png_size(path)
+        await check_png(path)
     return Image(source=source, width=width, height=height)
 
 

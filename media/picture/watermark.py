@@ -10,6 +10,8 @@ from longtake.contracts.base import Contract, Rational
 from longtake.contracts.picture import LARGEST, Watermark
 from longtake.contracts.steps.common import Source
 from longtake.errors import InputCorrupt, InputTooLarge, InputUnsupported
+from media.children.process import ProcessFailed, run_ffmpeg
+from media.ffmpeg.command import Ffmpeg
 from media.picture.colour import Colour
 from media.probing.formats import open_for_reading
 
@@ -63,6 +65,18 @@ def png_size(path: Path) -> tuple[int, int]:
     if not width or not height:
         raise InputCorrupt(f"the watermark {path} is damaged: it has no pixels")
     return width, height
+
+
+async def check_png(path: Path) -> None:
+    """Decode a PNG once: a damaged one is told before a frame is encoded, and not as the film's
+    fault. Raises InputCorrupt, and what `run_ffmpeg` raises."""
+    command = Ffmpeg.quiet().read_image(path).then("-frames:v", "1").write("-", "null")
+    try:
+        await run_ffmpeg(command.arguments())
+    except ProcessFailed as error:
+        raise InputCorrupt(
+            f"the watermark {path} cannot be read; save it anew: {error.stderr}"
+        ) from error
 
 
 def place(

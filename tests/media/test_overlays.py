@@ -23,7 +23,7 @@ from media.captions.cue import Cue
 from media.captions.cue_text import words
 from media.captions.files import read_file
 from media.picture.geometry import geometry
-from media.picture.watermark import png_size
+from media.picture.watermark import check_png, png_size
 from tests.media.engine import run, transcode
 from tests.media.pixels import Shot, shot
 from tests.media.test_filters import EXACT, QUIET, SRT, logo, picture
@@ -190,6 +190,16 @@ def test_a_watermark_that_is_no_png_is_refused(tmp_path: Path) -> None:
         png_size(tmp_path / "b.png")
     with pytest.raises(InputNotFound):
         png_size(tmp_path / "c.png")
+
+
+async def test_a_watermark_whose_pixels_are_damaged_is_refused(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.png", tmp_path / "cut.png"
+    run("-f", "lavfi", "-i", "testsrc2=s=200x200", "-frames:v", "1", whole)
+    await check_png(whole)
+    cut.write_bytes(whole.read_bytes()[:-2000])
+    assert png_size(cut) == (200, 200)
+    with pytest.raises(InputCorrupt, match=r"watermark .*cut\.png cannot be read"):
+        await check_png(cut)
 
 
 async def test_a_broken_watermark_fails_with_words(tmp_path: Path) -> None:
