@@ -11,8 +11,8 @@ from longtake.cli.session import Farewell
 from longtake.errors import LongtakeError, ServiceUnreachable
 
 if TYPE_CHECKING:
-    from longtake.client import JobHandle
     from longtake.contracts.result import JobResult
+    from longtake.handle import JobHandle
 
 
 async def follow(

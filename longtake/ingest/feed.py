@@ -13,7 +13,8 @@ from longtake.ingest.rules import job_for, rule_for
 from longtake.paths import local_path
 
 if TYPE_CHECKING:
-    from longtake.client import JobHandle, Longtake
+    from longtake.client import Longtake
+    from longtake.handle import JobHandle
     from longtake.kinds import AnyJob
 
 

@@ -68,7 +68,7 @@ async def test_drawn_words_that_begin_before_the_picture_are_left_out(tmp_path: 
     assert made.facts.video[0].start_s == pytest.approx(0, abs=0.001)
     with av.open(made.path) as container:
         (words,) = container.streams.subtitles
-        shown = [float(p.pts * p.time_base) for p in container.demux(words) if p.size]
+        shown = [float((p.pts or 0) * p.time_base) for p in container.demux(words) if p.size]
     assert shown == pytest.approx([1.0], abs=0.001)
 
 
