@@ -23,6 +23,8 @@ from tests.browser.streaming import Cue, Way, play_in_short
 
 PLAYERS: tuple[Way, ...] = ("hls.js", "shaka dash")
 TURNS = 3
+SIDE_BY_SIDE = 3
+"""Packages that are played at once: most of the time a player waits for the clock."""
 
 
 def play_every_package(root: Path, config: pytest.Config) -> None:
@@ -67,12 +69,28 @@ def _captions(folder: Path, listing: Listing) -> dict[str, Cue]:
 
 
 async def _play(executable: str, folders: list[Path], script: Callable[[str], Path]) -> None:
-    async with browsing(executable) as browser:
-        for folder in folders:
-            listing = Listing.model_validate_json((folder / "package.json").read_bytes())
-            captions = _captions(folder, listing)
-            for way in _players(listing):
-                await _play_calmly(browser, folder, way, script(way), captions)
+    room = asyncio.Semaphore(SIDE_BY_SIDE)
+    listed = [
+        (folder, Listing.model_validate_json((folder / "package.json").read_bytes()))
+        for folder in folders
+    ]
+    scripts = {way: script(way) for _, listing in listed for way in _players(listing)}
+    async with browsing(executable) as browser, asyncio.TaskGroup() as plays:
+        for folder, listing in listed:
+            plays.create_task(_play_package(browser, folder, listing, scripts, room))
+
+
+async def _play_package(
+    browser: Browser,
+    folder: Path,
+    listing: Listing,
+    scripts: Mapping[Way, Path],
+    room: asyncio.Semaphore,
+) -> None:
+    captions = _captions(folder, listing)
+    async with room:
+        for way in _players(listing):
+            await _play_calmly(browser, folder, way, scripts[way], captions)
 
 
 async def _play_calmly(
