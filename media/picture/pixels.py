@@ -54,7 +54,8 @@ def picture_filters(facts: VideoFacts, settings: VideoSettings) -> tuple[str, ..
         steps.append(_scaled(facts, settings, shape, None if own else after))
         if pixel_format != facts.pixel_format:
             steps.append(f"format={pixel_format}")
-    if shape.resizes:
+    # Of a programme each part says so, for else one that is not resized may say nothing.
+    if shape.resizes or settings.conform:
         steps.append("setsar=1")
     if shape.canvas != shape.scaled:
         steps.append("pad={}:{}:{}:{}:color=black".format(*shape.canvas, *shape.offset))

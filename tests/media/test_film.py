@@ -231,6 +231,16 @@ async def test_parts_of_every_kind_become_one_picture(tmp_path: Path) -> None:
     assert made.facts[1].duration_s == pytest.approx(whole / 25, abs=0.03)
 
 
+async def test_a_part_that_does_not_tell_its_pixels_shape_has_square_ones(tmp_path: Path) -> None:
+    parts = [
+        {"source": counted(tmp_path / "untold.mkv", "-vf", "setsar=0", frames=10)},
+        {"source": counted(tmp_path / "square.mp4", frames=10, size="160x90")},
+    ]
+    out = tmp_path / "out.mp4"
+    await stitch(tmp_path, timeline=parts, outputs=[{"uri": str(out)}], picture=QUICK)
+    assert times(out) == [Fraction(n, 25) for n in range(20)]
+
+
 async def test_parts_that_are_alike_are_copied(tmp_path: Path) -> None:
     """Packet by packet, cut at keyframes; the picture of anything else is encoded."""
     a, b = (tmp_path / f"{name}.mp4" for name in "ab")
