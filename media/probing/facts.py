@@ -108,18 +108,26 @@ _STANDARD_RATES = (
 
 
 def _frame_rate(index: Index, steps: list[int], told: Fraction | None) -> Fraction | None:
-    """Average frames per second; that which the container tells, or a standard one, where the
-    difference is only rounding. Of a second in milliseconds that is a thousandth."""
+    """Average frames per second; a standard rate, or that which the container tells, where the
+    difference is only rounding. Of a second in milliseconds that is a thousandth. What FFmpeg
+    tells of Matroska is a guess that is a little beside: 19001/317 for 60000/1001."""
     if not steps:
         return None
     span_s = (index.pts[-1] - index.pts[0]) * index.time_base
     average = len(steps) / span_s
-    if told and told.denominator <= 1001 and abs(average - told) * span_s <= told * index.time_base:
-        return told
+    likely = [told] if told and told.denominator <= 1001 else []
+    for rate in sorted({*likely, *_STANDARD_RATES}, key=lambda rate: _likeness(rate, told)):
+        if abs(average - rate) * span_s <= rate * index.time_base:
+            return rate
     for rate in _STANDARD_RATES:
         if abs(average - rate) * 2000 < rate:
             return rate
     return average.limit_denominator(1001)
+
+
+def _likeness(rate: Fraction, told: Fraction | None) -> tuple[bool, Fraction]:
+    """Standard rates first, and of those the one that is closest to what the container tells."""
+    return (rate not in _STANDARD_RATES, abs(rate - told) if told else Fraction())
 
 
 def _is_variable(steps: list[int], time_base: Fraction) -> bool:

@@ -59,7 +59,10 @@ async def test_layout_name_and_tags_are_looked_at(tmp_path: Path) -> None:
     assert "wrong-extension" not in codes(await probe(named, "plain.mp4")), "as a cache calls it"
 
 
-@pytest.mark.parametrize(("rate", "frames"), [("12", 12), ("30", 15), ("30000/1001", 15)])
+@pytest.mark.parametrize(
+    ("rate", "frames"),
+    [("12", 12), ("30", 15), ("30000/1001", 15), ("24000/1001", 24), ("60000/1001", 60)],
+)
 async def test_a_rate_that_was_only_rounded_is_told_as_it_is(
     rate: str, frames: int, tmp_path: Path
 ) -> None:
