@@ -22,7 +22,7 @@ from temporalio.exceptions import (
 )
 
 from workflows.children import Children, failure_of
-from workflows.failures import failure, job_error
+from workflows.failures import failure, job_error, was_stopped
 from workflows.outbox import Outbox
 from workflows.tasks import ended, is_canceled, undisturbed
 
@@ -219,8 +219,7 @@ class JobWorkflow:
                 try:
                     result = await (ended(handle) if ends_the_job else handle)
                 except ActivityError as error:
-                    held = handle in self._held and is_cancelled_exception(error)
-                    if not held or is_canceled():
+                    if handle not in self._held or is_canceled() or not was_stopped(error):
                         raise
                 else:
                     self._begun = True

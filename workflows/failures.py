@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    RetryState,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from longtake.contracts.result import JobError, JobResult
@@ -31,3 +37,12 @@ def job_error(error: ActivityError | ApplicationError | ChildWorkflowError) -> J
     if isinstance(cause, ApplicationError):
         return JobError(type=cause.type or "LongtakeError", message=cause.message)
     return JobError(type="LongtakeError", message=f"a step did not end: {cause or error}")
+
+
+def was_stopped(error: ActivityError) -> bool:
+    """Did a step end for it was told to? One whose worker died before it could answer ends by its
+    missing heartbeats, and Temporal tries no step again that is to stop."""
+    if is_cancelled_exception(error):
+        return True
+    unanswered = error.retry_state == RetryState.CANCEL_REQUESTED
+    return unanswered and workflow.patched("a pause outlives the worker that it was told")

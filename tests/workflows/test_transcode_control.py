@@ -121,6 +121,22 @@ async def test_pause_and_resume_at_once_lose_nothing(client: Client, pretend: Pr
     assert (await asyncio.wait_for(handle.result(), WAIT_S))["state"] == "succeeded"
 
 
+async def test_a_step_whose_worker_died_as_the_pause_came_begins_again(
+    client: Client, pretend: Pretend
+) -> None:
+    """Nobody answers the pause: the server ends the step, and tries none again that is to stop."""
+    pretend.hang.clear()
+    pretend.dies_of_cancel = True
+    handle = await begin(client)
+    await until(lambda: pretend.plans)
+    await asyncio.sleep(0.5)
+    await handle.signal("pause")
+    await asyncio.sleep(0.5)
+    pretend.hang.set()
+    await handle.signal("resume")
+    assert (await asyncio.wait_for(handle.result(), WAIT_S))["state"] == "succeeded"
+
+
 async def test_a_paused_job_can_be_canceled_at_once(client: Client, pretend: Pretend) -> None:
     pretend.hang.clear()
     handle = await begin(client)

@@ -65,6 +65,7 @@ class Pretend:
         self.chunks = 3
         self.mismatch = False
         self.ignores_cancel = False
+        self.dies_of_cancel = False
         self.hang, self.concluding = asyncio.Event(), asyncio.Event()
         self.hang.set()
         self.concluding.set()
@@ -142,6 +143,8 @@ class Pretend:
             try:
                 await asyncio.sleep(0.05)
             except asyncio.CancelledError:
+                if self.dies_of_cancel:
+                    raise ApplicationError("no heartbeat came any more") from None
                 if not self.ignores_cancel:
                     raise
                 break  # it was as good as done
