@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import yaml
 
+_MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+
 Place = tuple[int | str, ...]
 """Where a value lies in a document: `("steps", "film", "video", "crf")`."""
 
@@ -61,6 +63,8 @@ def read_with_lines(path: Path) -> Document:
                         None, None, f"{key.value} is there twice", key.start_mark
                     )
                 seen.add(key.value)
+                if key.tag != _MERGE:  # names are text, as in JSON: `on` is no truth, 1 no number
+                    key.tag = _TEXT
             return super().construct_mapping(node, deep=deep)
 
     with path.open(encoding="utf-8") as text:
@@ -69,10 +73,24 @@ def read_with_lines(path: Path) -> Document:
             node = loader.get_single_node()
             if node is None:
                 return Document(None, {})
+            _look_for_circles(node, ())
             # In this order: constructing puts what `<<` merges in among a node's own keys.
             return Document(loader.construct_document(node), dict(_lines(node, ())))
         finally:
             loader.dispose()
+
+
+def _look_for_circles(node: yaml.Node, around: tuple[yaml.Node, ...]) -> None:
+    """Raises yaml.YAMLError for an anchor that names what it stands in: it has no end."""
+    import yaml
+
+    if any(node is each for each in around):
+        words = "an anchor stands in what it names"
+        raise yaml.constructor.ConstructorError(None, None, words, node.start_mark)
+    inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+    for each in inner:
+        for part in each if isinstance(each, tuple) else (each,):
+            _look_for_circles(part, (*around, node))
 
 
 def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:

@@ -90,8 +90,8 @@ class From(Contract):
 class Bounds(Contract):
     """A number's bounds, both included."""
 
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    at_most: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _leaves_something(self) -> Bounds:

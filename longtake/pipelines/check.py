@@ -71,6 +71,9 @@ def look(document: PipelineDocument, *, level: int = 1) -> Looked:
     ]
     if document.on_cancel:
         found += _of_last_step(document, document.on_cancel)
+        if "on_cancel" in document.steps:
+            words = "it is told as on_cancel, which the document has beside it: call it otherwise"
+            found.append(Problem(("steps", "on_cancel"), words))
     inside: dict[str, Inner] = {}
     for place, step in _placed(document):
         problems, inner = _look_inside(step, level)

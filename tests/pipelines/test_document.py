@@ -208,3 +208,38 @@ def test_what_is_no_yaml_is_refused_in_words(tmp_path: Path) -> None:
         read_pipeline(path)
     with pytest.raises(InvalidJob, match="cannot be read"):
         read_pipeline(tmp_path / "none.yaml")
+
+
+def test_an_anchor_that_stands_in_itself_is_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / "round.yaml"
+    file.write_text("inputs: &all {video: *all}\n")
+    with pytest.raises(InvalidJob, match=r"an anchor stands in what it names.*line 1"):
+        read_pipeline(file)
+
+
+def test_names_are_text_whatever_yaml_takes_them_for(tmp_path: Path) -> None:
+    file = tmp_path / "names.yaml"
+    file.write_text("on: {1: yes, null: 2.5}\n")
+    assert read_with_lines(file).content == {"on": {"1": True, "null": 2.5}}
+
+
+def test_a_step_is_not_taken_for_the_one_on_cancel(tmp_path: Path) -> None:
+    last = "on_cancel: {kind: checksums, files: [{from: inputs.video}], output: GONE}\n"
+    file = tmp_path / "last.yaml"
+    file.write_text(
+        f"inputs: {{video: {{type: video}}}}\nsteps:\n{FILM.replace('film:', 'on_cancel:')}"
+        f"outputs: {{film: {{from: on_cancel.video}}}}\n{last}"
+    )
+    with pytest.raises(InvalidJob, match=r"last\.yaml:3: steps\.on_cancel: .*call it otherwise"):
+        read_pipeline(file)
+
+
+def test_a_bound_is_a_number(tmp_path: Path) -> None:
+    file = tmp_path / "nan.yaml"
+    file.write_text(
+        "inputs: {video: {type: video}}\nsteps:\n"
+        f"{FILM.replace('}, output', '}, when: {height: {at_least: .nan}}, output')}"
+        "outputs: {film: {from: film.video}}\n"
+    )
+    with pytest.raises(InvalidJob, match=r"steps\.film\.when\.height\.at_least"):
+        read_pipeline(file)
