@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -90,8 +90,11 @@ def _record(record: Mapping[str, Any]) -> Arrived:
 
 def _arrived(bucket: str, told: Mapping[str, Any], at: str | None) -> Arrived:
     size = told.get("size")
+    moment = datetime.fromisoformat(at) if at else None
+    if moment is not None and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
     return Arrived(
         uri=f"s3://{bucket}/{told['key']}",
         bytes=None if size is None else int(size),
-        at=datetime.fromisoformat(at) if at else None,
+        at=moment,
     )

@@ -40,8 +40,9 @@ TALK = Arrived("s3://uploads/in/a talk ü.mov", 7, AT)
         {"Type": "Notification", "Message": json.dumps({"Records": [S3]})},
         EVENTBRIDGE,
         R2,
+        {**R2, "eventTime": "2026-11-26T12:30:00"},
     ],
-    ids=["S3", "S3 of MinIO", "SNS", "EventBridge", "R2"],
+    ids=["S3", "S3 of MinIO", "SNS", "EventBridge", "R2", "without a time zone"],
 )
 def test_an_event_tells_of_its_object(event: object) -> None:
     assert list(arrived(json.dumps(event))) == [TALK]
