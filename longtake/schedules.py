@@ -52,6 +52,8 @@ _POLICIES: dict[Overlap, ScheduleOverlapPolicy] = {
     "allow-all": ScheduleOverlapPolicy.ALLOW_ALL,
 }
 _TYPES = {contract.__name__ for contract in KINDS.values()}
+MOST_LETTERS = 179
+"""Of a schedule's id: a job's has 200, and 21 of them are the time, `-2030-01-31T02:00:00Z`."""
 _NEXT = 5
 """Times to come that are told."""
 
@@ -73,6 +75,11 @@ class Schedules:
         no job can be called by.
         """
         identity.must_be_id(schedule_id)  # its jobs are called by it
+        if len(schedule_id) > MOST_LETTERS:
+            raise InvalidJob(
+                f"the id has {len(schedule_id)} characters: use {MOST_LETTERS} at most, for its "
+                "jobs have the time behind it"
+            )
         if job.id is not None:
             raise InvalidJob("leave out the job's id: each start makes one from the schedule's")
         if job.deadline is not None:

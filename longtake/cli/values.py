@@ -52,11 +52,11 @@ def deadline(text: str | None, now: datetime) -> str | None:
     """A moment from `2h`, `30m`, or an ISO date and time, local where no zone is given."""
     if text is None:
         return None
-    if found := _SPAN.fullmatch(text.strip()):
-        return (now + timedelta(seconds=int(found[1]) * _SECONDS[found[2]])).isoformat()
     try:
+        if _SPAN.fullmatch(text.strip()):
+            return (now + timedelta(seconds=span(text) or 0)).isoformat()
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InvalidJob(f"{text!r} is no deadline; write 2h, 30m or 2030-01-31T18:00") from error
     return moment.astimezone().isoformat()
 
@@ -80,11 +80,11 @@ def since(text: str | None, now: datetime) -> datetime | None:
     """A moment in the past from `2d`, `90m`, or an ISO date and time, local without a zone."""
     if text is None:
         return None
-    if found := _SPAN.fullmatch(text.strip()):
-        return now - timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
     try:
+        if _SPAN.fullmatch(text.strip()):
+            return now - timedelta(seconds=span(text) or 0)
         return datetime.fromisoformat(text).astimezone()
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InvalidJob(f"{text!r} is no time; write 2d, 90m or 2030-01-31T18:00") from error
 
 

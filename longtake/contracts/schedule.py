@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from longtake.contracts.base import Contract, Report, Seconds
 
+_TEN_YEARS_S = 10 * 366 * 86_400
+
 Overlap = Literal["skip", "buffer-one", "buffer-all", "cancel-other", "allow-all"]
 
 
@@ -20,7 +22,7 @@ class Timetable(Contract):
         max_length=20,
         description="Minute, hour, day, month, weekday: '0 3 * * *'; or @hourly, @daily, …",
     )
-    every_s: Annotated[Seconds, Field(ge=1)] | None = Field(
+    every_s: Annotated[Seconds, Field(ge=1, le=_TEN_YEARS_S)] | None = Field(
         default=None, description="Seconds from one start to the next."
     )
     time_zone: Annotated[str, Field(min_length=1, max_length=64)] = Field(
@@ -32,7 +34,7 @@ class Timetable(Contract):
         "one, or all, are started behind it. cancel-other: it is cancelled first. allow-all: they "
         "run side by side.",
     )
-    catch_up_s: Annotated[Seconds, Field(ge=10)] = Field(
+    catch_up_s: Annotated[Seconds, Field(ge=10, le=_TEN_YEARS_S)] = Field(
         default=Fraction(86_400),
         description="Starts that the service slept through are made up for, if they are no older.",
     )

@@ -93,3 +93,11 @@ def test_captions_are_written_down_or_given_not_both() -> None:
     for texts in (["transcribe", "en=a.vtt"], ["en=a.vtt", "transcribe"]):
         with pytest.raises(InvalidJob, match="stands alone"):
             values.package_captions(texts)
+
+
+@pytest.mark.parametrize("moment", [values.deadline, values.since])
+def test_a_moment_that_no_calendar_has_is_refused_in_words(moment: object) -> None:
+    assert callable(moment)
+    for text in ("9999999d", "99999999999d"):
+        with pytest.raises(InvalidJob, match=f"'{text}' is no"):
+            moment(text, datetime.now().astimezone())

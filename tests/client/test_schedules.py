@@ -149,6 +149,10 @@ async def test_what_cannot_be_is_told(longtake: Longtake, clip: Path) -> None:
         await schedules.create("other", job(clip, id="one"), NIGHTLY)
     with pytest.raises(InvalidJob, match="every/night' will not do; use letters"):
         await schedules.create("every/night", job(clip), NIGHTLY)
+    with pytest.raises(InvalidJob, match="use 179 at most"):
+        await longtake.schedules.create("x" * 180, job(clip), NIGHTLY)
+    with pytest.raises(ValueError, match="less than or equal to"):
+        Timetable(every_s=Fraction(10**12))
     with pytest.raises(InvalidJob, match="leave out the job's deadline"):
         await schedules.create("other", job(clip, deadline="2030-01-31T18:00:00Z"), NIGHTLY)
     with pytest.raises(InvalidJob, match="there is no preset 'web-48p'"):
