@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 
+DEEPEST = 100
+"""Of a document: lists and objects within each other."""
+MOST_VALUES = 200_000
+"""Of a document; a pipeline has some hundreds."""
+
 Place = tuple[int | str, ...]
 """Where a value lies in a document: `("steps", "film", "video", "crf")`."""
 
@@ -73,24 +78,33 @@ def read_with_lines(path: Path) -> Document:
             node = loader.get_single_node()
             if node is None:
                 return Document(None, {})
-            _look_for_circles(node, ())
+            _check_extent(node)
             # In this order: constructing puts what `<<` merges in among a node's own keys.
             return Document(loader.construct_document(node), dict(_lines(node, ())))
+        except RecursionError as error:
+            raise yaml.YAMLError(f"it is more than {DEEPEST} deep") from error
         finally:
             loader.dispose()
 
 
-def _look_for_circles(node: yaml.Node, around: tuple[yaml.Node, ...]) -> None:
-    """Raises yaml.YAMLError for an anchor that names what it stands in: it has no end."""
+def _check_extent(root: yaml.Node) -> None:
+    """Raises yaml.YAMLError for a document that has no end, or none that is near: what anchors name
+    counts at each place that names them."""
     import yaml
 
-    if any(node is each for each in around):
-        words = "an anchor stands in what it names"
-        raise yaml.constructor.ConstructorError(None, None, words, node.start_mark)
-    inner = node.value if isinstance(node, yaml.CollectionNode) else ()
-    for each in inner:
-        for part in each if isinstance(each, tuple) else (each,):
-            _look_for_circles(part, (*around, node))
+    left, open_nodes = MOST_VALUES, [(root, 0)]
+    while open_nodes:
+        node, depth = open_nodes.pop()
+        left -= 1
+        if depth > DEEPEST:
+            words = f"it is more than {DEEPEST} deep here, or an anchor stands in what it names"
+            raise yaml.constructor.ConstructorError(None, None, words, node.start_mark)
+        if left < 0:
+            words = f"it has more than {MOST_VALUES} values, with all that its anchors name"
+            raise yaml.constructor.ConstructorError(None, None, words, root.start_mark)
+        inner = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for each in inner for part in (each if isinstance(each, tuple) else (each,)))
+        open_nodes += [(part, depth + 1) for part in parts]
 
 
 def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:

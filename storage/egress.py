@@ -52,9 +52,8 @@ def check(url: str, allowing: str = HTTP_ALLOW) -> Place:
     addresses = _resolve(host, port, url)
     for address in addresses:
         if not allowed and not is_public(address):
-            raise InputForbidden(
-                f"{shown(url)}: {host} is {address}, which is not a public address; {ask}"
-            )
+            named = host if str(address) == host else f"{host} is {address}, which"
+            raise InputForbidden(f"{shown(url)}: {named} is not a public address; {ask}")
     if port != 443 and not allowed:
         raise InputForbidden(f"{shown(url)}: port {port} is not allowed; {ask}")
     return Place(host, port, addresses[0])

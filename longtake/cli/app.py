@@ -117,6 +117,7 @@ def _invoke(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments) or ["--help"], prog_name="longtake", standalone_mode=False)
     except TyperException as error:
-        words = error.format_message().rstrip(".")
+        # A Literal's words begin with pydantic's name for a validator.
+        words = error.format_message().rstrip(".").replace("Value error, ", "", 1)
         raise InvalidJob(f"{words}. `--help` shows what there is") from error
     return code if isinstance(code, int) else 0

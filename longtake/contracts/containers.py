@@ -38,7 +38,10 @@ CONTAINERS: dict[Container, Holds] = {
     "mov": Holds(
         "MOV",
         (".mov",),
-        ("h264", "hevc", "prores", "mpeg4", "mpeg2video", "mjpeg", "dnxhd", "qtrle", "png"),
+        (
+            *("h264", "hevc", "prores", "mpeg4", "mpeg2video", "mjpeg", "dnxhd", "qtrle", "png"),
+            *("dvvideo", "svq1", "cinepak", "cfhd", "v210", "jpeg2000"),
+        ),
         ("aac", "pcm", "ac3", "alac", "mp3"),
         "web-1080p",
     ),

@@ -62,7 +62,9 @@ def make_plan(
             video = _with_chunks(video, index, origin, end, clip, chunk_s, one_chunk)
     audio = plan_tracks(facts, settings, clip, decisions)
     if video is None and not audio:
-        raise InvalidJob("the output would hold neither picture nor sound")
+        raise InvalidJob(
+            "the output would hold neither picture nor sound, as the source has no sound"
+        )
     clipped = clip.start is not None or clip.end is not None
     span = Span(start_s=clip.start or Fraction(), end_s=clip.end) if clipped else None
     carried, left_out = carry(facts, settings.container, span)

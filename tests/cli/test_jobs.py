@@ -117,3 +117,11 @@ async def test_an_unknown_id_is_a_bad_request(longtake: Command) -> None:
         done = await longtake(command, "nothing")
         assert done.code == 2
         assert "error: JobNotFound: there is no job 'nothing'" in done.err
+
+
+async def test_a_word_that_an_option_does_not_know_is_told_without_names_of_ours(
+    alone: Command,
+) -> None:
+    done = await alone("list", "--state", "foo")
+    assert done.code == 2
+    assert "'--state': 'foo' is not one of 'queued'" in done.err

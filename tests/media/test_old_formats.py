@@ -63,6 +63,20 @@ def small(path: Path) -> bytes:
     return subprocess.run(command, check=True, capture_output=True, timeout=WAIT_S).stdout
 
 
+@pytest.mark.parametrize(
+    "name", ["dv.avi", "dv.dv", "svq1.mov", "cinepak.avi", "cineform.mov", "v210.mov"]
+)
+async def test_an_old_picture_is_copied_into_mov(name: str, tmp_path: Path) -> None:
+    source = tmp_path / name
+    run(*PICTURE, *SOUND, *FILMS[name], source)
+    audio = {"codec": "pcm"}
+    made = await transcode(source, tmp_path / "out.mov", video={"codec": "copy"}, audio=audio)
+    before, after = (
+        run("-i", path, "-map", "0:v", "-f", "hash", "-") for path in (source, made.path)
+    )
+    assert before == after
+
+
 @pytest.mark.parametrize("name", FILMS)
 async def test_an_old_film_becomes_a_new_one(name: str, tmp_path: Path) -> None:
     source = tmp_path / name

@@ -210,10 +210,25 @@ def test_what_is_no_yaml_is_refused_in_words(tmp_path: Path) -> None:
         read_pipeline(tmp_path / "none.yaml")
 
 
-def test_an_anchor_that_stands_in_itself_is_refused_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("inputs: &all {video: *all}\n", r"an anchor stands in what it names.*line 1"),
+        (f"inputs: {'[' * 120}{']' * 120}\n", "more than 100 deep"),
+        (f"inputs: {'[' * 5000}{']' * 5000}\n", "more than 100 deep"),
+        (
+            "".join(f"{n}: &a{n} [{f'*a{n - 1},' * 9 if n else 'x'}]\n" for n in range(12)),
+            "more than 200000 values, with all that its anchors name",
+        ),
+    ],
+    ids=["in itself", "deep", "very deep", "of many anchors"],
+)
+def test_a_document_without_an_end_is_refused_in_words(
+    text: str, words: str, tmp_path: Path
+) -> None:
     file = tmp_path / "round.yaml"
-    file.write_text("inputs: &all {video: *all}\n")
-    with pytest.raises(InvalidJob, match=r"an anchor stands in what it names.*line 1"):
+    file.write_text(text)
+    with pytest.raises(InvalidJob, match=words):
         read_pipeline(file)
 
 
