@@ -26,7 +26,7 @@ from media.probing.formats import (
     sniff,
 )
 from media.probing.index import IN_ONE_PIECE, Index
-from media.probing.layout import chapters, index_first
+from media.probing.layout import asf_length, chapters, index_first
 
 MAX_STREAMS = 64
 _LENGTH_IN_HEADER = ("mov", "matroska", "avi", "flv")
@@ -147,9 +147,11 @@ def _missing_end(
 ) -> str | None:
     """The header promises a length; a file that stopped being written keeps less. Both in words;
     None if nothing is missing."""
-    if demuxer not in _LENGTH_IN_HEADER or not container.duration:
+    promised = asf_length(file) if demuxer == "asf" else None
+    if demuxer in _LENGTH_IN_HEADER and container.duration:
+        promised = Fraction(container.duration, av.time_base)
+    if promised is None:
         return None  # elsewhere FFmpeg estimates the length from the bit rate
-    promised = Fraction(container.duration, av.time_base)
     found = max((t.start_s + t.duration_s for t in tracks if t.first is not None), default=origin)
     if demuxer != "matroska":  # whose duration is a time on its clock, not a length
         found -= origin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from longtake.contracts.media import Chapter
 
 MOST_CHAPTERS = 100
 """So many are told one by one: facts travel in messages, which have little room."""
+
+
+_ASF_HEADER = 64 << 10
+_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 
 
 def index_first(path: Path, demuxer: str) -> bool | None:
@@ -30,6 +35,21 @@ def index_first(path: Path, demuxer: str) -> bool | None:
                 return None
             file.seek(size - 8, 1)
     return None
+
+
+def asf_length(path: Path) -> Fraction | None:
+    """How long the header of an ASF (WMV, WMA) says that it plays, in seconds; FFmpeg does not tell
+    it of one that was cut off. None of a broadcast, or where no header says it.
+
+    Advanced Systems Format, 3.2: the File Properties Object.
+    """
+    with path.open("rb") as file:
+        _, found, told = file.read(_ASF_HEADER).partition(_FILE_PROPERTIES)
+    if not found or len(told) < 76:
+        return None
+    play, _, preroll, flags = struct.unpack_from("<QQQI", told, 48)
+    length = Fraction(play, 10_000_000) - Fraction(preroll, 1000)
+    return None if flags & 1 or length <= 0 else length
 
 
 def chapters(container: Any) -> tuple[Chapter, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from longtake.errors import InputCorrupt
 from media.ffmpeg.tools import ffmpeg
 from media.probing.in_child import inspect_in_child
 from media.probing.probe import probe
@@ -101,3 +102,17 @@ async def test_an_editors_or_a_phones_sound_is_read(name: str, tmp_path: Path) -
     made = await transcode(source, tmp_path / "new.mp3", preset="audio-mp3")
     assert made.facts.duration_s == pytest.approx(3, abs=0.06)
     assert tone_db(made.path) == pytest.approx(tone_db(source), abs=1)
+
+
+@pytest.mark.parametrize("name", ["wmv2-wmav2.wmv", "song.wma"])
+async def test_a_windows_file_that_was_cut_off_is_told(name: str, tmp_path: Path) -> None:
+    whole, cut = tmp_path / name, tmp_path / f"cut-{name}"
+    film = name in FILMS
+    picture, options = (PICTURE, FILMS[name]) if film else ((), SOUNDS[name])
+    run(*picture, *SOUND, *options, whole)
+    await inspect_in_child(whole)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(InputCorrupt, match=r"promises 3\.\d s and ends after .*--salvage"):
+        await inspect_in_child(cut)
+    facts, _ = await inspect_in_child(cut, salvage=True)
+    assert "what is there was taken" in "\n".join(facts.warnings)
