@@ -170,7 +170,8 @@ async def begin(request: ChunkRequest, beat: Beat) -> Work:
     """What a chunk needs: its plan, its source on this host, and how long it is."""
     check_engine(request.engine)
     here = place()
-    plan, index = await here.plan(request.plan_key), await here.index(request.index_key)
+    whole, index = await here.plan(request.plan_key), await here.index(request.index_key)
+    plan = whole.of_chunk(request.number)
     video = plan.picture
     chunk = video.chunks[request.number]
     frames = planned_times(video, index, chunk)

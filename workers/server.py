@@ -33,6 +33,11 @@ DYNAMIC_CONFIG: dict[str, Any] = {
 # A drained queue else says for seconds that it is full; a fleet's server has more to count.
 FRESH_COUNTS = {"matching.TaskQueueInfoByBuildIdTTL": "1s"}
 
+# Steps that a workflow gives at once arrive in its order: the richest chunk first. By default 512
+# hand them on side by side, the last one often first, and one processor idles at a film's end. A
+# fleet's server has too much to hand on for that.
+IN_ORDER = {"history.transferProcessorSchedulerWorkerCount": 1}
+
 # Without these a burst of jobs takes more than twice as long; the database survives SIGKILL.
 SQLITE = {"journal_mode": "wal", "synchronous": "normal"}
 
@@ -146,6 +151,6 @@ def _command(binary: Path, store: Path, record: Record) -> list[str]:
     command += ["--db-filename", str(store)]
     for pragma, value in SQLITE.items():
         command += ["--sqlite-pragma", f"{pragma}={value}"]
-    for key, value in {**DYNAMIC_CONFIG, **FRESH_COUNTS}.items():
+    for key, value in {**DYNAMIC_CONFIG, **FRESH_COUNTS, **IN_ORDER}.items():
         command += ["--dynamic-config-value", f"{key}={json.dumps(value)}"]
     return command

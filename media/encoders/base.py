@@ -43,6 +43,8 @@ class Encoder:
     """Whether a pass that writes statistics writes no picture; then there are two first ones."""
     counts_frames: bool = False
     """Whether its rate control counts frames at a fixed rate, where others read their times."""
+    on_host: Callable[[Arguments], Arguments] = tuple
+    """Adds what saves this host's processor time, for the same bytes: no recipe has it."""
     analysis_crf: int | None = None
     """Of the first pass, for an encoder that misses the rate of short chunks: then a constant
     quality is looked for that meets it (`media.transcode.rate_search`)."""

@@ -15,6 +15,7 @@ from media.encoders.base import (
     logged,
     rate,
 )
+from media.ffmpeg.tools import wide_vectors
 from media.probing.light import for_x265
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ ANALYSIS_CRF = 26
 
 
 def arguments(video: VideoPlan, which: Pass | None) -> Arguments:
-    """x265 on one thread: `-threads` caps nothing in it, and its frame threads change bytes."""
+    """x265 with the plan's frame threads: `-threads` caps nothing in it, a pool would follow from
+    the host, and its bytes depend on whether there is more than one frame thread."""
     settings = video.settings
     return (
         *("-c:v", "libx265", "-preset", str(settings.speed), *_quality(video, which)),
@@ -43,7 +45,7 @@ def _parameters(video: VideoPlan) -> str:
         (
             "log-level=error",
             "info=0",  # its options as text, in every header, and other ones in each chunk
-            *("pools=none", "frame-threads=1", "no-wpp=1"),
+            *("pools=none", f"frame-threads={video.threads}", "no-wpp=1"),
             # Its rate control counts frames: by the plan's rate, as the second pass's aim does.
             f"fps={frames.numerator}/{frames.denominator}",
             # A chunk is joined to others: no picture may reach behind its keyframe.
@@ -62,4 +64,13 @@ def _quality(video: VideoPlan, which: Pass | None) -> Arguments:
     return () if video.settings.crf == 0 else ("-crf", str(video.settings.crf))
 
 
-ENCODER = Encoder(arguments, counts_frames=True)
+def on_host(arguments: Arguments) -> Arguments:
+    """With AVX-512 where it is cheap: the same bytes for 3.5 % less CPU. By itself x265 never takes
+    it, as older processors lower their clock for it."""
+    if not wide_vectors():
+        return arguments
+    at = arguments.index("-x265-params") + 1
+    return (*arguments[:at], f"{arguments[at]}:asm=avx512", *arguments[at + 1 :])
+
+
+ENCODER = Encoder(arguments, counts_frames=True, on_host=on_host)

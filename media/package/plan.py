@@ -261,6 +261,7 @@ def cascaded(
                 "gop_frames": None,
                 "keyframes_forced": True,
                 "threads": 1,
+                "hastened": (),
                 "level": _level(rung, size, rate),
                 # Whole ticks: fragments are moved by them, and the grid must not notice.
                 "start_s": video.start_s // video.time_base * video.time_base,

@@ -131,12 +131,13 @@ def recipe(plan: PackagePlan, number: int) -> list[object]:
         if own.above is None:
             break
         at = own.above
-    top = plan.renditions[at].video
+    top, own_video = plan.renditions[at].video, plan.renditions[number].video
+    encoder_of = ENCODERS[own_video.encoder]
     return [
         *(video.stream, video.first_pts, *video.temporal, *top.filters),
-        *(top.files.model_dump(mode="json"), chain, *encoder(plan.renditions[number].video)),
+        *(top.files.model_dump(mode="json"), chain, *encoder_of.arguments(own_video, None)),
         *(str(plan.gop_s), str(video.start_s)),
-        *CARRIERS[ENCODERS[plan.renditions[number].video.encoder].carrier],
+        *CARRIERS[encoder_of.carrier],
         *([plan.lead_in.model_dump(mode="json")] if plan.lead_in else ()),
         *([{"lead-out": plan.lead_out.model_dump(mode="json")}] if plan.lead_out else ()),
     ]

@@ -68,6 +68,8 @@ class VideoPlan(Contract):
     keyframes_forced: bool = False
     """Whether keyframes lie where the command says, and nowhere else."""
     threads: int = 1
+    hastened: tuple[int, ...] = ()
+    """Numbers of the chunks that are encoded with twice as many."""
     settings: VideoSettings = VideoSettings()
     varied: bool = False
     """Whether chunks have a quality each; their headers agree all the same."""
@@ -133,6 +135,15 @@ class Plan(Contract):
     media_s: float
     decisions: dict[str, str]
     warnings: tuple[str, ...]
+
+    def of_chunk(self, number: int) -> Plan:
+        """The plan as one chunk is encoded, with threads of its own."""
+        video = self.picture
+        if number not in video.hastened:
+            return self
+        return self.model_copy(
+            update={"video": video.model_copy(update={"threads": 2 * video.threads})}
+        )
 
     @property
     def picture(self) -> VideoPlan:

@@ -25,7 +25,16 @@ from media.picture.temporal import deinterlaces, temporal_filters, turns_late
 from media.probing.index import IN_ONE_PIECE, Index
 from media.tags.carry import Span, carries_chapters, carry, chapter_marks
 from media.transcode.animations import animation_warnings, as_animation, one_piece, with_alpha
-from media.transcode.chunks import SHORTEST_S, Chunk, chunk_length, cut, halves, whole, with_run_in
+from media.transcode.chunks import (
+    SHORTEST_S,
+    Chunk,
+    chunk_length,
+    cut,
+    halves,
+    heaviest_first,
+    whole,
+    with_run_in,
+)
 from media.transcode.plan import AudioPlan, Clip, Plan, VideoPlan
 from media.transcode.smart_copy import check_copy, why_encode_video
 from media.transcode.timing import all_filled, constant_rate, make_grid
@@ -256,9 +265,11 @@ def _with_chunks(
         chunks = halves(index, chunks[0]) if video.exact else chunks
     # Constant rate ends a chunk's last frame where the next chunk's first one begins.
     chunks = with_run_in(index, chunks, video.reach, max(video.reach, 1 if video.grid else 0))
-    return video.model_copy(
-        update={"chunks": chunks, "threads": encoder_threads(len(chunks), video)}
-    )
+    threads = encoder_threads(len(chunks), video)
+    # Whichever of the two that are given last ends last has the processors of those before.
+    given_last = heaviest_first(index, chunks)[-2:]
+    hastened = given_last if threads < encoder_threads(FEW, video) else ()
+    return video.model_copy(update={"chunks": chunks, "threads": threads, "hastened": hastened})
 
 
 def _cut(
@@ -271,21 +282,28 @@ def _cut(
     return cut(index, first, last, chunk_length(seconds), SHORTEST_S)
 
 
+FEW = 3
+"""Chunks at most that have two threads each."""
+
+
 def encoder_threads(chunks: int, video: VideoPlan) -> int:
-    """Threads of one encoder. x264's bytes depend on them, so they follow from the plan alone.
+    """Threads of one encoder. The bytes of x264 and x265 depend on them, so they follow from the
+    plan alone.
 
     Many chunks keep every core busy with one thread each, at the least CPU; a single one
-    would leave the other cores idle. Under a cap or a bit rate x264 and SVT-AV1 are held to
-    one thread: their rate control looks at frames that other threads have half done, and each
-    run gives other bytes (measured). x265 is always. SVT-AV1 meets a bit rate at constant
-    quality, without rate control.
+    would leave the other cores idle. Under a cap or a bit rate x264, x265 and SVT-AV1 are held
+    to one thread: their rate control looks at frames that other threads have half done, and each
+    run gives other bytes (measured). SVT-AV1 meets a bit rate at constant quality, without rate
+    control.
     """
-    capped = video.settings.max_bitrate_bps
-    if video.encoder == "hevc" or (video.encoder in ("h264", "av1", "av1_alpha") and capped):
+    settings = video.settings
+    if settings.max_bitrate_bps and video.encoder in ("h264", "hevc", "av1", "av1_alpha"):
         return 1
-    if video.encoder == "h264" and video.settings.bitrate_bps:
+    if settings.bitrate_bps and video.encoder in ("h264", "hevc"):
         return 1
-    return {1: 4, 2: 2, 3: 2}.get(chunks, 1)
+    if chunks == 1:
+        return 4
+    return 2 if chunks <= FEW else 1
 
 
 def _first_from(index: Index, seconds: Fraction | None) -> int | None:

@@ -173,7 +173,7 @@ def recipe(video: VideoPlan, which: Pass | None = None) -> list[object]:
     """Everything of the plan, but the chunk's edges, that shapes a chunk's bytes."""
     return [
         *(video.stream, video.first_pts, *video.temporal, *video.filters),
-        *encoder(video, which),
+        *ENCODERS[video.encoder].arguments(video, which),
         *CARRIERS[ENCODERS[video.encoder].carrier],
         *([finish] if (finish := _finish(video)) else ()),
         video.grid.model_dump(mode="json") if video.grid else None,
@@ -188,8 +188,10 @@ def shift(first_pts: int) -> str | None:
 
 
 def encoder(video: VideoPlan, which: Pass | None = None) -> tuple[str, ...]:
-    """The encoder and its settings, in one of two passes where a bit rate is aimed at."""
-    return ENCODERS[video.encoder].arguments(video, which)
+    """The encoder and its settings, as this host runs it, in one of two passes where a bit rate is
+    aimed at."""
+    own = ENCODERS[video.encoder]
+    return own.on_host(own.arguments(video, which))
 
 
 async def encode_chunk(

@@ -113,7 +113,8 @@ async def _make(
             chunks = await _two_passes(source, target, plan, index, total)
         for number, chunk in enumerate(plan.video.chunks if total is None else ()):
             path = target.with_name(f"{target.stem}.{number}.chunk")
-            done = await encode_at_quality(source, plan, index, chunk, path, no_tick, mark=image)
+            own = plan.of_chunk(number)
+            done = await encode_at_quality(source, own, index, chunk, path, no_tick, mark=image)
             errors += done.errors
             chunks.append(path)
     sounds = []

@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 
 from longtake.contracts import AudioOptions, Transcode, VideoOptions
+from longtake.contracts.encode import PixelFormat
 from longtake.presets import resolve
 from media.ffmpeg.filter_files import written
+from media.ffmpeg.tools import wide_vectors
 from media.probing.in_child import inspect_in_child
 from media.sound.audio import audio_command
 from media.transcode.plan import Plan
 from media.transcode.planning import make_plan
-from media.transcode.video import chunk_command, encode_chunk
+from media.transcode.video import chunk_command, encode_chunk, recipe
 from tests.media.engine import no_tick, run, transcode
 from tests.patience import WAIT_S
 
@@ -83,6 +85,22 @@ async def test_picture_bytes_do_not_depend_on_the_cpu(
     ]
     assert any("asm=" in argument for argument in lesser)
     assert digest(lesser, target) == digest(usual, target)
+
+
+@pytest.mark.skipif(not wide_vectors(), reason="needs a processor with cheap AVX-512")
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10"])
+async def test_hevc_takes_avx512_and_its_bytes_do_not_tell(
+    source: Path, tmp_path: Path, pixels: PixelFormat
+) -> None:
+    facts, index = await inspect_in_child(source)
+    picture = VideoOptions(codec="hevc", height=240, speed="medium", pixel_format=pixels)
+    job = Transcode(input=str(source), output="out.mp4", video=picture)
+    plan, target = make_plan(facts, index, resolve(job), chunk_s=Fraction(2)), tmp_path / "chunk"
+    usual = chunk_command(source, plan, plan.picture.chunks[1], target).arguments()
+    without = [argument.replace(":asm=avx512", "") for argument in usual]
+    assert usual != without
+    assert "asm" not in str(recipe(plan.picture))  # so that all hosts share what is finished
+    assert digest(without, target) == digest(usual, target)
 
 
 @x86_only

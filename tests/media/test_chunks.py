@@ -82,7 +82,12 @@ def test_the_heaviest_chunk_is_encoded_first(index: Index, length: Fraction) -> 
     chunks = cut(index, None, None, length)
     order = heaviest_first(index, chunks)
     assert sorted(order) == list(range(len(chunks)))
-    weights = [index.size(chunks[n].start_pts, chunks[n].end_pts) for n in order]
+    frames, sizes = len(index.pts), index.size(None, None)
+    weights = [
+        len(index.slice(chunks[n].start_pts, chunks[n].end_pts)) * sizes
+        + index.size(chunks[n].start_pts, chunks[n].end_pts) * frames
+        for n in order
+    ]
     assert weights == sorted(weights, reverse=True)
 
 

@@ -13,8 +13,11 @@ import av
 import pytest
 
 from longtake.contracts import Transcode, VideoOptions
+from longtake.contracts.encode import EncodePreset
 from longtake.errors import InputUnsupported, InvalidJob
 from longtake.presets import resolve
+from media.probing.in_child import inspect_in_child
+from media.transcode.planning import make_plan
 from tests.media.engine import frames, run, transcode
 from tests.media.made import make
 
@@ -191,6 +194,30 @@ async def test_a_player_with_the_caps_buffer_is_never_starved(codec: str, tmp_pa
                 owed = max(0.0, owed - (now - last) * most) + 8 * packet.size
                 worst, last = max(worst, owed), now
     assert worst <= 2 * most
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])
+async def test_the_chunks_that_are_given_last_have_two_threads(codec: str, tmp_path: Path) -> None:
+    """They fill the processors of those that have ended before; rate control allows only one."""
+    source = tmp_path / "in.mp4"
+    grain = "noise=alls=30:allf=t:enable='gt(t,1)'"
+    film = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=6", "-vf", grain, "-g", "25")
+    run(*film, "-c:v", "libx264", "-preset", "ultrafast", source)
+    facts, index = await inspect_in_child(source)
+
+    def threads(length_s: int, **more: int) -> list[int]:
+        video = VideoOptions.model_validate({"codec": codec} | FAST[codec] | more)
+        preset = EncodePreset(title="of a test", audience="nobody", video=video)  # has no cap
+        job = Transcode(input=str(source), output="out.mp4", preset=preset)
+        plan = make_plan(facts, index, resolve(job), chunk_s=Fraction(length_s))
+        return [plan.of_chunk(n).picture.threads for n in range(len(plan.picture.chunks))]
+
+    assert sorted(threads(1)) == [1, 1, 1, 1, 2, 2]
+    assert threads(1)[0] == 2  # the poorest
+    assert threads(2) == [2, 2, 2]
+    assert threads(60) == [4]
+    if codec != "vp9":
+        assert threads(1, max_bitrate_bps=900_000) == [1] * 6
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
