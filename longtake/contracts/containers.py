@@ -96,21 +96,22 @@ def why_not(container: Container, kind: Kind, codec: str) -> str | None:
     """Words for a pair that is impossible, naming what is possible; None if it is possible."""
     if can_hold(container, kind, codec):
         return None
-    here = CONTAINERS[container].words
-    others = [
-        suffix
-        for name, holds in CONTAINERS.items()
-        if can_hold(name, kind, codec)
-        for suffix in holds.suffixes[:1]
-    ]
+    here, others = CONTAINERS[container].words, suffixes_for(kind, codec)
     encoders = [name for name in _ENCODED[kind] if can_hold(container, kind, name)]
     flag = "--video" if kind == "video" else "--audio"
     instead = f"{flag} {', '.join(encoders)}" if encoders else f"{flag} none"
     thing = "picture" if kind == "video" else "sound"
     if not encoders:
-        return f"{here} holds no {thing}: write to {_or(others)}, or use `{instead}`"
-    return f"{here} cannot hold {codec}: write to {_or(others)}, or use `{instead}`"
+        return f"{here} holds no {thing}: write to {others}, or use `{instead}`"
+    return f"{here} cannot hold {codec}: write to {others}, or use `{instead}`"
 
 
-def _or(names: list[str]) -> str:
+def suffixes_for(kind: Kind, codec: str) -> str:
+    """The files that can hold a stream of `codec`, in words: `.mp4, .mkv or .mov`."""
+    names = [
+        suffix
+        for name, holds in CONTAINERS.items()
+        if can_hold(name, kind, codec)
+        for suffix in holds.suffixes[:1]
+    ]
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

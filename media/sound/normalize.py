@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from longtake.contracts.containers import CONTAINERS, Container, can_hold
+from longtake.contracts.containers import CONTAINERS, Container, can_hold, suffixes_for
 from longtake.contracts.encode import AudioSettings, EncodeSettings, VideoSettings
 from longtake.contracts.loudness import Aim, Loudness
 from longtake.contracts.media import AudioFacts, MediaFacts
@@ -161,8 +161,20 @@ def _bitrate(track: AudioFacts, codec: str, job: Normalize) -> int | None:
 
 
 def _keeps_picture(facts: MediaFacts, container: Container) -> bool:
-    """Where the container is for sound alone, the picture is left out, and a warning says so."""
-    return bool(facts.video) and CONTAINERS[container].video != ()
+    """Where the container is for sound alone, the picture is left out, and a warning says so.
+
+    Raises InvalidJob where it is for pictures, but not for this one.
+    """
+    if not facts.video or CONTAINERS[container].video == ():
+        return False
+    codec, words = facts.video[0].codec, CONTAINERS[container].words
+    if not can_hold(container, "video", codec):
+        raise InvalidJob(
+            f"the picture is copied, and {words} cannot hold {codec}: write to "
+            f"{suffixes_for('video', codec)}, or give it another picture first, with "
+            "`longtake transcode`"
+        )
+    return True
 
 
 def _as_its_source(audio: AudioPlan, facts: MediaFacts, job: Normalize) -> AudioPlan:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from longtake.contracts import MediaFacts, Normalize
 from longtake.contracts.loudness import Loudness
 from longtake.contracts.normalize import container_of
-from longtake.errors import InputUnsupported
+from longtake.errors import InputUnsupported, InvalidJob
 from media.probing.in_child import inspect_in_child
 from media.sound.level import Result
 from media.sound.normalize import level_track, measure_track, plan_normalize
@@ -104,6 +104,14 @@ async def test_a_film_keeps_its_picture_tracks_chapters_and_tags(
         found = await measured(track, rate)
         assert found.true_peak_dbtp is not None
         assert found.true_peak_dbtp <= -1
+
+
+async def test_a_picture_that_the_output_cannot_hold_is_refused_with_what_normalize_has(
+    film: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidJob, match=r"WebM cannot hold h264: write to .*\.mp4") as refused:
+        await normalize(film, tmp_path / "out.webm", target="streaming")
+    assert "--video" not in str(refused.value)
 
 
 async def test_each_track_has_a_bit_rate_for_its_channels(film: Path, tmp_path: Path) -> None:
