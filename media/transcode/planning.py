@@ -291,10 +291,10 @@ def encoder_threads(chunks: int, video: VideoPlan) -> int:
     plan alone.
 
     Many chunks keep every core busy with one thread each, at the least CPU; a single one
-    would leave the other cores idle. Under a cap or a bit rate x264, x265 and SVT-AV1 are held
-    to one thread: their rate control looks at frames that other threads have half done, and each
-    run gives other bytes (measured). SVT-AV1 meets a bit rate at constant quality, without rate
-    control.
+    would leave the other cores idle. Under a cap or a bit rate x264 and SVT-AV1 are held to
+    one thread: their rate control looks at frames that other threads have half done, and each
+    run gives other bytes (measured). x265's looks at them, too, and is not trusted further.
+    SVT-AV1 meets a bit rate at constant quality, without rate control.
     """
     settings = video.settings
     if settings.max_bitrate_bps and video.encoder in ("h264", "hevc", "av1", "av1_alpha"):
