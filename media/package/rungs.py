@@ -132,12 +132,12 @@ def recipe(plan: PackagePlan, number: int) -> list[object]:
             break
         at = own.above
     top, own_video = plan.renditions[at].video, plan.renditions[number].video
-    encoder_of = ENCODERS[own_video.encoder]
+    own_encoder = ENCODERS[own_video.encoder]
     return [
         *(video.stream, video.first_pts, *video.temporal, *top.filters),
-        *(top.files.model_dump(mode="json"), chain, *encoder_of.arguments(own_video, None)),
+        *(top.files.model_dump(mode="json"), chain, *own_encoder.arguments(own_video, None)),
         *(str(plan.gop_s), str(video.start_s)),
-        *CARRIERS[encoder_of.carrier],
+        *CARRIERS[own_encoder.carrier],
         *([plan.lead_in.model_dump(mode="json")] if plan.lead_in else ()),
         *([{"lead-out": plan.lead_out.model_dump(mode="json")}] if plan.lead_out else ()),
     ]

@@ -20,6 +20,7 @@ from media.probing.in_child import inspect_in_child
 from media.transcode.planning import make_plan
 from tests.media.engine import frames, run, transcode
 from tests.media.made import make
+from tests.media.rungs import distance, grey
 
 FAST: dict[str, dict[str, Any]] = {
     "h264": {"crf": 30, "speed": "veryfast"},
@@ -194,6 +195,31 @@ async def test_a_player_with_the_caps_buffer_is_never_starved(codec: str, tmp_pa
                 owed = max(0.0, owed - (now - last) * most) + 8 * packet.size
                 worst, last = max(worst, owed), now
     assert worst <= 2 * most
+
+
+@pytest.mark.parametrize("codec", FAST)
+async def test_chunks_with_more_threads_join_the_others_and_keep_their_bytes(
+    codec: str, tmp_path: Path
+) -> None:
+    """Only without a cap have the chunks that are given last more threads."""
+    source = tmp_path / "in.mp4"
+    film = ("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=5", "-vf", "noise=alls=20:allf=t")
+    run(*film, "-g", "25", "-c:v", "libx264", "-preset", "ultrafast", source)
+    video = VideoOptions.model_validate({"codec": codec} | FAST[codec])
+    preset = EncodePreset(title="of a test", audience="nobody", video=video)
+    suffix = SUFFIX.get(codec, ".mp4")
+    made = await transcode(source, tmp_path / f"a{suffix}", chunk_s=1, preset=preset)
+    assert len(made.chunks) == 5
+    assert len(made.plan.picture.hastened) == 2
+    assert made.errors == 0
+    assert not made.fell_back
+    # A chunk that is decoded by the headers of another shows something else.
+    before, after = grey(source), grey(made.path)
+    assert len(before) == len(after) == 125
+    assert max(distance([a], [b]) for a, b in zip(before, after, strict=True)) < 5
+    with one_core():
+        again = await transcode(source, tmp_path / f"b{suffix}", chunk_s=1, preset=preset)
+    assert again.path.read_bytes() == made.path.read_bytes()
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1", "vp9"])
